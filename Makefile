@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one way to build, show, test and install DST; `make help` lists what there is.
+#
+#   KVER=release	one kernel instead of all in /lib/modules that have headers
+#   KDIR=folder		its build tree, when it is not /lib/modules/KVER/build
+#   OUT=folder		where results go instead of build/
+#   DESTDIR=folder	install below it
+#
+# What kbuild takes (W=1, C=2, CF=..., KCFLAGS=..., ARCH=um) reaches it.
+
+SHELL := /bin/bash
+OUT ?= build
+PREFIX ?= /usr
+PYTEST_OPTIONS := -v -ra --tb=short
+PYTEST := /usr/bin/python3 -B -m pytest $(PYTEST_OPTIONS)
+# The same, in as many processes as there are processors: a machine of User Mode Linux uses one.
+RUN := /usr/bin/python3 -B tests/run $(PYTEST_OPTIONS)
+MAKEFLAGS += --no-print-directory
+
+kernels := $(or $(KVER),$(patsubst /lib/modules/%/build/Makefile,%,\
+		$(wildcard /lib/modules/*/build/Makefile)))
+kdir = $(or $(KDIR),/lib/modules/$(1)/build)
+# What DST runs on as root of the machine: no User Mode Linux among these.
+installable = $(foreach k,$(kernels),$(if $(wildcard $(OUT)/$(k)/dstor.ko),\
+		$(if $(wildcard /lib/modules/$(k)),$(k))))
+# Without scdoc there are no man pages, and nothing else is missing.
+manuals := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(OUT)/%,$(wildcard docs/man/*.scd)))
+# All processors, unless the caller gave a number.
+jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+uml := $(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-debug
+
+# A name of a missing tool, in one line, instead of whatever fails first without it.
+need = @for t in $(1); do command -v $$t >/dev/null || \
+	{ echo "dst: $$t is missing: run \"make deps\", or install the packages of dist/packages" >&2; \
+	exit 1; }; done
+
+.PHONY: all
+all: module utility	## module and utility (the default)
+
+-include dst/build.mk
+-include tests/bench/ghost.mk
+-include dist/install.mk
+
+# The module ---------------------------------------------------------------------------------------
+
+ifneq ($(KDIR),)
+ifeq ($(KVER),)
+$(error KDIR needs KVER, the name of the folder in $(OUT) for the result)
+endif
+endif
+
+modules := $(addprefix module-,$(kernels))
+folders := $(patsubst module/%/,%,$(sort $(wildcard module/*/ module/*/*/)))
+
+.PHONY: module $(modules)
+module: $(modules)	## dstor.ko for every kernel with headers; KVER=... for one
+ifeq ($(kernels),)
+	@echo "dst: no kernel headers in /lib/modules/*/build: install linux-headers-amd64," \
+		"or name a tree (KVER=name KDIR=folder)" >&2; exit 1
+endif
+
+# kbuild leaves objects beside the sources, so each kernel gets a folder of links to them. What is
+# used is without debug information (that stays in src/dstor.ko), and is replaced in one step, only
+# when it changed: a running test may be reading it.
+$(modules): module-%:
+	$(call need,gcc strip flock)
+	@[ -e $(call kdir,$*)/Makefile ] || { echo "dst: kernel $* has no headers in $(call kdir,$*):" \
+		"install linux-headers-$*, or name its tree (KDIR=folder)" >&2; exit 1; }
+	@mkdir -p $(addprefix $(OUT)/$*/src/,wire include $(folders))
+	@find $(OUT)/$*/src -xtype l -delete
+	@ln -srft $(OUT)/$*/src module/Kbuild $(wildcard module/*.[ch])
+	@ln -srft $(OUT)/$*/src/wire $(wildcard wire/*.[ch])
+	@ln -srft $(OUT)/$*/src/include $(wildcard include/*.h)
+	@$(foreach f,$(folders),ln -srft $(OUT)/$*/src/$(f) $(wildcard module/$(f)/*.[ch]);)
+	+@flock $(OUT)/$*/src $(MAKE) $(jobs) -C $(call kdir,$*) M=$(abspath $(OUT)/$*/src) modules
+	@strip -g -o $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/src/dstor.ko && \
+		if cmp -s $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/dstor.ko; then \
+			rm $(OUT)/$*/.dstor.ko.$$$$; \
+		else \
+			mv $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/dstor.ko; \
+		fi
+
+# The utility --------------------------------------------------------------------------------------
+
+.PHONY: utility
+utility: $(OUT)/dst $(manuals)	## build/dst
+
+$(DST_OBJECTS): | tools
+.PHONY: tools
+tools:
+	$(call need,cc pkg-config)
+	@pkg-config --exists $(DST_LIBRARIES) || { echo "dst: headers of $(DST_LIBRARIES) are missing:" \
+		"run \"make deps\", or install libnl-genl-3-dev, libjson-c-dev, libsodium-dev and libinih-dev" >&2; exit 1; }
+
+$(OUT)/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	scdoc <$< >$@.new && mv $@.new $@
+
+# Show and test ------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo:	## two machines, a disk over the network, a real tree through it; DEMO_KERNEL=6.12
+	@dist/deps build vm kernel-$(or $(DEMO_KERNEL),6.1)
+	@/usr/bin/python3 -B tests/demo/run --kernel $(or $(DEMO_KERNEL),6.1)
+
+.PHONY: check
+check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to three minutes
+	$(call need,/usr/bin/python3 clang sparse cppcheck git perl)
+	@$(PYTEST) tests/check
+
+.PHONY: test
+test:	## check, and every scenario in machines of both stock kernels: about an hour
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
+	@$(MAKE) all
+	@$(PYTEST) tests/check tests/vm --ignore-glob='*/test_install_*'
+
+.PHONY: uml
+uml:	## User Mode Linux with every checker, and dstor.ko for it
+	@dist/deps build uml
+	@tests/uml/build debug
+	@$(MAKE) module utility ARCH=um KVER=uml-debug KDIR=$(uml)
+
+.PHONY: test-debug
+test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the kernel-tree build
+	@dist/deps build vm check scenarios uml
+	@$(MAKE) uml
+	@$(RUN) tests/vm tests/uml --kernel uml-debug
+
+.PHONY: outages
+outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
+	@$(MAKE) all
+	@DST_OUTAGES=all $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+
+.PHONY: torture
+torture:	## the same in their long form: hours
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
+	@$(MAKE) all
+	@DST_OUTAGES=all DST_TORTURE=1 $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+
+.PHONY: kernel-tree-check
+kernel-tree-check:	## the sources in a kernel tree, built as a module and built in
+	@dist/deps build uml
+	@tests/uml/build debug
+	@tests/uml/in-tree m
+	@tests/uml/in-tree y
+
+# On a machine of its own, with nothing else running; BENCH="--checksum crc32c --rounds 6".
+.PHONY: bench
+bench:	## figures beside nvme-tcp, on User Mode Linux (first time: compiles it, 10 minutes)
+	@dist/deps build vm uml
+	@tests/uml/build fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@/usr/bin/python3 -B tests/bench/run $(BENCH)
+
+.PHONY: bench-crypto
+bench-crypto:	## what checksums and ciphers cost, on User Mode Linux; CRYPTO="--kernel 6.12" on that
+	@dist/deps build vm uml
+	@tests/uml/build fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
+
+.PHONY: deps
+deps:	## install what is missing for all of the above (apt-get)
+	@dist/deps
+
+# Install ------------------------------------------------------------------------------------------
+
+.PHONY: install
+install:	## dst, and dstor.ko for each kernel it was built for
+	@[ -e $(OUT)/dst ] && [ -n "$(strip $(installable))" ] || \
+		{ echo "dst: nothing built: run \"make\" first" >&2; exit 1; }
+	@$(MAKE) install-utility
+	$(foreach k,$(installable),install -D -m 644 $(OUT)/$(k)/dstor.ko \
+		$(DESTDIR)/lib/modules/$(k)/updates/dstor.ko$(newline))
+	$(if $(DESTDIR),,$(foreach k,$(installable),/sbin/depmod $(k)$(newline)))
+
+.PHONY: uninstall
+uninstall:	## take it away again, from all kernels
+	@$(MAKE) uninstall-utility
+	rm -f $(DESTDIR)/lib/modules/*/updates/dstor.ko
+	$(if $(DESTDIR),,for k in /lib/modules/*/; do /sbin/depmod "$$(basename $$k)"; done)
+
+.PHONY: clean
+clean:	## remove build/ (not ~/.cache/dst)
+	rm -rf $(OUT)
+
+.PHONY: help
+help:	## this list
+	@sed -n -e 's/^\([a-z][a-z-]*\):[^#]*## */\1\t/p' Makefile dist/install.mk | expand -t 20
+
+define newline
+
+
+endef

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything that puts DST into a system: files, DKMS, Debian packages. The top
+# Makefile includes this.
+
+DKMS_SOURCE := /usr/src/dst-$(DST_RELEASE)
+DEB := $(OUT)/deb
+
+.PHONY: install-utility
+install-utility: utility
+	install -D -m 755 $(OUT)/dst $(DESTDIR)$(PREFIX)/sbin/dst
+	$(foreach m,$(manuals),install -D -m 644 $(m) \
+		$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m))$(newline))
+	install -D -m 644 dist/completion/dst.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dst
+	install -D -m 644 dist/completion/_dst $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_dst
+	install -D -m 644 dist/dst.conf $(DESTDIR)$(PREFIX)/share/doc/dst-utils/examples/dst.conf
+	install -D -m 644 dist/59-dst.rules $(DESTDIR)/lib/udev/rules.d/59-dst.rules
+	install -d $(DESTDIR)/lib/systemd/system $(DESTDIR)/etc/dst
+	install -m 644 dist/systemd/*.service $(DESTDIR)/lib/systemd/system
+	install -D -m 755 dist/systemd/dst-generator \
+		$(DESTDIR)/lib/systemd/system-generators/dst-generator
+	install -D -m 755 dist/systemd/hurry $(DESTDIR)/usr/lib/dst/hurry
+
+.PHONY: uninstall-utility
+uninstall-utility:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/dst $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_dst \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dst \
+		$(DESTDIR)/lib/udev/rules.d/59-dst.rules \
+		$(addprefix $(DESTDIR)/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
+		$(DESTDIR)/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
+		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dst-utils
+
+# kbuild finds all of it in one folder, as in a kernel tree.
+.PHONY: install-dkms-source
+install-dkms-source:
+	install -d $(addprefix $(DESTDIR)$(DKMS_SOURCE)/,wire include compat/probes)
+	install -m 644 module/Kbuild module/*.[ch] $(DESTDIR)$(DKMS_SOURCE)
+	install -m 644 module/compat/*.[ch] $(DESTDIR)$(DKMS_SOURCE)/compat
+	install -m 644 module/compat/probes/*.c $(DESTDIR)$(DKMS_SOURCE)/compat/probes
+	install -m 644 wire/*.[ch] $(DESTDIR)$(DKMS_SOURCE)/wire
+	install -m 644 include/*.h $(DESTDIR)$(DKMS_SOURCE)/include
+	sed 's/@VERSION@/$(DST_RELEASE)/' dist/dkms.conf >$(DESTDIR)$(DKMS_SOURCE)/dkms.conf
+
+.PHONY: dkms
+dkms: install-dkms-source	## dstor.ko by DKMS, for every kernel with headers, also future ones
+	$(call need,dkms)
+	dkms status dst/$(DST_RELEASE) | grep -q . || dkms add dst/$(DST_RELEASE)
+	$(foreach k,$(kernels),dkms install --force dst/$(DST_RELEASE) -k $(k)$(newline))
+
+# Of what git knows, so that nothing else gets in. DEB_VERSION=... for a later one.
+DEB_VERSION ?= $(DST_RELEASE)
+.PHONY: deb
+deb:	## Debian packages dst-dkms and dst-utils, in build/deb
+	@dist/deps build deb
+	rm -rf $(DEB)/dst-$(DEB_VERSION)
+	mkdir -p $(DEB)/dst-$(DEB_VERSION)
+	git ls-files -z | xargs -0 cp --parents -t $(DEB)/dst-$(DEB_VERSION)
+	cp -r dist/debian $(DEB)/dst-$(DEB_VERSION)
+	sed 's/@VERSION@/$(DEB_VERSION)/' dist/debian/changelog.in \
+		>$(DEB)/dst-$(DEB_VERSION)/debian/changelog
+	rm $(DEB)/dst-$(DEB_VERSION)/debian/changelog.in
+	cd $(DEB)/dst-$(DEB_VERSION) && env -u MAKEFLAGS -u MAKELEVEL -u OUT dpkg-buildpackage -us -uc -b
+	@ls $(DEB)/*_$(DEB_VERSION)_*.deb
+
+.PHONY: test-install
+test-install:	## packages, and machines with systemd: attached at boot, shut down in time
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios deb systemd
+	@$(MAKE) all
+	@$(PYTEST) $(wildcard tests/vm/test_install_*.py)
+
+# On a machine with nothing else running; SCALE="--count 200".
+.PHONY: scale
+scale:	## a thousand exports and a thousand devices on one machine: time and memory for each
+	@dist/deps build vm uml
+	@tests/uml/build fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@/usr/bin/python3 -B tests/bench/scale $(SCALE)

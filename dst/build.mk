@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The utility: $(OUT)/dst, objects in $(OUT)/dst-objects. The top Makefile
+# includes this file; `make -f dst/build.mk` builds the utility alone.
+#
+# Needs: gcc, pkg-config, libnl-genl-3-dev, libjson-c-dev, libsodium-dev, libinih-dev
+
+OUT ?= build
+DST_RELEASE ?= 0.1.0
+DST_SOURCES := $(wildcard dst/*.c) $(wildcard wire/*.c)
+DST_OBJECTS := $(DST_SOURCES:%.c=$(OUT)/dst-objects/%.o)
+DST_LIBRARIES := libnl-genl-3.0 json-c libsodium inih
+DST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror \
+	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -DDST_RELEASE='"$(DST_RELEASE)"' \
+	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude
+DST_LDFLAGS := -pie -Wl,-z,relro,-z,now
+# So that a variant (sanitizers) can be built beside it.
+DST_EXTRA ?=
+
+$(OUT)/dst: $(DST_OBJECTS)
+	$(CC) $(DST_CFLAGS) $(DST_EXTRA) $(DST_LDFLAGS) $(DST_OBJECTS) \
+		$$(pkg-config --libs $(DST_LIBRARIES)) -o $@
+
+$(OUT)/dst-objects/%.o: %.c dst/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(DST_CFLAGS) $(DST_EXTRA) $$(pkg-config --cflags $(DST_LIBRARIES)) -MMD -MP -c $< -o $@
+
+-include $(DST_OBJECTS:.o=.d)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * child.c - one command of the utility, run as if it were typed, in a process of
+ * its own: what it is asked for comes from a file, but is parsed in one place.
+ */
+#ifndef DST_CHILD_H
+#define DST_CHILD_H
+
+#include "texts.h"
+
+/* 0 or its exit status, with what it complained about. @args: without its name. */
+int child_run(int (*command)(int argc, char **argv), const char *name,
+	      const struct text_list *args, struct reason *why);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * choice.c - the arguments that up and down share, and what they choose of the
+ * configuration file.
+ */
+#ifndef DST_CHOICE_H
+#define DST_CHOICE_H
+
+#include "plan.h"
+
+struct choice {
+	const char *file;
+	bool dry_run, force, wait;
+	u32 wait_ms;		/* UINT32_MAX: for ever */
+	const char *name;	/* of the one section, or NULL */
+	enum config_kind kind;
+};
+
+/* 0 or the exit status, after having said why. @allowed: letters of --Dry-run, --Force, --Wait */
+int choice_take(struct choice *c, int argc, char **argv, const char *allowed);
+/* Reads the file, and finds the section, if one was named. 0 or -1 */
+int choice_load(const struct choice *c, struct config *config,
+		const struct config_section **only, struct reason *why);
+/* Without the module nothing runs: no failure. 0 or -1; @info is to be freed in either case. */
+int choice_running(struct info *info, struct reason *why);
+
+#endif

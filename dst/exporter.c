@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A client of the protocol in userspace: connect, greeting, hello,
+ * welcome, then a list of exports or pings. Whatever the other side sends is
+ * checked by wire/ before it is used, and nothing is waited for without end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "exporter.h"
+#include "machine.h"
+#include "primitives.h"
+#include "values.h"
+
+#define WAITS_MAX 60		/* one welcome WAIT comes each second */
+#define FRAMES_MAX 1000		/* before the pong: nobody has that much to say */
+
+u64 now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* 0 when ready, or an errno; @until on the clock of now_us() */
+static int wait_for(int fd, short events, u64 until)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int ret;
+
+	do {
+		u64 now = now_us();
+
+		ret = poll(&p, 1, now < until ? (until - now + 999) / 1000 : 0);
+	} while (ret < 0 && errno == EINTR);
+	return ret > 0 ? 0 : ret < 0 ? errno : ETIMEDOUT;
+}
+
+/* 0, an errno, or EPIPE when the other side has closed */
+static int transfer(int fd, void *data, size_t len, bool out)
+{
+	u64 until = now_us() + EXPORTER_PATIENCE_MS * 1000;
+	const int closed = EPIPE;
+	char *p = data;
+	ssize_t n;
+	int ret;
+
+	while (len) {
+		n = out ? send(fd, p, len, MSG_NOSIGNAL) : recv(fd, p, len, 0);
+		if (n > 0) {
+			p += n;
+			len -= n;
+			continue;
+		}
+		if (n == 0)
+			return closed;
+		if (errno != EAGAIN && errno != EINTR)
+			return errno;
+		ret = wait_for(fd, out ? POLLOUT : POLLIN, until);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int failed(const struct exporter *x, int error, struct reason *why)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return refuse(why, "exporter %s: connection refused (is anything exported there?)",
+			      x->text);
+	case ETIMEDOUT:
+		return refuse(why, "exporter %s does not answer within %d s", x->text,
+			      EXPORTER_PATIENCE_MS / 1000);
+	case EPIPE:
+	case ECONNRESET:
+		return refuse(why, "exporter %s closed the connection before it was done",
+			      x->text);
+	case ENOENT:
+		return refuse(why, "exporter %s: there is no such socket", x->text);
+	case EBADMSG:
+		return refuse(why, "what comes from exporter %s was changed on the way", x->text);
+	}
+	return refuse(why, "exporter %s cannot be reached: %s", x->text, strerror(error));
+}
+
+static int dial_one(const struct address *a, enum transport t, struct exporter *x,
+		    struct reason *why)
+{
+	socklen_t len = sizeof(int);
+	int error = 0, on = 1;
+
+	copy_text(x->text, sizeof(x->text), a->text);
+	x->fd = socket(a->family, a->type | SOCK_NONBLOCK | SOCK_CLOEXEC, a->protocol);
+	if (x->fd < 0)
+		return refuse(why, "this kernel has no %s: %s", transport_name(t),
+			      strerror(errno));
+	/* Round trips are what ping measures; other transports have no such option. */
+	setsockopt(x->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(x->fd, (const struct sockaddr *)&a->addr, a->len))
+		error = errno;
+	if (error == EINPROGRESS) {
+		error = wait_for(x->fd, POLLOUT, now_us() + EXPORTER_PATIENCE_MS * 1000);
+		if (!error && getsockopt(x->fd, SOL_SOCKET, SO_ERROR, &error, &len))
+			error = errno;
+	}
+	if (!error)
+		return 0;
+	close(x->fd);
+	x->fd = -1;
+	return failed(x, error, why);
+}
+
+static int dial(const struct uri *u, struct exporter *x, struct reason *why)
+{
+	struct address a[ADDRESSES_MAX];
+	int i, n = uri_resolve(u, a, why);
+
+	for (i = 0; i < n; i++)
+		if (!dial_one(&a[i], u->transport, x, why))
+			return 0;
+	return -1;
+}
+
+/* A message of the handshake. */
+static int hear(struct exporter *x, void *message, size_t len)
+{
+	u8 sealed[DST_WELCOME_LEN + DST_TAG_LEN];
+	int error;
+
+	if (!x->closed_channel)
+		return transfer(x->fd, message, len, false);
+	error = transfer(x->fd, sealed, len + DST_TAG_LEN, false);
+	if (!error && !dstor_channel_open(&x->channel, sealed, len))
+		error = EBADMSG;
+	if (!error)
+		memcpy(message, sealed, len);
+	return error;
+}
+
+static void fill_hello(struct dstor_hello *h, enum dstor_hello_kind kind)
+{
+	memset(h, 0, sizeof(*h));
+	h->kind = kind;
+	client_name(h->client_name);
+	dstor_hello_seal(h);
+}
+
+static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
+{
+	struct dstor_greeting g;
+	u64 unknown;
+	int error = transfer(x->fd, g.magic, sizeof(g.magic), false);
+	bool ours = !memcmp(g.magic, DST_MAGIC, sizeof(g.magic));
+
+	/* Who speaks something else may have said all it will. */
+	if (!error && ours)
+		error = transfer(x->fd, (u8 *)&g + sizeof(g.magic), sizeof(g) - sizeof(g.magic),
+				 false);
+	if (error)
+		return failed(x, error, why);
+	if (!ours || !dstor_greeting_is_ours(&g))
+		return refuse(why, "%s does not speak the DST protocol (is it the right port?)",
+			      x->text);
+	if (g.status == DST_GREETING_VERSION)
+		return refuse(why, "exporter %s speaks versions %u to %u of the protocol, not %u",
+			      x->text, le16_to_cpu(g.version_min), le16_to_cpu(g.version),
+			      DST_VERSION);
+	if (g.status == DST_GREETING_REFUSED)
+		return refuse(why, "exporter %s: authentication failed, no rule has this key",
+			      x->text);
+	if (g.status == DST_GREETING_KEY_REQUIRED)
+		return refuse(why, "exporter %s admits only clients with a key: give it with --key",
+			      x->text);
+	if (g.status != DST_GREETING_OK)
+		return refuse(why, "exporter %s refuses: %s", x->text,
+			      dstor_greeting_text(g.status));
+	if (dstor_greeting_check(&g, &unknown) || g.mode != mode ||
+	    le16_to_cpu(g.version) != DST_VERSION)
+		return refuse(why, "exporter %s wants to speak in a way not known here", x->text);
+	if (mode == DST_MODE_NOISE && !dstor_channel_confirm(&x->channel, &g))
+		return refuse(why, "exporter %s: authentication failed, it has not this key",
+			      x->text);
+	x->closed_channel = mode == DST_MODE_NOISE;
+	return 0;
+}
+
+/* In the clear both messages go at once. */
+static int introduce(struct exporter *x, const struct dstor_hello *h, struct reason *why)
+{
+	struct {
+		struct dstor_greeting g;
+		struct dstor_hello h;
+	} both;
+	int error;
+
+	dstor_greeting_init(&both.g, DST_MODE_PLAIN);
+	dstor_greeting_seal(&both.g);
+	both.h = *h;
+	error = transfer(x->fd, &both, sizeof(both), true);
+	return error ? failed(x, error, why) : take_greeting(x, DST_MODE_PLAIN, why);
+}
+
+/* A sealed hello needs the exporter's greeting. */
+static int introduce_with_key(struct exporter *x, const struct dstor_hello *h, const u8 *key,
+			      struct reason *why)
+{
+	u8 ephemeral[DST_KEY_LEN];
+	struct dstor_greeting g;
+	struct {
+		struct dstor_hello h;
+		u8 tag[DST_TAG_LEN];
+	} sealed = { .h = *h };
+	int error;
+	bool ok;
+
+	dstor_greeting_init(&g, DST_MODE_NOISE);
+	random_bytes(ephemeral, sizeof(ephemeral));
+	ok = dstor_channel_ask(&x->channel, &primitives, key, ephemeral, &g);
+	explicit_bzero(ephemeral, sizeof(ephemeral));
+	if (!ok)
+		return refuse(why, "cannot begin the handshake");
+	error = transfer(x->fd, &g, sizeof(g), true);
+	if (error)
+		return failed(x, error, why);
+	if (take_greeting(x, DST_MODE_NOISE, why))
+		return -1;
+	dstor_channel_seal(&x->channel, &sealed, sizeof(sealed.h));
+	error = transfer(x->fd, &sealed, sizeof(sealed), true);
+	return error ? failed(x, error, why) : 0;
+}
+
+static int take_welcome(struct exporter *x, const struct dstor_hello *h, struct reason *why)
+{
+	struct dstor_welcome *w = &x->welcome;
+	const char *fault;
+	int i, error;
+
+	for (i = 0; i < WAITS_MAX; i++) {
+		error = hear(x, w, sizeof(*w));
+		if (error)
+			return failed(x, error, why);
+		if (!dstor_welcome_check(w, h, &fault))
+			return refuse(why, "exporter %s: %s", x->text, fault);
+		if (w->status != DST_WELCOME_WAIT)
+			break;
+	}
+	if (w->status != DST_WELCOME_OK)
+		return refuse(why, "exporter %s refuses: %s", x->text,
+			      w->reason[0] ? w->reason : dstor_welcome_text(w->status));
+	return 0;
+}
+
+int exporter_dial(const struct uri *u, enum dstor_hello_kind kind, const u8 *key,
+		  struct exporter *x, struct reason *why)
+{
+	u64 start = now_us(), connected;
+	struct dstor_hello h;
+
+	memset(x, 0, sizeof(*x));
+	x->fd = -1;
+	if (dial(u, x, why))
+		return -1;
+	connected = now_us();
+	x->connect_us = connected - start;
+	fill_hello(&h, kind);
+	if ((key ? introduce_with_key(x, &h, key, why) : introduce(x, &h, why)) ||
+	    take_welcome(x, &h, why)) {
+		exporter_close(x);
+		return -1;
+	}
+	if (x->closed_channel)
+		dstor_channel_frames(&x->channel, DST_CIPHER_PING, &x->send, &x->receive);
+	x->handshake_us = now_us() - connected;
+	return 0;
+}
+
+int exporter_list(struct exporter *x, struct dstor_entry **entries, struct reason *why)
+{
+	u32 i, n = le32_to_cpu(x->welcome.entries);
+	int error;
+
+	*entries = calloc(n + 1, sizeof(**entries));
+	if (!*entries)
+		return refuse(why, "out of memory");
+	for (i = 0; i < n; i++) {
+		struct dstor_entry *e = &(*entries)[i];
+
+		error = hear(x, e, sizeof(*e));
+		if (!error && dstor_entry_check(e))
+			continue;
+		free(*entries);
+		*entries = NULL;
+		if (error)
+			return failed(x, error, why);
+		return refuse(why, "exporter %s: entry %u of its list is damaged", x->text, i + 1);
+	}
+	return n;
+}
+
+static int send_frame(struct exporter *x, const struct dstor_frame *f)
+{
+	u8 out[DST_FRAME_LEN + DST_TAG_LEN];
+
+	memcpy(out, f, sizeof(*f));
+	if (!x->closed_channel)
+		return transfer(x->fd, out, sizeof(*f), true);
+	dstor_stream_begin(&x->send, &primitives);
+	primitives.seal(out, out, sizeof(*f), NULL, 0, dstor_stream_next(&x->send, sizeof(*f)),
+			x->send.key);
+	return transfer(x->fd, out, sizeof(out), true);
+}
+
+static int receive_frame(struct exporter *x, struct dstor_frame *f)
+{
+	u8 in[DST_FRAME_LEN + DST_TAG_LEN];
+	const int changed = EBADMSG;
+	int error = transfer(x->fd, in, x->closed_channel ? sizeof(in) : sizeof(*f), false);
+
+	if (error)
+		return error;
+	if (x->closed_channel) {
+		dstor_stream_begin(&x->receive, &primitives);
+		if (!primitives.open(in, in, sizeof(in), NULL, 0,
+				     dstor_stream_next(&x->receive, sizeof(*f)), x->receive.key))
+			return changed;
+	}
+	memcpy(f, in, sizeof(*f));
+	return 0;
+}
+
+int exporter_ping(struct exporter *x, u64 seq, u64 *us, struct reason *why)
+{
+	struct dstor_frame ping = { .type = DST_FRAME_PING, .seq = cpu_to_le64(seq) }, f;
+	/* There is no disk: nothing but pings, pongs and notices is sane. */
+	struct dstor_bounds none = { .block = DST_BLOCK_MIN };
+	u64 start = now_us();
+	int i, error = send_frame(x, &ping);
+
+	for (i = 0; !error && i < FRAMES_MAX; i++) {
+		error = receive_frame(x, &f);
+		if (error)
+			break;
+		if (!dstor_response_sane(&f, &none))
+			return refuse(why, "exporter %s sends frames that are none", x->text);
+		if (f.type == DST_FRAME_PONG && f.seq == ping.seq) {
+			*us = now_us() - start;
+			return 0;
+		}
+		if (f.type == DST_FRAME_PING) {
+			f.type = DST_FRAME_PONG;
+			error = send_frame(x, &f);
+		}
+	}
+	if (error)
+		return failed(x, error, why);
+	return refuse(why, "exporter %s answers everything but the ping", x->text);
+}
+
+void exporter_close(struct exporter *x)
+{
+	explicit_bzero(&x->channel, sizeof(x->channel));
+	explicit_bzero(&x->send, sizeof(x->send));
+	explicit_bzero(&x->receive, sizeof(x->receive));
+	if (x->fd >= 0)
+		close(x->fd);
+	x->fd = -1;
+}

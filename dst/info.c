@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads what the module shows. Lengths are checked, what is not known is passed
+ * over: the module may be newer. Called by show, set, unexport.
+ */
+#include <stdlib.h>
+
+#include "info.h"
+#include "values.h"
+
+static void take_text(char *to, size_t size, struct nlattr *a)
+{
+	if (a && nla_len(a) > 0)
+		nla_strlcpy(to, a, size);
+}
+
+static u32 take_u32(struct nlattr *a)
+{
+	return a && nla_len(a) >= (int)sizeof(u32) ? nla_get_u32(a) : 0;
+}
+
+static u8 take_u8(struct nlattr *a)
+{
+	return a && nla_len(a) >= 1 ? nla_get_u8(a) : 0;
+}
+
+static u64 take_u64(struct nlattr *a)
+{
+	return a && nla_len(a) >= (int)sizeof(u64) ? nla_get_u64(a) : 0;
+}
+
+static void take_id(u8 to[DST_ID_LEN], struct nlattr *a)
+{
+	if (a && nla_len(a) == DST_ID_LEN)
+		memcpy(to, nla_data(a), DST_ID_LEN);
+}
+
+const char *stats_name(int attr)
+{
+	static const char * const names[] = {
+		[DSTOR_STATS_READS] = "reads",
+		[DSTOR_STATS_WRITES] = "writes",
+		[DSTOR_STATS_FLUSHES] = "flushes",
+		[DSTOR_STATS_DISCARDS] = "discards",
+		[DSTOR_STATS_READ_BYTES] = "read_bytes",
+		[DSTOR_STATS_WRITE_BYTES] = "write_bytes",
+		[DSTOR_STATS_ERRORS] = "errors",
+		[DSTOR_STATS_RESENDS] = "resends",
+		[DSTOR_STATS_RECONNECTS] = "reconnects",
+		[DSTOR_STATS_FENCED] = "fenced",
+		[DSTOR_STATS_REPLAYED] = "replayed",
+		[DSTOR_STATS_CHECKSUM_ERRORS] = "checksum_errors",
+		[DSTOR_STATS_AUTH_FAILURES] = "auth_failures",
+	};
+
+	return attr < (int)ARRAY_SIZE(names) ? names[attr] : NULL;
+}
+
+static void take_stats(struct stats_info *s, struct nlattr *nest)
+{
+	struct nlattr *tb[DSTOR_STATS_MAX + 1];
+	int i;
+
+	if (!nest || nla_parse_nested(tb, DSTOR_STATS_MAX, nest, NULL))
+		return;
+	for (i = 0; i <= DSTOR_STATS_MAX; i++)
+		s->value[i] = take_u64(tb[i]);
+}
+
+static void take_latency(struct latency_info *l, struct nlattr *a)
+{
+	if (a && nla_len(a) == (int)(sizeof(l->bucket) + sizeof(l->sum_ns))) {
+		memcpy(l->bucket, nla_data(a), sizeof(l->bucket));
+		memcpy(&l->sum_ns, (char *)nla_data(a) + sizeof(l->bucket), sizeof(l->sum_ns));
+	}
+}
+
+/* A rule on IPv4 is two for the module, with one text; a host may have two addresses. */
+static void add_text(struct text_list *l, struct nlattr *a)
+{
+	char text[RULE_LEN] = "";
+	size_t i;
+
+	take_text(text, sizeof(text), a);
+	for (i = 0; i < l->n; i++)
+		if (!strcmp(l->text[i], text))
+			return;
+	text_list_add(l, "%s", text);
+}
+
+static void add_listen(struct export_info *e, struct nlattr *nest)
+{
+	struct nlattr *tb[DSTOR_ADDRESS_MAX + 1];
+
+	if (!nla_parse_nested(tb, DSTOR_ADDRESS_MAX, nest, NULL))
+		add_text(&e->listen, tb[DSTOR_ADDRESS_TEXT]);
+}
+
+static void add_rule(struct export_info *e, struct nlattr *nest)
+{
+	struct nlattr *tb[DSTOR_RULE_MAX + 1];
+
+	if (!nla_parse_nested(tb, DSTOR_RULE_MAX, nest, NULL))
+		add_text(&e->rules, tb[DSTOR_RULE_TEXT]);
+}
+
+void info_take_client(struct client_info *c, struct nlattr *nest)
+{
+	struct nlattr *tb[DSTOR_CLIENT_MAX + 1];
+
+	memset(c, 0, sizeof(*c));
+	if (nla_parse_nested(tb, DSTOR_CLIENT_MAX, nest, NULL))
+		return;
+	take_text(c->name, sizeof(c->name), tb[DSTOR_CLIENT_NAME]);
+	if (tb[DSTOR_CLIENT_SOCKADDR])
+		address_text(nla_data(tb[DSTOR_CLIENT_SOCKADDR]),
+			     nla_len(tb[DSTOR_CLIENT_SOCKADDR]), c->address, sizeof(c->address));
+	take_id(c->id, tb[DSTOR_CLIENT_ID]);
+	take_id(c->session, tb[DSTOR_CLIENT_SESSION]);
+	c->access = take_u8(tb[DSTOR_CLIENT_ACCESS]);
+	take_text(c->key, sizeof(c->key), tb[DSTOR_CLIENT_KEY]);
+	c->connections = take_u32(tb[DSTOR_CLIENT_CONNECTIONS]);
+	c->in_flight = take_u32(tb[DSTOR_CLIENT_IN_FLIGHT]);
+	c->silent_ms = take_u32(tb[DSTOR_CLIENT_SILENT_MS]);
+}
+
+static void add_client(struct export_info *e, struct nlattr *nest)
+{
+	e->clients = grow(e->clients, e->n_clients, sizeof(*e->clients));
+	info_take_client(&e->clients[e->n_clients++], nest);
+}
+
+static void fill_export(struct export_info *e, struct nlattr **tb)
+{
+	take_text(e->name, sizeof(e->name), tb[DSTOR_A_NAME]);
+	take_text(e->path, sizeof(e->path), tb[DSTOR_A_PATH]);
+	take_id(e->uuid, tb[DSTOR_A_UUID]);
+	e->flags = take_u32(tb[DSTOR_A_FLAGS]);
+	e->size = take_u64(tb[DSTOR_A_SIZE]);
+	e->max_inflight = take_u64(tb[DSTOR_A_MAX_INFLIGHT]);
+	e->token = take_u64(tb[DSTOR_A_WRITER_TOKEN]);
+	e->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
+	take_text(e->checksums, sizeof(e->checksums), tb[DSTOR_A_CHECKSUMS]);
+	take_text(e->ciphers, sizeof(e->ciphers), tb[DSTOR_A_CIPHERS]);
+	take_stats(&e->stats, tb[DSTOR_A_STATS]);
+}
+
+/* What a dump is gathered into; with @name only what is called so. */
+struct gathering {
+	struct info *info;
+	const char *name;
+};
+
+static bool wanted(const struct gathering *g, struct nlmsghdr *nlh, struct nlattr **tb)
+{
+	char name[DST_NAME_LEN] = "";
+
+	if (genlmsg_parse(nlh, 0, tb, DSTOR_A_MAX, NULL) || !tb[DSTOR_A_NAME])
+		return false;
+	take_text(name, sizeof(name), tb[DSTOR_A_NAME]);
+	return !g->name || !strcmp(g->name, name);
+}
+
+static void on_export(struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[DSTOR_A_MAX + 1], *a;
+	const struct gathering *g = arg;
+	struct info *info = g->info;
+	char name[DST_NAME_LEN] = "";
+	struct export_info *e;
+	int rem;
+
+	if (!wanted(g, nlh, tb))
+		return;
+	take_text(name, sizeof(name), tb[DSTOR_A_NAME]);
+	e = info->n_exports ? &info->exports[info->n_exports - 1] : NULL;
+	/* More clients of the export before, which did not fit. */
+	if (!e || strcmp(e->name, name)) {
+		info->exports = grow(info->exports, info->n_exports, sizeof(*info->exports));
+		e = &info->exports[info->n_exports++];
+		fill_export(e, tb);
+	}
+	nlmsg_for_each_attr(a, nlh, GENL_HDRLEN, rem) {
+		if (nla_type(a) == DSTOR_A_LISTEN)
+			add_listen(e, a);
+		else if (nla_type(a) == DSTOR_A_ALLOW)
+			add_rule(e, a);
+		else if (nla_type(a) == DSTOR_A_CLIENT)
+			add_client(e, a);
+	}
+}
+
+static void on_device(struct nlmsghdr *nlh, void *arg)
+{
+	struct nlattr *tb[DSTOR_A_MAX + 1];
+	const struct gathering *g = arg;
+	struct info *info = g->info;
+	struct device_info *d;
+
+	if (!wanted(g, nlh, tb))
+		return;
+	info->devices = grow(info->devices, info->n_devices, sizeof(*info->devices));
+	d = &info->devices[info->n_devices++];
+	take_text(d->name, sizeof(d->name), tb[DSTOR_A_NAME]);
+	take_text(d->export, sizeof(d->export), tb[DSTOR_A_EXPORT]);
+	take_text(d->uri, sizeof(d->uri), tb[DSTOR_A_URI]);
+	take_id(d->uuid, tb[DSTOR_A_UUID]);
+	d->size = take_u64(tb[DSTOR_A_SIZE]);
+	d->timeout_ms = take_u32(tb[DSTOR_A_TIMEOUT_MS]);
+	d->retries = take_u32(tb[DSTOR_A_RETRIES]);
+	d->ping_ms = take_u32(tb[DSTOR_A_PING_MS]);
+	d->connections = take_u32(tb[DSTOR_A_CONNECTIONS]);
+	d->queue_depth = take_u32(tb[DSTOR_A_QUEUE_DEPTH]);
+	d->max_io = take_u32(tb[DSTOR_A_MAX_IO]);
+	d->crypto_threads = take_u32(tb[DSTOR_A_CRYPTO_THREADS]);
+	d->read_only = tb[DSTOR_A_READ_ONLY];
+	take_text(d->checksum, sizeof(d->checksum), tb[DSTOR_A_CHECKSUM]);
+	take_text(d->cipher, sizeof(d->cipher), tb[DSTOR_A_CIPHER]);
+	d->state = take_u8(tb[DSTOR_A_STATE]);
+	take_text(d->reason, sizeof(d->reason), tb[DSTOR_A_REASON]);
+	d->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
+	d->retry = take_u32(tb[DSTOR_A_RETRY]);
+	d->oldest_io_ms = take_u32(tb[DSTOR_A_OLDEST_IO_MS]);
+	d->next_ms = take_u32(tb[DSTOR_A_NEXT_MS]);
+	d->live = take_u32(tb[DSTOR_A_LIVE]);
+	take_stats(&d->stats, tb[DSTOR_A_STATS]);
+	take_latency(&d->read, tb[DSTOR_A_READ_LATENCY]);
+	take_latency(&d->write, tb[DSTOR_A_WRITE_LATENCY]);
+}
+
+/* Dumps, whatever is wanted: an export may have more clients than one answer holds. */
+static int dump(struct netlink *nl, u8 cmd, const char *name, struct info *info,
+		struct reason *why)
+{
+	struct gathering g = { .info = info, .name = name };
+
+	return netlink_ask(nl, netlink_request(cmd, NLM_F_DUMP),
+			   cmd == DSTOR_CMD_EXPORT_GET ? on_export : on_device, &g, why) ? -1 : 0;
+}
+
+int info_load_export(struct netlink *nl, const char *name, struct info *info,
+		     struct reason *why)
+{
+	memset(info, 0, sizeof(*info));
+	if (dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
+		return -1;
+	return info->n_exports ? 0 : refuse(why, "there is no export \"%s\"", name);
+}
+
+int info_load(struct netlink *nl, const char *name, struct info *info, struct reason *why)
+{
+	char device[DST_NAME_LEN];
+
+	memset(info, 0, sizeof(*info));
+	if (dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
+		return -1;
+	if (name && !device_name(name, device, NULL))
+		name = device;
+	if (dump(nl, DSTOR_CMD_DEVICE_GET, name, info, why))
+		return -1;
+	if (name && !info->n_exports && !info->n_devices)
+		return refuse(why, "there is no export and no device \"%s\"", name);
+	return 0;
+}
+
+void info_free(struct info *info)
+{
+	size_t i;
+
+	for (i = 0; i < info->n_exports; i++) {
+		text_list_free(&info->exports[i].listen);
+		text_list_free(&info->exports[i].rules);
+		free(info->exports[i].clients);
+	}
+	free(info->exports);
+	free(info->devices);
+	memset(info, 0, sizeof(*info));
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * info.c - exports and devices as the module shows them, as plain values.
+ */
+#ifndef DST_INFO_H
+#define DST_INFO_H
+
+#include <limits.h>
+
+#include "netlink.h"
+#include "texts.h"
+
+struct stats_info {
+	u64 value[DSTOR_STATS_MAX + 1];	/* by enum dstor_stats_attr */
+};
+
+/* Buckets in powers of two, as the module counts them. */
+struct latency_info {
+	u64 bucket[DSTOR_LATENCY_BUCKETS];
+	u64 sum_ns;
+};
+
+struct client_info {
+	char name[DST_NAME_LEN];
+	char address[128];
+	u8 id[DST_ID_LEN];	/* of the machine */
+	u8 session[DST_ID_LEN];
+	u8 access;		/* enum dstor_access */
+	char key[128];		/* empty: in the clear */
+	u32 connections;
+	u32 in_flight;
+	u32 silent_ms;
+};
+
+struct export_info {
+	char name[DST_NAME_LEN];
+	char path[PATH_MAX];
+	u8 uuid[DST_ID_LEN];
+	u32 flags;
+	u64 size;
+	u64 max_inflight;
+	u64 token;
+	u32 in_flight;
+	char checksums[DST_ALGO_LIST_LEN];
+	char ciphers[DST_ALGO_LIST_LEN];
+	struct text_list listen;	/* without repetitions */
+	struct text_list rules;
+	struct client_info *clients;
+	size_t n_clients;
+	struct stats_info stats;
+};
+
+struct device_info {
+	char name[DST_NAME_LEN];
+	char export[DST_NAME_LEN];
+	char uri[URI_LEN];
+	u8 uuid[DST_ID_LEN];
+	u64 size;
+	u32 timeout_ms, retries, ping_ms;
+	u32 connections, queue_depth, max_io, crypto_threads;
+	bool read_only;
+	char checksum[DST_ALGO_LEN];
+	char cipher[DST_ALGO_LEN];
+	u8 state;		/* enum dstor_device_state */
+	char reason[256];
+	u32 in_flight, retry, oldest_io_ms, next_ms, live;
+	struct stats_info stats;
+	struct latency_info read, write;
+};
+
+struct info {
+	struct export_info *exports;
+	size_t n_exports;
+	struct device_info *devices;
+	size_t n_devices;
+};
+
+/* Everything, or with @name only what is called so. 0 or -1; likewise. */
+int info_load(struct netlink *nl, const char *name, struct info *info, struct reason *why);
+/* One export, which must be there. 0 or -1; @info is to be freed in either case. */
+int info_load_export(struct netlink *nl, const char *name, struct info *info,
+		     struct reason *why);
+/* Those of @info by name, or NULL. */
+const struct export_info *info_export(const struct info *info, const char *name);
+const struct device_info *info_device(const struct info *info, const char *name);
+void info_free(struct info *info);
+const char *stats_name(int attr);
+void info_take_client(struct client_info *c, struct nlattr *nest);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * machine.c - who this machine is: towards exporters, and over its reboots.
+ */
+#ifndef DST_MACHINE_H
+#define DST_MACHINE_H
+
+#include "dst.h"
+
+#define MACHINE_ID_LEN 33	/* 32 hexadecimal digits and the closing NUL */
+#define BOOT_ID_LEN 37		/* a UUID and the closing NUL */
+
+bool machine_id(char id[MACHINE_ID_LEN]);	/* false: it has none */
+int boot_id(char id[BOOT_ID_LEN], struct reason *why);
+/* The same after a reboot; tells nobody the machine id. */
+int client_id(u8 id[DST_ID_LEN], struct reason *why);
+void client_name(char name[DST_NAME_LEN]);	/* the host's name, or empty */
+void random_bytes(void *to, size_t len);
+/* What is in a small file, without blanks at its end. False when there is no such file. */
+bool read_line(const char *path, char *text, size_t size);
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How the utility says that something failed: one line on stderr, whatever the
+ * text that came from elsewhere (a path, an exporter's reason) holds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "dst.h"
+
+static const char *as = "";
+
+void report_as(const char *command)
+{
+	as = command;
+}
+
+const char *reporting_as(void)
+{
+	return as;
+}
+
+int refuse(struct reason *why, const char *fmt, ...)
+{
+	va_list args;
+
+	if (why) {
+		va_start(args, fmt);
+		vsnprintf(why->text, sizeof(why->text), fmt, args);
+		va_end(args);
+	}
+	return -1;
+}
+
+static void say(const char *fmt, va_list args)
+{
+	char text[1024];
+	char *p;
+
+	vsnprintf(text, sizeof(text), fmt, args);
+	for (p = text; *p; p++)
+		if ((u8)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	fflush(stdout);
+	fprintf(stderr, "dst: %s%s%s\n", as, *as ? ": " : "", text);
+}
+
+int fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
+	return DST_EXIT_FAILED;
+}
+
+int bad_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	say(fmt, args);
+	va_end(args);
+	return DST_EXIT_USAGE;
+}
+
+void *grow(void *array, size_t n, size_t size)
+{
+	void *p = reallocarray(array, n + 1, size);
+
+	if (!p)
+		exit(fail("out of memory"));
+	memset((char *)p + n * size, 0, size);
+	return p;
+}

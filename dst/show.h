@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What dst show prints, one file for each form of it.
+ */
+#ifndef DST_SHOW_H
+#define DST_SHOW_H
+
+#include "info.h"
+
+/* show_table.c */
+void show_table(const struct info *info);
+/* What happened between @then and @now, which are @ms apart; @then NULL: nothing is known yet. */
+void show_rates(const struct info *now, const struct info *then, u64 ms);
+
+/* show_json.c */
+void show_json(const struct info *info, bool pretty);
+const char *state_name(u8 state);
+
+/* show_prometheus.c */
+void show_prometheus(const struct info *info);
+
+/* show_why.c */
+void show_why(const struct device_info *d);
+
+#endif

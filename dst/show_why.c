@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dst show --why: what somebody wants to know whose I/O is stuck, in one screen.
+ */
+#include <stdio.h>
+
+#include "disk.h"
+#include "latency.h"
+#include "show.h"
+
+#define SLOW_MS 1000	/* older requests are worth a word */
+
+static void line(const char *what)
+{
+	printf("  %-12s ", what);
+}
+
+static const char *meaning(const struct device_info *d)
+{
+	switch (d->state) {
+	case DSTOR_DEVICE_CONNECTED:
+		if (d->oldest_io_ms >= SLOW_MS)
+			return "the exporter is there, but is slow to answer";
+		return d->in_flight ? "it works, and is busy" : "it works, and nothing waits";
+	case DSTOR_DEVICE_RECONNECTING:
+		return "no connection works; what is asked of it waits";
+	case DSTOR_DEVICE_SUSPENDED:
+		return "another disk is where its disk was; what is asked of it waits";
+	case DSTOR_DEVICE_FAILED:
+		return "its session has ended; everything asked of it fails";
+	}
+	return "this dst does not know that state";
+}
+
+/* How long the oldest request still has. */
+static void print_budget(const struct device_info *d)
+{
+	u64 budget = (u64)d->timeout_ms * (d->retries + 1ULL);
+
+	line("budget");
+	if (d->retries == DST_RETRIES_FOREVER) {
+		printf("requests wait for ever (dst set %s retries=N ends that)\n", d->name);
+		return;
+	}
+	printf("a request fails after %s without an answer (timeout %s, %u retries)",
+	       time_text(budget).s, time_text(d->timeout_ms).s, d->retries);
+	if (d->in_flight && d->state != DSTOR_DEVICE_FAILED)
+		printf(": the oldest in %s",
+		       time_text(budget > d->oldest_io_ms ? budget - d->oldest_io_ms : 0).s);
+	putchar('\n');
+}
+
+static void print_io(const struct device_info *d)
+{
+	line("I/O");
+	if (!d->in_flight)
+		puts("none waits");
+	else
+		printf("%u in flight; the oldest waits for %s, at attempt %u\n", d->in_flight,
+		       time_text(d->oldest_io_ms).s, d->retry + 1);
+}
+
+static void print_connections(const struct device_info *d)
+{
+	line("connections");
+	printf("%u of %u work", d->live, d->connections);
+	if (d->live < d->connections && d->state != DSTOR_DEVICE_FAILED)
+		printf("; the next attempt is in %s", time_text(d->next_ms).s);
+	putchar('\n');
+}
+
+static void print_past(const struct device_info *d)
+{
+	static const int counters[] = {
+		DSTOR_STATS_RECONNECTS, DSTOR_STATS_RESENDS, DSTOR_STATS_ERRORS,
+		DSTOR_STATS_CHECKSUM_ERRORS, DSTOR_STATS_AUTH_FAILURES,
+	};
+	size_t i;
+
+	line("since attach");
+	for (i = 0; i < ARRAY_SIZE(counters); i++)
+		printf("%s%llu %s", i ? ", " : "",
+		       (unsigned long long)d->stats.value[counters[i]], stats_name(counters[i]));
+	putchar('\n');
+	line("latency");
+	printf("reads %s, writes %s; 99 of 100 within %s and %s\n",
+	       latency_text(latency_percentile(&d->read, 50)).s,
+	       latency_text(latency_percentile(&d->write, 50)).s,
+	       latency_text(latency_percentile(&d->read, 99)).s,
+	       latency_text(latency_percentile(&d->write, 99)).s);
+}
+
+static void print_advice(const struct device_info *d)
+{
+	const char *name = d->name;
+
+	switch (d->state) {
+	case DSTOR_DEVICE_CONNECTED:
+		if (d->oldest_io_ms < SLOW_MS)
+			return;
+		line("what to do");
+		puts("look at the exporter's disk (dst show, iostat -x there) and at the network");
+		return;
+	case DSTOR_DEVICE_RECONNECTING:
+		line("what to do");
+		printf("dst ping %s shows whether the exporter answers\n", d->uri);
+		line("");
+		printf("dst set %s uri=... if it is somewhere else now\n", name);
+		line("");
+		printf("dst detach %s --force ends the waiting with errors\n", name);
+		return;
+	case DSTOR_DEVICE_SUSPENDED:
+		line("what to do");
+		puts("export the former disk again: it is known by its UUID, not by its name");
+		line("");
+		printf("dst detach %s --force if it is gone for good\n", name);
+		return;
+	case DSTOR_DEVICE_FAILED:
+		line("what to do");
+		printf("dst detach %s --force, then attach it anew\n", name);
+	}
+}
+
+void show_why(const struct device_info *d)
+{
+	char disk[DST_NAME_LEN + 8], who[PATH_MAX + 16];
+
+	printf("/dev/dst-%s is %s: %s\n", d->name, state_name(d->state), meaning(d));
+	line("exporter");
+	puts(d->uri);
+	if (d->reason[0]) {
+		line("reason");
+		puts(d->reason);
+	}
+	print_connections(d);
+	print_io(d);
+	print_budget(d);
+	print_past(d);
+	snprintf(disk, sizeof(disk), "dst-%s", d->name);
+	if (disk_user(disk, who, sizeof(who))) {
+		line("user");
+		printf("it is %s\n", who);
+	}
+	print_advice(d);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * state.c - what is remembered of an export while it is away, in one file for
+ * each name: the UUIDs of its disks, the instance, whether it ended in order.
+ */
+#ifndef DST_STATE_H
+#define DST_STATE_H
+
+#include "disk.h"
+#include "machine.h"
+
+#define STATE_FOLDER "/var/lib/dst"
+#define STATE_DISKS_MAX 8	/* that were exported under one name; the oldest is forgotten */
+#define STATE_TEXT_MAX 4096
+#define STATE_FRESH_LEN (2 * DST_ID_LEN)
+
+struct state_disk {
+	u8 uuid[DST_ID_LEN];
+	u64 token;		/* of the last writer, from an orderly end; 0: not known */
+	char identity[DISK_IDENTITY_LEN];
+};
+
+struct state {
+	char boot[BOOT_ID_LEN];
+	u8 instance[DST_ID_LEN];
+	bool clean;		/* drained and flushed since */
+	unsigned int n;
+	struct state_disk disks[STATE_DISKS_MAX];	/* last exported first */
+};
+
+/* What it begins from: pure inputs, so that it can be tested. */
+struct state_start {
+	const char *name;
+	const char *identity;
+	const char *boot;
+	const char *machine;		/* id, or "" */
+	u8 fresh[STATE_FRESH_LEN];	/* random */
+};
+
+/*
+ * The export begins: chooses the instance, and the disk's UUID, now in disks[0].
+ * *@token is what the module is to be told; the state itself forgets it, because
+ * after a crash it would be the token of a writer before the last.
+ */
+void state_begin(struct state *s, const struct state_start *start, u64 *token);
+void state_end(struct state *s, u64 token);
+int state_parse(char *text, struct state *s, struct reason *why);
+void state_format(const struct state *s, char text[STATE_TEXT_MAX]);
+
+/* Open: nobody else changes the state of this name. */
+struct state_file {
+	int folder;
+	int lock;
+	char path[PATH_MAX];	/* for messages */
+	char name[DST_NAME_LEN + 8];
+};
+
+int state_open(struct state_file *f, const char *folder, const char *name, struct reason *why);
+void state_close(struct state_file *f);
+/* 1: there is one, 0: not yet, -1: it cannot be read */
+int state_load(struct state_file *f, struct state *s, struct reason *why);
+int state_save(struct state_file *f, const struct state *s, struct reason *why);
+int state_remove(struct state_file *f);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dst unexport: takes an export away, and notes that it ended in order, and who
+ * wrote last, for the next time it is exported (state.c).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "info.h"
+#include "state.h"
+#include "values.h"
+
+const char help_unexport[] =
+"Takes an export away: drains, flushes the disk, tells the clients. They wait\n"
+"for it to come back, as after any outage.\n"
+"\n"
+"  --force    even if clients are attached\n";
+
+enum { OPT_FORCE = 256 };
+
+static const struct option options[] = {
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ }
+};
+
+/* Only once the module has drained and flushed. */
+static int note_end(struct state_file *f, u64 token, struct reason *why)
+{
+	struct state s;
+	int ret = state_load(f, &s, why);
+
+	if (ret <= 0)
+		return ret;
+	state_end(&s, token);
+	return state_save(f, &s, why);
+}
+
+/* Who is still there, and what to do. */
+static void name_clients(const struct export_info *e, struct reason *why)
+{
+	char names[200] = "";
+	size_t i, n;
+
+	for (i = 0; i < e->n_clients; i++) {
+		n = strlen(names);
+		snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
+			 e->clients[i].name[0] ? e->clients[i].name : e->clients[i].address);
+	}
+	if (e->n_clients)
+		refuse(why, "\"%s\" is in use by %s; detach there first, or use --force", e->name,
+		       names);
+}
+
+static int unexport(struct netlink *nl, const char *name, bool force, struct reason *why)
+{
+	struct info info;
+	struct state_file f;
+	struct reason lost;
+	struct nl_msg *msg;
+	u64 token;
+	int ret, state;
+
+	if (info_load_export(nl, name, &info, why)) {
+		info_free(&info);
+		return -1;
+	}
+	token = info.exports[0].token;
+	/* An export must be able to end even where nothing can be written. */
+	state = state_open(&f, STATE_FOLDER, name, &lost);
+	msg = netlink_request(DSTOR_CMD_EXPORT_DEL, 0);
+	put_text(msg, DSTOR_A_NAME, name);
+	put_flag(msg, DSTOR_A_FORCE, force);
+	ret = netlink_ask(nl, msg, NULL, NULL, why);
+	if (!ret && (state || note_end(&f, token, &lost)))
+		ret = refuse(why, "it is gone, but that it ended in order is not noted: %.300s",
+			     lost.text);
+	else if (ret == -EBUSY && !force)
+		name_clients(&info.exports[0], why);
+	info_free(&info);
+	if (!state)
+		state_close(&f);
+	return ret ? -1 : 0;
+}
+
+int cmd_unexport(int argc, char **argv)
+{
+	char name[DST_NAME_LEN];
+	bool force = false;
+	struct netlink nl;
+	struct reason why;
+	int c, ret;
+
+	while ((c = next_option(argc, argv, options)) != -1) {
+		if (c == '?')
+			return DST_EXIT_USAGE;
+		force = true;
+	}
+	if (argc - optind != 1)
+		return bad_usage("the NAME of one export is needed (dst unexport --help)");
+	if (export_name(argv[optind], name, &why))
+		return bad_usage("%s", why.text);
+	ret = netlink_open_if_loaded(&nl, &why);
+	if (ret > 0)
+		return fail("there is no export \"%s\": the kernel module dstor is not loaded",
+			    name);
+	if (ret < 0)
+		return fail("%s", why.text);
+	ret = unexport(&nl, name, force, &why);
+	netlink_close(&nl);
+	return ret ? fail("%s", why.text) : 0;
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dst up: makes the machine have what the configuration file says. What has to
+ * be done is decided before anything is (plan.c); if a step fails, those before
+ * it are undone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "child.h"
+#include "choice.h"
+
+#define WAIT_MS 1000	/* between attempts */
+#define WORD_MIN 4	/* shorter values may be in a message by chance */
+
+const char help_up[] =
+"Exports and attaches what the configuration file says (/etc/dst/dst.conf), and\n"
+"changes what differs, in place. Either all of it is done or nothing is. What\n"
+"is not in the file is left alone. Prints what it did.\n"
+"\n"
+"  --dry-run        only print what would be done: + new, ~ changed\n"
+"  --export NAME    only the section of this export\n"
+"  --device NAME    only the section of this device\n"
+"  --wait TIME|forever\n"
+"                   how long to try again what fails, once each second\n";
+
+static u64 now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
+}
+
+static void print_step(const struct plan_step *step)
+{
+	const struct config_section *s = step->section;
+	size_t i;
+
+	printf("%c %s %s", step->what == PLAN_ADD ? '+' : '~', config_kind_name(s->kind), s->name);
+	if (step->what == PLAN_ADD)
+		printf(" %s", config_value(s, s->kind == CONFIG_EXPORT ? "path" : "uri", ""));
+	for (i = 0; i < step->set.n; i++)
+		printf(" %s", step->set.text[i]);
+	putchar('\n');
+}
+
+/* The command line that the section stands for. */
+static void add_arguments(const struct config_section *s, struct text_list *args)
+{
+	size_t i;
+
+	if (s->kind == CONFIG_EXPORT)
+		text_list_add(args, "%s", s->name);
+	else
+		text_list_add(args, "--name=%s", s->name);
+	for (i = 0; i < s->n; i++) {
+		const struct config_setting *t = &s->settings[i];
+
+		if (t->key->flags & CONFIG_OPERAND)
+			text_list_add(args, "%s", t->value);
+		else if (!(t->key->flags & CONFIG_SWITCH))
+			text_list_add(args, "--%s=%s", t->key->name, t->value);
+		else if (!strcmp(t->value, "yes"))
+			text_list_add(args, "--%s", t->key->name);
+	}
+}
+
+static int set(const struct plan_step *step, const struct text_list *values, struct reason *why)
+{
+	struct text_list args = { };
+	size_t i;
+	int ret;
+
+	text_list_add(&args, "%s", step->section->name);
+	for (i = 0; i < values->n; i++)
+		text_list_add(&args, "%s", values->text[i]);
+	ret = child_run(cmd_set, "set", &args, why);
+	text_list_free(&args);
+	return ret;
+}
+
+static int do_step(const struct plan_step *step, struct reason *why)
+{
+	struct text_list args = { };
+	int ret;
+
+	if (step->what == PLAN_CHANGE)
+		return set(step, &step->set, why);
+	add_arguments(step->section, &args);
+	if (step->section->kind == CONFIG_EXPORT)
+		ret = child_run(cmd_export, "export", &args, why);
+	else
+		ret = child_run(cmd_attach, "attach", &args, why);
+	text_list_free(&args);
+	return ret;
+}
+
+static int undo_step(const struct plan_step *step, struct reason *why)
+{
+	struct text_list args = { };
+	int ret;
+
+	if (step->what == PLAN_CHANGE)
+		return set(step, &step->undo, why);
+	text_list_add(&args, "%s", step->section->name);
+	if (step->section->kind == CONFIG_EXPORT) {
+		/* A client may have found it already; it waits, as after any outage. */
+		text_list_add(&args, "--force");
+		ret = child_run(cmd_unexport, "unexport", &args, why);
+	} else {
+		ret = child_run(cmd_detach, "detach", &args, why);
+	}
+	text_list_free(&args);
+	return ret;
+}
+
+/* Which key was it? The command names the option, as it was given, if it names any. */
+static int where(const struct config *c, const struct plan_step *step, const struct reason *what,
+		 struct reason *why)
+{
+	const struct config_section *s = step->section;
+	const struct config_setting *t = NULL;
+	size_t i;
+
+	for (i = 0; i < s->n && !t; i++)
+		if (strlen(s->settings[i].value) >= WORD_MIN &&
+		    strstr(what->text, s->settings[i].value))
+			t = &s->settings[i];
+	if (!t)
+		t = config_setting(s, s->kind == CONFIG_EXPORT ? "path" : "uri");
+	return refuse(why, "%.150s:%d: %s: %.300s", c->file, t->line, t->key->name, what->text);
+}
+
+static void undo(const struct plan *p, size_t n, struct reason *why)
+{
+	struct reason what, first = *why;
+
+	while (n--)
+		if (undo_step(&p->steps[n], &what))
+			refuse(why, "%.300s; and %s %s stays: %.120s", first.text,
+			       config_kind_name(p->steps[n].section->kind),
+			       p->steps[n].section->name, what.text);
+}
+
+/* A step that may be repeated until it succeeds or the time is over. */
+static int insist(const struct choice *c, const struct plan_step *step, u64 start,
+		  struct reason *what)
+{
+	static const struct timespec pause = { .tv_nsec = WAIT_MS % 1000 * 1000000L,
+					       .tv_sec = WAIT_MS / 1000 };
+	struct reason said = { "" };
+
+	for (;;) {
+		int ret = do_step(step, what);
+
+		if (ret != DST_EXIT_FAILED || !c->wait ||
+		    (c->wait_ms != UINT32_MAX && now_ms() - start >= c->wait_ms))
+			return ret;
+		if (strcmp(said.text, what->text))
+			fail("waiting for %s \"%s\": %s", config_kind_name(step->section->kind),
+			     step->section->name, what->text);
+		said = *what;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int apply(const struct choice *c, const struct config *config, const struct plan *p,
+		 struct reason *why)
+{
+	u64 start = now_ms();
+	struct reason what;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (!c->dry_run && insist(c, &p->steps[i], start, &what)) {
+			where(config, &p->steps[i], &what, why);
+			undo(p, i, why);
+			return -1;
+		}
+	}
+	for (i = 0; i < p->n; i++)
+		print_step(&p->steps[i]);
+	return 0;
+}
+
+static int up(const struct choice *c, struct reason *why)
+{
+	const struct config_section *only;
+	struct info info = { };
+	struct config config;
+	struct plan plan = { };
+	struct netlink nl;
+	int ret;
+
+	ret = choice_load(c, &config, &only, why);
+	/* The module is loaded once, here, and only if there is something to do. */
+	if (!ret && config.n && !c->dry_run) {
+		ret = netlink_open(&nl, why);
+		if (!ret)
+			netlink_close(&nl);
+	}
+	if (!ret)
+		ret = choice_running(&info, why);
+	if (!ret)
+		ret = plan_make(&config, only, &info, &plan, why);
+	if (!ret)
+		ret = apply(c, &config, &plan, why);
+	plan_free(&plan);
+	info_free(&info);
+	config_free(&config);
+	return ret;
+}
+
+int cmd_up(int argc, char **argv)
+{
+	struct reason why;
+	struct choice c;
+	int ret = choice_take(&c, argc, argv, "DW");
+
+	if (ret)
+		return ret;
+	return up(&c, &why) ? fail("%s", why.text) : 0;
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Implementations of compat.h, one pair for each difference. No locks of its
+ * own; see compat.h for the contexts.
+ */
+#include "compat.h"
+
+#ifdef DSTOR_HAVE_ALLOC_DISK_LIMITS
+
+struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
+					const struct dstor_disk_limits *l, void *data)
+{
+	struct queue_limits lim = {
+		.logical_block_size = l->logical_block,
+		.physical_block_size = l->physical_block,
+		.io_min = l->io_min,
+		.io_opt = l->io_opt,
+		.max_hw_sectors = l->max_io >> SECTOR_SHIFT,
+		.max_segments = l->max_segments,
+		.max_segment_size = UINT_MAX,
+		.discard_granularity = l->discard_granularity,
+		.discard_alignment = l->discard_alignment,
+		.max_hw_discard_sectors = l->max_discard >> SECTOR_SHIFT,
+		.max_write_zeroes_sectors = l->max_write_zeroes >> SECTOR_SHIFT,
+	};
+
+	if (l->write_cache)
+		lim.features |= BLK_FEAT_WRITE_CACHE;
+	if (l->fua)
+		lim.features |= BLK_FEAT_FUA;
+	if (l->rotational)
+		lim.features |= BLK_FEAT_ROTATIONAL;
+	if (l->stable_writes)
+		lim.features |= BLK_FEAT_STABLE_WRITES;
+	return blk_mq_alloc_disk(set, &lim, data);
+}
+
+#else
+
+struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
+					const struct dstor_disk_limits *l, void *data)
+{
+	struct gendisk *disk = blk_mq_alloc_disk(set, data);
+	struct request_queue *q;
+
+	if (IS_ERR(disk))
+		return disk;
+	q = disk->queue;
+	blk_queue_logical_block_size(q, l->logical_block);
+	blk_queue_physical_block_size(q, l->physical_block);
+	if (l->io_min)
+		blk_queue_io_min(q, l->io_min);
+	blk_queue_io_opt(q, l->io_opt);
+	blk_queue_max_hw_sectors(q, l->max_io >> SECTOR_SHIFT);
+	blk_queue_max_segments(q, l->max_segments);
+	blk_queue_max_segment_size(q, UINT_MAX);
+	q->limits.discard_granularity = l->discard_granularity;
+	q->limits.discard_alignment = l->discard_alignment;
+	blk_queue_max_discard_sectors(q, l->max_discard >> SECTOR_SHIFT);
+	blk_queue_max_write_zeroes_sectors(q, l->max_write_zeroes >> SECTOR_SHIFT);
+	blk_queue_write_cache(q, l->write_cache, l->fua);
+	if (!l->rotational)
+		blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+	if (l->stable_writes)
+		blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES, q);
+	return disk;
+}
+
+#endif
+
+#ifdef DSTOR_HAVE_BDEV_FILE
+
+int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, void *holder)
+{
+	blk_mode_t mode = BLK_OPEN_READ | (write ? BLK_OPEN_WRITE : 0);
+
+	struct file *file = bdev_file_open_by_path(path, mode, holder, NULL);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	b->file = file;
+	b->bdev = file_bdev(file);
+	return 0;
+}
+
+void dstor_compat_close_bdev(struct dstor_bdev *b)
+{
+	bdev_fput(b->file);
+}
+
+#else
+
+int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, void *holder)
+{
+	struct block_device *bdev;
+
+	b->mode = FMODE_READ | (write ? FMODE_WRITE : 0) | (holder ? FMODE_EXCL : 0);
+	bdev = blkdev_get_by_path(path, b->mode, holder);
+	if (IS_ERR(bdev))
+		return PTR_ERR(bdev);
+	b->bdev = bdev;
+	return 0;
+}
+
+void dstor_compat_close_bdev(struct dstor_bdev *b)
+{
+	blkdev_put(b->bdev, b->mode);
+}
+
+#endif
+
+void dstor_compat_drain_heads(struct page_frag_cache *heads)
+{
+	if (heads->va)
+		__page_frag_cache_drain(virt_to_head_page(heads->va), heads->pagecnt_bias);
+	heads->va = NULL;
+}
+
+static ssize_t send_copy(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
+			 int flags)
+{
+	struct msghdr msg = { .msg_flags = flags };
+
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, n, bytes);
+	return sock_sendmsg(sock, &msg);
+}
+
+#ifdef DSTOR_HAVE_SENDPAGE
+
+/* One bvec, which may span several pages of one folio. */
+static ssize_t send_pages(struct socket *sock, const struct bio_vec *bv, int flags, bool last)
+{
+	ssize_t done = 0;
+
+	while (done < bv->bv_len) {
+		unsigned int off = bv->bv_offset + done;
+		struct page *page = bv->bv_page + (off >> PAGE_SHIFT);
+		unsigned int len = min_t(unsigned int, bv->bv_len - done,
+					 PAGE_SIZE - offset_in_page(off));
+		int f = flags;
+		int ret;
+
+		if (!last || done + len < bv->bv_len)
+			f |= MSG_MORE | MSG_SENDPAGE_NOTLAST;
+		ret = kernel_sendpage(sock, page, offset_in_page(off), len, f);
+		if (ret <= 0)
+			return done ? done : ret;
+		done += ret;
+		if (ret < len)
+			break;
+	}
+	return done;
+}
+
+ssize_t dstor_compat_send(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
+			  bool splice, bool more)
+{
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	ssize_t done = 0;
+	unsigned int i;
+
+	if (!splice)
+		return send_copy(sock, bv, n, bytes, flags | (more ? MSG_MORE : 0));
+	for (i = 0; i < n; i++) {
+		bool last = i == n - 1 && !more;
+		ssize_t ret;
+
+		/* Headers are small: a copy costs less than a reference. */
+		if (bv[i].bv_len < 512 || !sendpage_ok(bv[i].bv_page))
+			ret = send_copy(sock, bv + i, 1, bv[i].bv_len,
+					flags | (last ? 0 : MSG_MORE));
+		else
+			ret = send_pages(sock, bv + i, flags, last);
+		if (ret < 0)
+			return done ? done : ret;
+		done += ret;
+		if (ret < bv[i].bv_len)
+			break;
+	}
+	return done;
+}
+
+#else
+
+ssize_t dstor_compat_send(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
+			  bool splice, bool more)
+{
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+	unsigned int i;
+
+	for (i = 0; splice && i < n; i++)
+		if (!sendpage_ok(bv[i].bv_page))
+			splice = false;
+	return send_copy(sock, bv, n, bytes, flags | (splice ? MSG_SPLICE_PAGES : 0));
+}
+
+#endif

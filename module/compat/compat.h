@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only place that knows what differs between kernels. Each difference has
+ * a name, DSTOR_HAVE_..., found by compiling a probe (compat/probes/) against
+ * the kernel's headers, never by its version number.
+ */
+#ifndef DSTOR_COMPAT_H
+#define DSTOR_COMPAT_H
+
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/net.h>
+
+/* What a disk looks like, in bytes; 0: not supported or not known. */
+struct dstor_disk_limits {
+	u32 logical_block;
+	u32 physical_block;
+	u32 io_min;
+	u32 io_opt;
+	u32 max_io;
+	u32 discard_granularity;
+	u32 discard_alignment;
+	u32 max_discard;
+	u32 max_write_zeroes;
+	u16 max_segments;
+	bool write_cache;
+	bool fua;
+	bool rotational;
+	bool stable_writes;
+};
+
+/* Sleeps; returns the disk or an ERR_PTR() */
+struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
+					const struct dstor_disk_limits *l, void *data);
+
+/*
+ * Open a block device exclusively (when @holder) or not. Sleeps. 0 or a negative
+ * errno, and then *@b is as before; release with dstor_compat_close_bdev().
+ */
+struct dstor_bdev {
+	struct block_device *bdev;
+#ifdef DSTOR_HAVE_BDEV_FILE
+	struct file *file;
+#else
+	fmode_t mode;
+#endif
+};
+
+int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, void *holder);
+void dstor_compat_close_bdev(struct dstor_bdev *b);
+
+/* The memory of message heads: page_frag_alloc() from it; all fragments must be free. */
+void dstor_compat_drain_heads(struct page_frag_cache *heads);
+
+/*
+ * Send @bytes from @bv. @splice: without a copy where the socket can, the pages
+ * must then stay unchanged until the peer has them. Returns bytes taken, or
+ * -EAGAIN when the socket is full, or another error. Does not sleep for space.
+ */
+ssize_t dstor_compat_send(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
+			  bool splice, bool more);
+
+#endif

@@ -1,0 +1,644 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a queue gets, loses and regains its connection. One work of each queue
+ * (q->link) connects, so there is one attempt at a time; it holds no lock while
+ * it waits for the network.
+ *
+ * Locks: dev->lock, then q->lock, then tx.lock. q->lock protects whether the
+ * queue is live; whoever closes or fails transactions has it.
+ */
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/sort.h>
+
+#include "device.h"
+#include "event.h"
+#include "transport.h"
+#include "trace.h"
+
+#define READ_SLICE_MS 200		/* how soon a detach is noticed */
+#define CONNECT_MAX_MS 2000
+#define ANSWER_MIN_MS 5000		/* patience with an exporter in the handshake */
+#define SETTLED (HZ)			/* a connection that lived as long was a success */
+#define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
+
+static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *takeover)
+{
+	struct dstor_device *dev = q->dev;
+
+	memset(h, 0, sizeof(*h));
+	h->kind = DST_HELLO_ATTACH;
+	h->flags = dev->read_only ? DST_HELLO_READ_ONLY : 0;
+	h->queue = cpu_to_le16(q->index);
+	h->queues = cpu_to_le16(dev->n_queues);
+	h->slots = cpu_to_le16(dev->depth);
+	h->max_io = cpu_to_le32(dev->max_io);
+	h->generation = cpu_to_le64(++q->generation);
+	memcpy(h->session, dev->session, DST_ID_LEN);
+	memcpy(h->client, dev->client_id, DST_ID_LEN);
+	if (takeover)
+		memcpy(h->takeover, takeover, DST_ID_LEN);
+	if (dev->identity.size) {
+		h->flags |= DST_HELLO_RESUME;
+		memcpy(h->uuid, dev->identity.uuid, DST_ID_LEN);
+		h->writer_token = cpu_to_le64(dev->writer_token);
+	}
+	h->ping_ms = cpu_to_le32(dev->ping_ms);
+	h->timeout_ms = cpu_to_le32(dev->policy.timeout_ms);
+	h->retries = cpu_to_le32(dev->policy.retries);
+	strscpy(h->export, dev->export, sizeof(h->export));
+	strscpy(h->client_name, dev->client_name, sizeof(h->client_name));
+	strscpy(h->checksums, dev->checksums, sizeof(h->checksums));
+	strscpy(h->ciphers, dev->ciphers, sizeof(h->ciphers));
+	dstor_hello_seal(h);
+}
+
+/* All of @len bytes, as long as the exporter says something within its patience. */
+static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size_t len)
+{
+	u32 patience = max_t(u32, q->dev->policy.timeout_ms, ANSWER_MIN_MS);
+	unsigned long until = jiffies + msecs_to_jiffies(patience);
+	size_t got = 0;
+	int ret;
+
+	do {
+		ret = dstor_socket_read(sock, data, len, &got, READ_SLICE_MS);
+		/* Not -EINTR: netlink leaves a command that returns that without an answer. */
+		if (READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead) ||
+		    signal_pending(current))
+			return -ECANCELED;
+	} while (ret == -EAGAIN && time_before(jiffies, until));
+	return ret == -EAGAIN ? -ETIMEDOUT : ret;
+}
+
+/* With a key: only who has it, too, is an exporter. */
+static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_error *err)
+{
+	u8 mode = q->dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN;
+	struct dstor_greeting *g;
+	u64 unknown;
+	int ret = -ENOMEM;
+
+	g = kmalloc(sizeof(*g), GFP_NOIO);
+	if (!g)
+		return dstor_fail(err, ret, "out of memory");
+	ret = read_all(q, grant->sock, g, sizeof(*g));
+	if (ret == -ETIMEDOUT)
+		dstor_fail(err, ret, "the exporter does not answer");
+	else if (ret)
+		dstor_fail(err, ret, "the connection was closed in the handshake");
+	else if (!dstor_greeting_is_ours(g))
+		ret = dstor_fail(err, -EPROTO, "what answers there is not a DST exporter");
+	else if (g->status == DST_GREETING_REFUSED)
+		ret = dstor_fail(err, -EKEYREJECTED,
+				 "authentication failed: it has no rule with this key");
+	else if (g->status == DST_GREETING_KEY_REQUIRED)
+		ret = dstor_fail(err, -ENOKEY,
+				 "it admits only clients with a key: give it with --key");
+	else if (g->status != DST_GREETING_OK)
+		ret = dstor_fail(err, -ECONNREFUSED, "%s", dstor_greeting_text(g->status));
+	else if (dstor_greeting_check(g, &unknown) != DST_GREETING_OK || g->mode != mode)
+		ret = dstor_fail(err, -EPROTO, "the exporter speaks another version");
+	else if (mode == DST_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
+		ret = dstor_fail(err, -EKEYREJECTED,
+				 "authentication failed: what answers there has not this key");
+	if (ret == -EKEYREJECTED)
+		this_cpu_inc(q->dev->stats->auth_failures);
+	kfree(g);
+	return ret;
+}
+
+static int refusal(const struct dstor_welcome *w, struct dstor_error *err)
+{
+	static const int codes[] = {
+		[DST_WELCOME_MALFORMED] = -EINVAL,
+		[DST_WELCOME_NO_EXPORT] = -ENOENT,
+		[DST_WELCOME_DENIED] = -EACCES,
+		[DST_WELCOME_IN_USE] = -EBUSY,
+		[DST_WELCOME_STALE] = -ESTALE,
+		[DST_WELCOME_EXPIRED] = -EOWNERDEAD,
+		[DST_WELCOME_EVICTED] = -EOWNERDEAD,
+		[DST_WELCOME_ALGORITHM] = -ENOPROTOOPT,
+		[DST_WELCOME_STOPPING] = -EAGAIN,
+		[DST_WELCOME_BUSY] = -EAGAIN,
+	};
+
+	return dstor_fail(err, codes[w->status], "%s", w->reason[0] ? w->reason :
+			  dstor_welcome_text(w->status));
+}
+
+static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
+{
+	int ret;
+
+	if (!q->dev->has_key)
+		return read_all(q, g->sock, &g->welcome, sizeof(g->welcome));
+	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
+	if (ret)
+		return ret;
+	if (!dstor_channel_open(&g->channel, g->sealed, sizeof(g->welcome))) {
+		this_cpu_inc(q->dev->stats->auth_failures);
+		return -EBADMSG;
+	}
+	memcpy(&g->welcome, g->sealed, sizeof(g->welcome));
+	return 0;
+}
+
+static int welcomed(struct dstor_queue *q, struct dstor_grant *g, const struct dstor_hello *h,
+		    struct dstor_error *err)
+{
+	const char *why;
+	int ret;
+
+	do {
+		ret = read_welcome(q, g);
+		if (ret)
+			return dstor_fail(err, ret, "the connection ended in the handshake");
+		if (!dstor_welcome_check(&g->welcome, h, &why))
+			return dstor_fail(err, -EPROTO, "%s", why);
+		q->draining = g->welcome.status == DST_WELCOME_WAIT;
+	} while (q->draining);
+	return g->welcome.status == DST_WELCOME_OK ? 0 : refusal(&g->welcome, err);
+}
+
+struct outgoing {
+	struct dstor_greeting greeting;
+	struct dstor_hello hello;
+	u8 tag[DST_TAG_LEN];
+	struct dstor_hello clear;	/* what the hello said before it was sealed */
+};
+
+/* In the clear both messages go at once; a sealed hello needs the exporter's greeting. */
+static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
+		     struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u8 ephemeral[DST_KEY_LEN];
+	size_t first = sizeof(out->greeting) + sizeof(out->hello);
+	int ret;
+
+	dstor_greeting_init(&out->greeting, dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
+	dstor_greeting_seal(&out->greeting);
+	if (dev->has_key) {
+		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
+		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->key, ephemeral,
+					       &out->greeting))
+			ret = -EIO;
+		memzero_explicit(ephemeral, sizeof(ephemeral));
+		if (ret)
+			return dstor_fail(err, ret, "the handshake cannot begin");
+		first = sizeof(out->greeting);
+	}
+	ret = dstor_socket_write(g->sock, out, first);
+	if (ret)
+		return dstor_fail(err, ret, "the connection was closed in the handshake");
+	ret = greet(q, g, err);
+	if (ret || !dev->has_key)
+		return ret;
+	dstor_channel_seal(&g->channel, &out->hello, sizeof(out->hello));
+	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
+	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
+}
+
+static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+		       struct dstor_error *err)
+{
+	struct outgoing *out = kzalloc(sizeof(*out), GFP_NOIO);
+	int ret;
+
+	if (!out)
+		return dstor_fail(err, -ENOMEM, "out of memory");
+	fill_hello(q, &out->hello, takeover);
+	out->clear = out->hello;
+	ret = introduce(q, g, out, err) ?: welcomed(q, g, &out->clear, err);
+	q->draining = false;
+	kfree(out);
+	return ret;
+}
+
+static const char *connect_text(int ret)
+{
+	switch (ret) {
+	case -ECONNREFUSED:
+		return "connection refused: nothing listens there";
+	case -ETIMEDOUT:
+		return "no answer";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return "no route to it";
+	case -EAFNOSUPPORT:
+	case -EPROTONOSUPPORT:
+		return "this kernel has no such transport";
+	case -ENOENT:
+		return "no such socket";
+	default:
+		return NULL;
+	}
+}
+
+static int connect_to(struct dstor_queue *q, const struct dstor_address *a, struct dstor_grant *g,
+		      const u8 *takeover, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u32 wait = clamp_t(u32, dev->policy.timeout_ms, READ_SLICE_MS, CONNECT_MAX_MS);
+	struct dstor_error inner;
+	int ret = dstor_socket_connect(dev->net, a, wait, &g->sock);
+	const char *text = connect_text(ret);
+
+	if (ret && text)
+		return dstor_fail(err, ret, "exporter %s: %s", a->text, text);
+	if (ret)
+		return dstor_fail(err, ret, "exporter %s: cannot connect, error %d", a->text, -ret);
+	ret = shake_hands(q, g, takeover, &inner);
+	if (ret) {
+		dstor_socket_abort(g->sock);
+		g->sock = NULL;
+		return dstor_fail(err, ret, "exporter %s: %s", a->text, inner.text);
+	}
+	return 0;
+}
+
+/* The addresses may be replaced while we wait. */
+static int copy_address(struct dstor_device *dev, unsigned int i, struct dstor_address *a)
+{
+	int ret = -ENOENT;
+
+	mutex_lock(&dev->lock);
+	if (i < dev->n_addresses) {
+		*a = dev->addresses[i];
+		ret = dev->n_addresses;
+	}
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+		       struct dstor_error *err)
+{
+	struct dstor_address *a = kmalloc(sizeof(*a), GFP_NOIO);
+	unsigned int i, tried;
+	int n, ret = -ENOMEM;
+
+	if (!a)
+		return dstor_fail(err, ret, "out of memory");
+	mutex_lock(&q->dev->lock);
+	g->epoch = q->dev->epoch;
+	mutex_unlock(&q->dev->lock);
+	ret = dstor_fail(err, -EDESTADDRREQ, "no address");
+	i = q->address;
+	for (tried = 0; tried < DSTOR_ADDRESSES_MAX; tried++) {
+		n = copy_address(q->dev, i, a);
+		if (n < 0) {
+			i = 0;
+			n = copy_address(q->dev, i, a);
+			if (n < 0)
+				break;
+		}
+		memset(&g->welcome, 0, sizeof(g->welcome));
+		ret = connect_to(q, a, g, takeover, err);
+		/* An answer is an answer, good or bad. */
+		if (!ret || g->welcome.status || ret == -ECANCELED) {
+			q->address = i;
+			break;
+		}
+		if (tried + 1 >= n)
+			break;
+		i = (i + 1) % n;
+	}
+	kfree(a);
+	return ret;
+}
+
+/*
+ * The exporter's instance is another one: what was acked and not flushed on
+ * the old one may be lost (P5). Under dev->lock.
+ */
+static void new_instance(struct dstor_device *dev, const u8 *instance)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
+		if (dstor_id_equal(q->instance, instance)) {
+			mutex_unlock(&q->lock);
+			continue;
+		}
+		if (q->state == DSTOR_Q_LIVE) {
+			dstor_link_close(q, "the exporter restarted");
+			dstor_link_soon(q);
+		}
+		spin_lock_irq(&dev->cache_lock);
+		if (dstor_cache_dirty(&dev->cache, q->mark))
+			dstor_cache_lost(&dev->cache);
+		spin_unlock_irq(&dev->cache_lock);
+		/* Still dirty: only a flush that succeeded says otherwise. */
+		memset(q->instance, 0, DST_ID_LEN);
+		mutex_unlock(&q->lock);
+	}
+	memcpy(dev->instance, instance, DST_ID_LEN);
+	dev->epoch++;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct dstor_transaction *x = *(const struct dstor_transaction **)a;
+	const struct dstor_transaction *y = *(const struct dstor_transaction **)b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* All that is unacked goes out again, in the order it was submitted. */
+static void resend_all(struct dstor_queue *q)
+{
+	struct dstor_conn *c = &q->conn;
+	u64 now = dstor_now_ms();
+	unsigned int i, n = 0;
+
+	mutex_lock(&c->tx.lock);
+	for (i = 0; i < q->dev->depth; i++) {
+		struct dstor_transaction *t = dstor_slot(q, i);
+
+		if (!t)
+			continue;
+		t->attempt.sent_ms = now;
+		t->asked = false;
+		t->opening = false;
+		if (t->message.in_hand)
+			q->resend[n++] = t;
+	}
+	sort(q->resend, n, sizeof(*q->resend), by_seq, NULL);
+	for (i = 0; i < n; i++) {
+		struct dstor_transaction *t = q->resend[i];
+		struct dstor_frame *f = t->message.head;
+
+		if (t->state != DSTOR_T_QUEUED) {
+			f->flags |= cpu_to_le16(DST_REQ_RESEND);
+			t->attempt.resends++;
+			this_cpu_inc(q->dev->stats->resends);
+			trace_dstor_resend(t, 0, 0, 0);
+		}
+		t->state = DSTOR_T_QUEUED;
+		list_del_init(&t->message.entry);
+		list_add_tail(&t->message.entry, &c->tx.queue);
+	}
+	mutex_unlock(&c->tx.lock);
+}
+
+static void set_bounds(struct dstor_queue *q)
+{
+	q->bounds = (struct dstor_bounds) {
+		.size = q->dev->identity.size,
+		.block = q->dev->identity.block,
+		.max_io = q->dev->max_io,
+		.slots = q->dev->depth,
+	};
+}
+
+static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
+			struct dstor_error *err)
+{
+	enum dstor_resume r = dstor_resume_check(&dev->identity, w);
+
+	dev->suspended = r != DST_RESUME_OK;
+	if (r != DST_RESUME_OK)
+		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
+	if (le64_to_cpu(w->size) > dev->identity.size) {
+		dev->new_size = le64_to_cpu(w->size);
+		queue_work(dstor_link_wq, &dev->resize);
+	}
+	return 0;
+}
+
+int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	const struct dstor_welcome *w = &g->welcome;
+	int ret = 0;
+
+	mutex_lock(&dev->lock);
+	if (dev->stopping || dev->failed)
+		ret = dstor_fail(err, -ECANCELED, "the device goes away");
+	if (!ret)
+		ret = check_resume(dev, w, err);
+	/* A welcome from before the exporter's restart, read after it. */
+	if (!ret && !dstor_id_equal(dev->instance, w->instance) && g->epoch != dev->epoch)
+		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
+	if (ret) {
+		mutex_unlock(&dev->lock);
+		dstor_socket_abort(g->sock);
+		return ret;
+	}
+	if (!dstor_id_equal(dev->instance, w->instance))
+		new_instance(dev, w->instance);
+	dev->writer_token = le64_to_cpu(w->writer_token);
+	strscpy(dev->checksum, w->checksum, sizeof(dev->checksum));
+	strscpy(dev->cipher, w->cipher, sizeof(dev->cipher));
+	dev->reason[0] = 0;
+
+	mutex_lock(&q->lock);
+	if (q->state == DSTOR_Q_LIVE) {
+		/* Another attempt was faster. */
+		dstor_socket_abort(g->sock);
+		goto out;
+	}
+	ret = dstor_conn_protect(&q->conn, w, dev->has_key ? &g->channel : NULL, dev->max_io,
+				 &dev->threads);
+	if (ret) {
+		dstor_socket_abort(g->sock);
+		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
+			   w->cipher, w->checksum);
+	} else {
+		if (!dstor_id_is_zero(q->instance) || q->lived)
+			this_cpu_inc(dev->stats->reconnects);
+		memcpy(q->instance, w->instance, DST_ID_LEN);
+		set_bounds(q);
+		WRITE_ONCE(q->spent_ms, 0);
+		resend_all(q);
+		q->lived = jiffies;
+		q->pinged = jiffies;
+		clear_bit(DSTOR_CONN_LOST, &q->conn.flags);
+		dstor_conn_open(&q->conn, g->sock, 0);
+		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
+	}
+out:
+	mutex_unlock(&q->lock);
+	mutex_unlock(&dev->lock);
+	if (!ret)
+		dstor_event_state(dev, NULL);
+	dstor_conn_kick(&q->conn);
+	return ret;
+}
+
+static void bury(struct dstor_zombie *z)
+{
+	sock_put(z->sk);
+	z->sk = NULL;
+}
+
+bool dstor_link_quiet(struct dstor_queue *q)
+{
+	bool quiet = true;
+	unsigned int i;
+
+	lockdep_assert_held(&q->lock);
+	for (i = 0; i < DSTOR_ZOMBIES; i++) {
+		struct dstor_zombie *z = &q->zombie[i];
+
+		if (!z->sk)
+			continue;
+		if (time_after(jiffies, z->until) || (!z->wait && !sk_wmem_alloc_get(z->sk)))
+			bury(z);
+		else
+			quiet = false;
+	}
+	return quiet;
+}
+
+static void remember_zombie(struct dstor_queue *q, struct sock *sk, bool wait)
+{
+	u32 ms = min_t(u32, dstor_silence_ms(q->dev->ping_ms, q->dev->policy.timeout_ms),
+		       ZOMBIE_MAX_MS);
+	struct dstor_zombie *z = NULL;
+	unsigned int i;
+
+	dstor_link_quiet(q);
+	for (i = 0; i < DSTOR_ZOMBIES && !z; i++)
+		if (!q->zombie[i].sk)
+			z = &q->zombie[i];
+	if (!z) {
+		/* All full: the new one's time covers the first's. */
+		z = &q->zombie[0];
+		bury(z);
+	}
+	z->sk = sk;
+	z->wait = wait;
+	z->until = jiffies + msecs_to_jiffies(ms);
+}
+
+void dstor_link_close(struct dstor_queue *q, const char *why)
+{
+	/*
+	 * A digest tells pages that changed from what was sent; without one, only time does.
+	 * With a cipher no page of a request was ever lent to the socket.
+	 */
+	bool wait = !q->conn.digest.len && !q->conn.cipher;
+	struct sock *sk;
+	unsigned int i;
+
+	lockdep_assert_held(&q->lock);
+	if (q->state != DSTOR_Q_LIVE)
+		return;
+	WRITE_ONCE(q->state, DSTOR_Q_DOWN);
+	sk = dstor_conn_close(&q->conn, true);
+	if (sk)
+		remember_zombie(q, sk, wait);
+	dstor_event_state(q->dev, why ?: "the connection broke");
+	for (i = 0; i < DSTOR_CONTROLS; i++)
+		clear_bit(0, &q->control[i].busy);
+	/* A connection that fails as soon as it is there must not spin. */
+	q->tries = time_after(jiffies, q->lived + SETTLED) ? 0 : q->tries + 1;
+	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
+}
+
+struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
+{
+	struct dstor_retry_policy p = t->queue->dev->policy;
+	u64 spent_ms = READ_ONCE(t->queue->spent_ms);
+
+	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DST_RETRIES_FOREVER)
+		p.retries = 0;
+	return p;
+}
+
+unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
+{
+	struct dstor_device *dev = q->dev;
+	u64 now = dstor_now_ms();
+	unsigned int i, n = 0;
+
+	lockdep_assert_held(&q->lock);
+	mutex_lock(&q->conn.tx.lock);
+	dstor_tx_collect(&q->conn);
+	for (i = 0; i < dev->depth; i++) {
+		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_retry_policy policy;
+
+		/* Not in hand: queue_rq is still busy with it, next time then. */
+		if (!t || !t->message.in_hand)
+			continue;
+		policy = dstor_link_policy(t);
+		if (!all && dstor_attempt_check(&t->attempt, &policy, now, false) !=
+			    DST_VERDICT_FAIL)
+			continue;
+		list_del_init(&t->message.entry);
+		q->resend[n++] = t;
+	}
+	mutex_unlock(&q->conn.tx.lock);
+	if (n && !all && !q->spent_ms)
+		WRITE_ONCE(q->spent_ms, now);
+	for (i = 0; i < n; i++)
+		dstor_transaction_end(q->resend[i], BLK_STS_TRANSPORT);
+	return n;
+}
+
+void dstor_link_soon(struct dstor_queue *q)
+{
+	if (!READ_ONCE(q->dev->stopping))
+		mod_delayed_work(dstor_link_wq, &q->link, 0);
+}
+
+static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
+			 const struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u8 status = g->welcome.status;
+
+	mutex_lock(&dev->lock);
+	strscpy(dev->reason, err->text, sizeof(dev->reason));
+	mutex_unlock(&dev->lock);
+	if (status == DST_WELCOME_EXPIRED || status == DST_WELCOME_EVICTED)
+		dstor_device_expel(dev, err->text);
+	else
+		dstor_event_state(dev, err->text);
+	mutex_lock(&q->lock);
+	q->tries++;
+	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
+	mutex_unlock(&q->lock);
+}
+
+void dstor_link_work(struct work_struct *work)
+{
+	struct dstor_queue *q = container_of(work, struct dstor_queue, link.work);
+	struct dstor_device *dev = q->dev;
+	unsigned int noio = memalloc_noio_save();
+	struct dstor_grant *g = NULL;
+	struct dstor_error err;
+	unsigned long next;
+	bool live;
+
+	mutex_lock(&q->lock);
+	if (q->state == DSTOR_Q_LIVE && dstor_conn_lost(&q->conn))
+		dstor_link_close(q, NULL);
+	live = q->state == DSTOR_Q_LIVE;
+	next = q->next_try;
+	mutex_unlock(&q->lock);
+	if (live || READ_ONCE(dev->stopping) || READ_ONCE(dev->failed))
+		goto out;
+	if (time_before(jiffies, next)) {
+		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
+		goto out;
+	}
+	g = kzalloc(sizeof(*g), GFP_NOIO);
+	if (!g || dstor_link_connect(q, g, NULL, &err) || dstor_link_live(q, g, &err)) {
+		if (g)
+			note_failure(q, g, &err);
+		if (!READ_ONCE(dev->stopping) && !READ_ONCE(dev->failed))
+			mod_delayed_work(dstor_link_wq, &q->link,
+					 msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries)));
+	}
+out:
+	kfree_sensitive(g);
+	memalloc_noio_restore(noio);
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making sockets. Families, types and protocols are numbers that the utility
+ * chose; only what a family needs beyond the socket calls is named here.
+ * No locks. Called by link.c (client) and listener.c (exporter).
+ */
+#include <linux/tcp.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+
+#include "transport.h"
+
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+/*
+ * User sockets are locked under mmap_lock and file system locks; ours are locked
+ * by the very I/O that those wait for. They must not share a lockdep class.
+ */
+static struct lock_class_key slock_key[2], sk_key[2];
+
+static void reclassify(struct sock *sk)
+{
+	if (!sock_allow_reclassification(sk))
+		return;
+	if (sk->sk_family == AF_INET)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET-DST", &slock_key[0],
+					      "sk_lock-AF_INET-DST", &sk_key[0]);
+	else if (sk->sk_family == AF_INET6)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET6-DST", &slock_key[1],
+					      "sk_lock-AF_INET6-DST", &sk_key[1]);
+}
+#else
+static void reclassify(struct sock *sk)
+{
+}
+#endif
+
+static void tune(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	sk->sk_use_task_frag = false;
+	if (sk->sk_protocol == IPPROTO_TCP &&
+	    (sk->sk_family == AF_INET || sk->sk_family == AF_INET6))
+		tcp_sock_set_nodelay(sk);
+}
+
+void dstor_socket_for_client(struct socket *sock)
+{
+	sock->sk->sk_allocation = GFP_NOIO;
+	/*
+	 * Never cleared: that would patch the kernel's code (a static key) with
+	 * every reconnection, and the socket ends anyway.
+	 */
+	sk_set_memalloc(sock->sk);
+	tune(sock);
+}
+
+void dstor_socket_for_exporter(struct socket *sock)
+{
+	/* The exporter may be on the client's own machine, behind its reclaim. */
+	sock->sk->sk_allocation = GFP_NOIO;
+	tune(sock);
+}
+
+void dstor_socket_abort(struct socket *sock)
+{
+	sock_no_linger(sock->sk);
+	sock_release(sock);
+}
+
+void dstor_socket_close_listener(struct socket *sock)
+{
+	sock_release(sock);
+	/* Where lockdep names its class, the sock holds the module until RCU has freed it. */
+	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
+		rcu_barrier();
+}
+
+static int make(struct net *net, const struct dstor_address *a, struct socket **out)
+{
+	int ret;
+
+	/*
+	 * Its accept takes every socket for a program's, with a file, and oopses
+	 * without one when the other side does not speak SMC.
+	 */
+	if (a->family == AF_SMC)
+		return -EAFNOSUPPORT;
+	ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
+	if (!ret)
+		reclassify((*out)->sk);
+	return ret;
+}
+
+int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
+			 struct socket **out)
+{
+	struct sockaddr_storage addr = a->addr;
+	struct socket *sock;
+	int ret = make(net, a, &sock);
+
+	if (ret)
+		return ret;
+	dstor_socket_for_client(sock);
+	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms);
+	ret = kernel_connect(sock, (struct sockaddr *)&addr, a->len, 0);
+	if (ret) {
+		dstor_socket_abort(sock);
+		return ret == -EINPROGRESS || ret == -EAGAIN ? -ETIMEDOUT : ret;
+	}
+	*out = sock;
+	return 0;
+}
+
+int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out)
+{
+	struct sockaddr_storage addr = a->addr;
+	struct socket *sock;
+	int ret = make(net, a, &sock);
+
+	if (ret)
+		return ret;
+	sock_set_reuseaddr(sock->sk);
+	ret = kernel_bind(sock, (struct sockaddr *)&addr, a->len);
+	if (!ret)
+		ret = kernel_listen(sock, 128);
+	if (ret) {
+		sock_release(sock);
+		return ret;
+	}
+	*out = sock;
+	return 0;
+}
+
+int dstor_socket_write(struct socket *sock, const void *data, size_t len)
+{
+	while (len) {
+		struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+		struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
+		int ret = kernel_sendmsg(sock, &msg, &kv, 1, len);
+
+		if (ret <= 0)
+			return ret ? ret : -EPIPE;
+		data += ret;
+		len -= ret;
+	}
+	return 0;
+}
+
+int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got, u32 slice_ms)
+{
+	sock->sk->sk_rcvtimeo = msecs_to_jiffies(slice_ms);
+	while (*got < len) {
+		struct msghdr msg = { };
+		struct kvec kv = { .iov_base = data + *got, .iov_len = len - *got };
+		int ret = kernel_recvmsg(sock, &msg, &kv, 1, kv.iov_len, 0);
+
+		if (ret <= 0)
+			return ret ? ret : -ECONNRESET;
+		*got += ret;
+	}
+	return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sockets of any family: made from an opaque address. All functions sleep and
+ * return 0 or a negative errno.
+ */
+#ifndef DSTOR_TRANSPORT_H
+#define DSTOR_TRANSPORT_H
+
+#include "config.h"
+
+/* The client's side: may be used to free memory, and must not wait for memory then. */
+void dstor_socket_for_client(struct socket *sock);
+void dstor_socket_for_exporter(struct socket *sock);
+/* Ends it with a reset: nothing of it lingers in the kernel afterwards. */
+void dstor_socket_abort(struct socket *sock);
+void dstor_socket_close_listener(struct socket *sock);
+/* Waits at most @timeout_ms for the other side. */
+int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
+			 struct socket **out);
+int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out);
+/* All of @len bytes, waiting at most the socket's timeouts. */
+int dstor_socket_write(struct socket *sock, const void *data, size_t len);
+/*
+ * -EAGAIN after @slice_ms without all bytes; call again with the same @got then.
+ * -ECONNRESET when the other side closed.
+ */
+int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got, u32 slice_ms);
+
+#endif

@@ -1,0 +1,50 @@
+"""What the benchmarks share: the load generator, one slice of a measurement, how a row is summed up."""
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/vm"))
+from harness import boot, machines  # noqa: E402,F401
+
+
+def build_load(kernel):
+    """dstload.ko for this kernel."""
+    out = TOP / "build/bench" / kernel.release
+    out.mkdir(parents=True, exist_ok=True)
+    for source in [*(TOP / "tests/bench/load").iterdir(), TOP / "module/compat/probes/bdev_file.c"]:
+        (out / source.name).write_bytes(source.read_bytes())
+    tree = ["ARCH=um", "-C", boot.CACHE / kernel.name] if kernel.is_uml else ["-C", f"/lib/modules/{kernel.release}/build"]
+    subprocess.run(["make", "-s", *tree, f"M={out}", "modules"], check=True)
+    return out / "dstload.ko"
+
+
+def slice_of(m, device, workload, ms):
+    """One run of dstload in the machine: a dict of what it printed."""
+    op, size, depth = workload
+    # It has measured when it refuses to stay loaded.
+    m.run(f"insmod /run/dstload.ko dev={device} op={op} bs={size} qd={depth} ms={ms} 2>/dev/null", timeout=60, check=False)
+    line = m.run("dmesg | grep -o '{\"dev\".*}' | tail -n 1").out
+    result = json.loads(line)
+    assert result["dev"] == device and result["op"] == op and result["qd"] == depth and not result["errors"], line
+    return result
+
+
+def name_of(workload):
+    return "{} {} KiB QD{}".format(workload[0], workload[1] // 1024, workload[2])
+
+
+def quartiles(values):
+    q = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+    return [round(v, 3) for v in q]
+
+
+def processor():
+    return next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+
+
+def keep(name, report):
+    (TOP / "build" / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")

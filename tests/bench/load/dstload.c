@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Load generator for figures: submits bios to a block device from inside the
+ * kernel, where no system call stands between. One run per insmod, which fails
+ * with -EAGAIN when it is done, so that nothing needs to be unloaded; the result
+ * is one line of JSON in the kernel log.
+ *
+ *   insmod dstload.ko dev=/dev/x op=read|write|mix|fsync bs=4096 qd=32 ms=1000 [seq=1]
+ *
+ * qd bios are in flight; a bio that completes is submitted again by the one thread.
+ */
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/random.h>
+#include <linux/sort.h>
+
+#define QD_MAX 256
+#define SAMPLES (1 << 20)
+
+static char *dev = "";
+static char *op = "read";
+static uint bs = 4096;
+static uint qd = 1;
+static uint ms = 1000;
+static uint seq;
+module_param(dev, charp, 0);
+module_param(op, charp, 0);
+module_param(bs, uint, 0);
+module_param(qd, uint, 0);
+module_param(ms, uint, 0);
+module_param(seq, uint, 0);
+
+struct slot {
+	struct bio *bio;
+	struct llist_node done;
+	struct page *pages;
+	u64 begun;		/* ns */
+	bool flush;		/* fsync: the flush after the write */
+};
+
+static struct block_device *bdev;
+static struct slot slots[QD_MAX];
+static LLIST_HEAD(finished);
+static DECLARE_WAIT_QUEUE_HEAD(wait);
+static struct rnd_state rnd;
+static u64 blocks, next_block;
+static u32 *samples;
+static u32 n_samples;
+static u32 errors;
+
+static void end_io(struct bio *bio)
+{
+	struct slot *s = bio->bi_private;
+
+	if (bio->bi_status)
+		errors++;
+	if (llist_add(&s->done, &finished))
+		wake_up(&wait);
+}
+
+static blk_opf_t opf_of(struct slot *s)
+{
+	if (s->flush)
+		return REQ_OP_WRITE | REQ_PREFLUSH;
+	if (!strcmp(op, "read"))
+		return REQ_OP_READ;
+	if (!strcmp(op, "mix"))
+		return prandom_u32_state(&rnd) % 10 < 7 ? REQ_OP_READ : REQ_OP_WRITE | REQ_SYNC;
+	return REQ_OP_WRITE | REQ_SYNC;
+}
+
+static void submit(struct slot *s)
+{
+	u64 block = seq ? next_block++ % blocks : prandom_u32_state(&rnd) % blocks;
+	u32 left = bs, off = 0;
+
+	bio_reset(s->bio, bdev, opf_of(s));
+	s->bio->bi_private = s;
+	s->bio->bi_end_io = end_io;
+	if (!s->flush) {
+		s->bio->bi_iter.bi_sector = block * (bs >> SECTOR_SHIFT);
+		while (left) {
+			u32 n = min_t(u32, left, PAGE_SIZE);
+
+			__bio_add_page(s->bio, s->pages + (off >> PAGE_SHIFT), n, 0);
+			off += n;
+			left -= n;
+		}
+		s->begun = ktime_get_ns();
+	}
+	submit_bio(s->bio);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void report(u64 n, u64 ns)
+{
+	u32 p50 = 0, p99 = 0;
+
+	if (n_samples) {
+		sort(samples, n_samples, sizeof(*samples), by_value, NULL);
+		p50 = samples[n_samples / 2];
+		p99 = samples[(u64)n_samples * 99 / 100];
+	}
+	pr_info("{\"dev\":\"%s\",\"op\":\"%s\",\"bs\":%u,\"qd\":%u,\"ios\":%llu,\"ns\":%llu,\"iops\":%llu,\"p50_ns\":%u,\"p99_ns\":%u,\"errors\":%u}\n",
+		dev, op, bs, qd, n, ns, n * NSEC_PER_SEC / ns, p50, p99, errors);
+}
+
+static void run(void)
+{
+	bool sync = !strcmp(op, "fsync");
+	u64 began = ktime_get_ns(), until = began + (u64)ms * NSEC_PER_MSEC, now = began, n = 0;
+	unsigned int i, flying = qd;
+
+	for (i = 0; i < qd; i++)
+		submit(&slots[i]);
+	while (flying) {
+		struct llist_node *all;
+		struct slot *s, *t;
+
+		wait_event(wait, !llist_empty(&finished));
+		all = llist_del_all(&finished);
+		now = ktime_get_ns();
+		llist_for_each_entry_safe(s, t, all, done) {
+			if (sync && !s->flush) {
+				s->flush = true;
+				submit(s);
+				continue;
+			}
+			s->flush = false;
+			n++;
+			if (n_samples < SAMPLES)
+				samples[n_samples++] = min_t(u64, now - s->begun, U32_MAX);
+			if (now < until)
+				submit(s);
+			else
+				flying--;
+		}
+	}
+	report(n, now - began);
+}
+
+#include "open.h"
+
+static int __init dstload_init(void)
+{
+	unsigned int i;
+	int ret = -ENOMEM;
+
+	if (!qd || qd > QD_MAX || !bs || bs > BIO_MAX_VECS * PAGE_SIZE)
+		return -EINVAL;
+	ret = open_target(dev);
+	if (ret)
+		return ret;
+	blocks = bdev_nr_bytes(bdev) / bs;
+	prandom_seed_state(&rnd, get_random_u64());
+	samples = kvmalloc_array(SAMPLES, sizeof(*samples), GFP_KERNEL);
+	ret = samples && blocks ? 0 : -ENOMEM;
+	for (i = 0; i < qd && !ret; i++) {
+		slots[i].bio = bio_kmalloc(BIO_MAX_VECS, GFP_KERNEL);
+		slots[i].pages = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO, get_order(bs));
+		if (!slots[i].bio || !slots[i].pages)
+			ret = -ENOMEM;
+		else
+			bio_init(slots[i].bio, bdev, slots[i].bio->bi_inline_vecs, BIO_MAX_VECS, 0);
+	}
+	if (!ret)
+		run();
+	for (i = 0; i < qd; i++) {
+		if (slots[i].bio)
+			bio_uninit(slots[i].bio);
+		kfree(slots[i].bio);
+		if (slots[i].pages)
+			__free_pages(slots[i].pages, get_order(bs));
+	}
+	kvfree(samples);
+	close_target();
+	return ret ? ret : -EAGAIN;
+}
+
+module_init(dstload_init);
+MODULE_DESCRIPTION("Load generator of DST's benchmarks");
+MODULE_LICENSE("GPL");

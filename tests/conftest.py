@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How several processes of pytest share the tests: see tests/run, which starts them."""
+import os
+from pathlib import Path
+
+import pytest
+
+
+def unit(item):
+    """What one process takes at a time: the tests of a file on one kernel."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return f"{params.get('kernel_name', 'host')}-{item.path.stem}"
+
+
+def claimed(folder, items):
+    """The tests of those units that no other process has taken yet; a unit is taken when its first test is asked for."""
+    units = {}
+    for item in items:
+        units.setdefault(unit(item), []).append(item)
+    for name, members in units.items():
+        try:
+            (folder / name).touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        yield from members
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    folder = os.environ.get("DST_TESTS_TAKEN")
+    if not folder or session.config.option.collectonly or session.testsfailed:
+        return None
+    mine = claimed(Path(folder), session.items)
+    item = next(mine, None)
+    while item is not None:
+        following = next(mine, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The slot machine under any sequence of admissions, completions, drops and
+ * questions, two bytes each, beside a model that keeps the whole history: no
+ * write is executed twice, nothing older than the newest is executed, and a
+ * replay has the result of the execution.
+ */
+#include <stdlib.h>
+
+#include "wire.h"
+
+#define MUST(x) do { if (!(x)) abort(); } while (0)
+#define SEQS 16
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
+{
+	struct dstor_slot s = {0};
+	int running = 0;		/* seq that executes, or 0 */
+	int newest = 0;
+	bool done[SEQS] = {0};		/* completed, not dropped */
+	u8 op_of[SEQS] = {0}, result[SEQS] = {0};
+
+	for (; size >= 2; data += 2, size -= 2) {
+		int seq = data[0] % SEQS;
+		u8 arg = data[1];
+
+		switch (data[0] / SEQS % 4) {
+		case 0:
+			switch (dstor_slot_admit(&s, seq, arg % (DST_OP_MAX + 1))) {
+			case DST_ADMIT_EXECUTE:
+				MUST(!running && seq >= newest);
+				if (seq)
+					MUST(!(done[seq] && dstor_op_writes(op_of[seq])));
+				op_of[seq] = arg % (DST_OP_MAX + 1);
+				done[seq] = false;
+				running = seq;
+				newest = seq;
+				/* seq 0 never passes dstor_request_sane() */
+				if (!seq)
+					dstor_slot_drop(&s, 0);
+				break;
+			case DST_ADMIT_REPLAY:
+				MUST(done[seq] && s.status == result[seq]);
+				MUST(dstor_op_writes(op_of[seq]));
+				break;
+			case DST_ADMIT_BUSY:
+				MUST(running == seq && seq);
+				break;
+			case DST_ADMIT_REFUSE:
+				MUST(seq < newest || running ||
+				     op_of[seq] != arg % (DST_OP_MAX + 1));
+				break;
+			}
+			break;
+		case 1:
+			dstor_slot_done(&s, seq, arg % (DST_STATUS_MAX + 1));
+			if (seq && running == seq) {
+				done[seq] = true;
+				result[seq] = arg % (DST_STATUS_MAX + 1);
+				running = 0;
+			}
+			break;
+		case 2:
+			dstor_slot_drop(&s, seq);
+			if (running == seq)
+				running = 0;
+			break;
+		case 3:
+			switch (dstor_slot_ask(&s, seq)) {
+			case DST_STATE_BUSY:
+				MUST(running == seq);
+				break;
+			case DST_STATE_DONE:
+				MUST(done[seq] && seq == newest);
+				break;
+			case DST_STATE_UNKNOWN:
+				MUST(!seq || running != seq);
+				break;
+			}
+			break;
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sessions of an exporter: the hello, generations and their fence, the lease,
+ * and how a session ends (docs/protocol.md, sections 4, 8, 10 and 12).
+ */
+#include "sim.h"
+
+static struct record *record_find(struct exporter *x, const u8 id[DST_ID_LEN])
+{
+	for (u32 n = 0; n < RECORDS; n++)
+		if (x->records[n].used && dstor_id_equal(x->records[n].id, id))
+			return &x->records[n];
+	return NULL;
+}
+
+static struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session)
+{
+	for (u32 n = 0; n < RECORDS; n++) {
+		struct record *r = &x->records[n];
+
+		if (r->used)
+			continue;
+		memset(r, 0, sizeof(*r));
+		r->used = true;
+		r->stamp = ++w.stamps;
+		r->session = session;
+		memcpy(r->id, h->session, DST_ID_LEN);
+		memcpy(r->client, h->client, DST_ID_LEN);
+		return r;
+	}
+	return NULL;
+}
+
+static void record_free(struct record *r)
+{
+	r->used = false;
+	r->stamp = 0;
+}
+
+static bool is_holder(const struct exporter *x, const struct record *r)
+{
+	return x->lease.held && dstor_id_equal(x->lease.session, r->id);
+}
+
+u32 record_running(const struct record *r)
+{
+	u32 n = 0;
+
+	for (u32 q = 0; q < QUEUES; q++)
+		n += r->queue[q].running;
+	return n;
+}
+
+static bool has_conn(const struct record *r, bool pending_too)
+{
+	for (u32 q = 0; q < QUEUES; q++)
+		if (r->queue[q].live || (pending_too && r->queue[q].pending))
+			return true;
+	return false;
+}
+
+/* How long a session without a connection is remembered at least. */
+u64 memory_ms(const struct record *r)
+{
+	return dstor_memory_ms(r->timeout_ms, r->retries);
+}
+
+void session_heard(struct conn *c)
+{
+	c->heard_ms = w.now;
+	if (!c->record)
+		return;
+	oracle_heard(c);
+	c->record->heard_ms = w.now;
+	if (is_holder(c->x, c->record))
+		c->x->lease.heard_ms = w.now;
+}
+
+static void session_over(struct exporter *x, struct record *r)
+{
+	if (is_holder(x, r)) {
+		dstor_lease_release(&x->lease);
+		oracle_released(x, r->session);
+	}
+	oracle_session_over(x, r->session);
+	if (!r->evicted)	/* an evicted one must be told when it comes back */
+		record_free(r);
+}
+
+/* Closes whatever connections it has and drops what is not submitted. */
+static void close_queue(struct record *r, u8 q)
+{
+	struct conn *both[] = { r->queue[q].live, r->queue[q].pending };
+
+	r->queue[q].live = NULL;
+	r->queue[q].pending = NULL;
+	for (u32 i = 0; i < 2; i++) {
+		if (!both[i])
+			continue;
+		requests_drop(both[i]);
+		both[i]->record = NULL;
+		conn_abort(both[i], TO_CLIENT);
+	}
+}
+
+static void forget_later(struct exporter *x, struct record *r)
+{
+	if (memory_ms(r) != NEVER)
+		after(memory_ms(r) + below(5000), EV_FORGET, x->index, r - x->records, r->stamp);
+}
+
+void queue_lost(struct conn *c)
+{
+	struct record *r = c->record;
+	struct exporter *x = c->x;
+
+	if (!r)
+		return;
+	c->record = NULL;
+	if (r->queue[c->queue].live == c)
+		r->queue[c->queue].live = NULL;
+	if (r->queue[c->queue].pending == c)
+		r->queue[c->queue].pending = NULL;
+	if (is_holder(x, r))
+		x->lease.connected = has_conn(r, false);
+	if (!has_conn(r, true)) {
+		if (!r->established && !record_running(r)) {
+			record_free(r);
+			return;
+		}
+		forget_later(x, r);
+	}
+	session_settle(x, r);
+	attach_step_all(x);
+}
+
+/* --- the answer to a hello --- */
+
+static struct dstor_welcome *welcome_new(struct item **i, u8 status)
+{
+	struct dstor_welcome *a;
+
+	*i = message_new(I_WELCOME);
+	a = &(*i)->message->welcome;
+	memset(a, 0, sizeof(*a));
+	a->status = status;
+	return a;
+}
+
+static void welcome_send(struct conn *c, struct item *i)
+{
+	dstor_welcome_seal(&i->message->welcome);
+	item_send(c, TO_CLIENT, i);
+}
+
+static void refuse(struct conn *c, u8 status, const u8 *holder)
+{
+	struct item *i;
+	struct dstor_welcome *a = welcome_new(&i, status);
+
+	if (status == DST_WELCOME_STALE)
+		happened[H_STALE]++;
+	say("X%u: s%u queue %u gen %llu: %s", c->x->index, c->session, c->queue, ULL(c->gen),
+	    dstor_welcome_text(status));
+	if (holder)
+		memcpy(a->holder, holder, DST_ID_LEN);
+	welcome_send(c, i);
+	conn_finish(c, TO_CLIENT);
+	queue_lost(c);
+}
+
+static void grant(struct conn *c, u64 token)
+{
+	struct exporter *x = c->x;
+	struct record *r = c->record;
+	struct item *i;
+	struct dstor_welcome *a = welcome_new(&i, DST_WELCOME_OK);
+	bool is_volatile = x->disk->is_volatile && !x->write_through;
+
+	r->read_only = c->hello.flags & DST_HELLO_READ_ONLY ||
+		       dstor_resume_elsewhere(&c->hello, x->disk->uuid);
+	a->access = r->read_only ? DST_ACCESS_READ : DST_ACCESS_WRITE;
+	a->queues = cpu_to_le16(QUEUES);
+	a->slots = c->hello.slots;
+	a->max_io = c->hello.max_io;
+	a->disk_flags = cpu_to_le32((is_volatile ? DST_DISK_VOLATILE : 0) |
+				    (x->disk->knows_fua ? DST_DISK_FUA : 0) |
+				    (x->shared ? DST_DISK_SHARED : 0));
+	memcpy(a->uuid, x->disk->uuid, DST_ID_LEN);
+	memcpy(a->instance, x->instance, DST_ID_LEN);
+	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
+	a->logical_block = cpu_to_le32(BLOCK);
+	a->physical_block = cpu_to_le32(BLOCK);
+	a->writer_token = cpu_to_le64(token);
+	dstor_algorithm_choose(c->hello.checksums, "crc32c,none", a->checksum);
+	r->queue[c->queue].pending = NULL;
+	r->queue[c->queue].live = c;
+	r->established = true;
+	c->end = E_LIVE;
+	oracle_answered(c);
+	welcome_send(c, i);
+	after(r->ping_ms, EV_CONN_TIMER, c->index, 0, c->stamp);
+}
+
+/* --- the lease --- */
+
+enum lease_step { LEASE_OK, LEASE_LATER, LEASE_REFUSED };
+
+static void lease_request(const struct conn *c, struct dstor_lease_request *q)
+{
+	memset(q, 0, sizeof(*q));
+	memcpy(q->session, c->hello.session, DST_ID_LEN);
+	memcpy(q->client, c->hello.client, DST_ID_LEN);
+	memcpy(q->takeover, c->hello.takeover, DST_ID_LEN);
+	q->token = mutated(LEASE_TOKEN_IGNORED) ? 0 : le64_to_cpu(c->hello.writer_token);
+	q->budget_ms = dstor_lease_ms(le32_to_cpu(c->hello.timeout_ms),
+				      le32_to_cpu(c->hello.retries));
+}
+
+static u64 new_token(void)
+{
+	w.ids++;
+	return (u64)w.ids << 32 | 1;
+}
+
+static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
+{
+	struct exporter *x = c->x;
+	u64 token = dstor_lease_grant(&x->lease, q, new_token(), w.now);
+
+	x->disk->kept_token = token;	/* on its own disk, before it answers */
+	oracle_granted(x, c->session, !dstor_id_is_zero(q->takeover), q->budget_ms);
+	return token;
+}
+
+/* Ends the holder's session. False while something it submitted runs. */
+static bool expel_holder(struct conn *c, const struct dstor_lease_request *q)
+{
+	struct exporter *x = c->x;
+	struct record *holder = record_find(x, x->lease.session);
+	bool takeover = dstor_id_equal(q->takeover, x->lease.session);
+
+	if (!holder)
+		return true;
+	happened[takeover ? H_TAKEOVER : H_SILENT_HOLDER]++;
+	for (u8 n = 0; n < QUEUES; n++)
+		close_queue(holder, n);
+	x->lease.connected = false;
+	if (record_running(holder) && !mutated(takeover ? TAKEOVER_WITHOUT_FENCE :
+					       SILENCE_WITHOUT_FENCE)) {
+		forget_later(x, holder);
+		return false;
+	}
+	oracle_session_over(x, holder->session);
+	record_free(holder);
+	return true;
+}
+
+static enum lease_step lease_step(struct conn *c, u64 *token)
+{
+	struct exporter *x = c->x;
+	struct dstor_lease_request q;
+	enum dstor_lease_answer answer;
+	bool same;
+
+	*token = 0;
+	if (c->hello.flags & DST_HELLO_READ_ONLY || x->shared)
+		return LEASE_OK;
+	if (dstor_resume_elsewhere(&c->hello, x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
+		return LEASE_OK;
+	lease_request(c, &q);
+	answer = dstor_lease_ask(&x->lease, &q, w.now);
+	same = x->lease.held && dstor_id_equal(q.client, x->lease.client);
+	if (answer == DST_LEASE_HELD && mutated(LEASE_NO_EXPIRY_CHECK))
+		answer = DST_LEASE_AFTER_FENCE;
+	if (c->promised && mutated(GRANT_WITHOUT_ASKING_AGAIN)) {
+		const struct record *holder = record_find(x, x->lease.session);
+
+		if (holder && record_running(holder))
+			return LEASE_LATER;
+		answer = DST_LEASE_GRANTED;
+	}
+	switch (answer) {
+	case DST_LEASE_AFTER_FENCE:
+		c->promised = true;
+		if (!expel_holder(c, &q))
+			return LEASE_LATER;
+		break;
+	case DST_LEASE_HELD:
+		refuse(c, DST_WELCOME_IN_USE, same ? x->lease.session : NULL);
+		return LEASE_REFUSED;
+	case DST_LEASE_EXPIRED:
+		refuse(c, DST_WELCOME_EXPIRED, NULL);
+		return LEASE_REFUSED;
+	case DST_LEASE_GRANTED:
+		break;
+	}
+	*token = lease_granted(c, &q);
+	return LEASE_OK;
+}
+
+/* Answers the waiting connection of a queue if nothing older runs any more. */
+static bool attach_step(struct exporter *x, struct record *r, u8 queue)
+{
+	struct conn *c = r->queue[queue].pending;
+	u64 token;
+
+	if (!c || !c->established)
+		return false;
+	if (x->state == X_STOPPING) {
+		refuse(c, DST_WELCOME_STOPPING, NULL);
+		return true;
+	}
+	if (r->evicted) {
+		refuse(c, DST_WELCOME_EVICTED, NULL);
+		return true;
+	}
+	if (r->queue[queue].running && !mutated(NO_FENCE))
+		return false;
+	switch (lease_step(c, &token)) {
+	case LEASE_LATER:
+		return false;
+	case LEASE_REFUSED:
+		return true;
+	case LEASE_OK:
+		break;
+	}
+	say("X%u: welcomes s%u queue %u gen %llu", x->index, c->session, c->queue, ULL(c->gen));
+	grant(c, token);
+	return true;
+}
+
+/* Something drained or ended: whoever waits for it may go on. */
+void attach_step_all(struct exporter *x)
+{
+	bool again = true;
+
+	if (w.stepping)	/* called back by what a step ended: the outer loop goes round again */
+		return;
+	w.stepping = true;
+	while (again) {
+		again = false;
+		for (u32 n = 0; n < RECORDS; n++)
+			for (u8 q = 0; q < QUEUES; q++)
+				if (x->records[n].used && x->records[n].queue[q].pending)
+					again |= attach_step(x, &x->records[n], q);
+	}
+	w.stepping = false;
+}
+
+void attach_wait(struct conn *c)
+{
+	struct item *i;
+	struct dstor_welcome *a;
+
+	if (c->end != E_PENDING || !c->established)
+		return;
+	a = welcome_new(&i, DST_WELCOME_WAIT);
+	happened[H_WAIT]++;
+	a->waiting = cpu_to_le32(record_running(c->record));
+	welcome_send(c, i);
+	after(1000, EV_WAIT, c->index, 0, c->stamp);
+	attach_step_all(c->x);
+}
+
+static bool greet(struct conn *c, const struct message *m)
+{
+	struct item *i;
+	u64 unknown;
+
+	if (!dstor_greeting_is_ours(&m->greeting) ||
+	    dstor_greeting_check(&m->greeting, &unknown) != DST_GREETING_OK) {
+		violated("greet", "the exporter refuses a greeting");
+		return false;
+	}
+	i = message_new(I_GREETING);
+	i->message->greeting = *sealed_greeting();
+	item_send(c, TO_CLIENT, i);
+	return true;
+}
+
+void attach_hello(struct conn *c, const struct message *m)
+{
+	const struct dstor_hello *h = &m->hello;
+	struct exporter *x = c->x;
+	struct record *r;
+	const char *why;
+	u8 q;
+
+	if (!greet(c, m))
+		return;
+	if (dstor_hello_check(h, &why) != DST_WELCOME_OK) {
+		violated("hello", "the exporter refuses a hello: %s", why);
+		return;
+	}
+	c->hello = *h;
+	q = le16_to_cpu(h->queue);
+	if (x->state != X_UP) {
+		refuse(c, DST_WELCOME_STOPPING, NULL);
+		return;
+	}
+	r = record_find(x, h->session);
+	if (!r)
+		r = record_new(x, h, c->session);
+	if (!r) {
+		refuse(c, DST_WELCOME_BUSY, NULL);
+		return;
+	}
+	if (r->evicted) {
+		refuse(c, DST_WELCOME_EVICTED, NULL);
+		return;
+	}
+	if (le64_to_cpu(h->generation) <= r->queue[q].gen) {
+		refuse(c, DST_WELCOME_STALE, NULL);
+		return;
+	}
+	say("X%u: hello of s%u queue %u gen %llu, %u running", x->index, c->session, q, ULL(c->gen),
+	    r->queue[q].running);
+	r->queue[q].gen = le64_to_cpu(h->generation);
+	r->ping_ms = le32_to_cpu(h->ping_ms);
+	r->timeout_ms = le32_to_cpu(h->timeout_ms);
+	r->retries = le32_to_cpu(h->retries);
+	close_queue(r, q);
+	if (is_holder(x, r))
+		x->lease.connected = has_conn(r, false);
+	r->queue[q].pending = c;
+	c->record = r;
+	c->end = E_PENDING;
+	session_heard(c);
+	after(1000, EV_WAIT, c->index, 0, c->stamp);
+	attach_step_all(x);
+}
+
+/* --- the end of a session --- */
+
+/* BYE and eviction end a session once nothing of any queue of it runs. */
+void session_settle(struct exporter *x, struct record *r)
+{
+	bool drained = !record_running(r);
+
+	if (!r->used)
+		return;
+	if (r->bye && !has_conn(r, true) && (drained || mutated(BYE_WITHOUT_DRAIN)))
+		session_over(x, r);
+	else if (r->evicted && (drained || mutated(EVICT_WITHOUT_FENCE)))
+		session_over(x, r);
+}
+
+void session_bye(struct conn *c)
+{
+	struct record *r = c->record;
+	struct exporter *x = c->x;
+
+	say("X%u: BYE of s%u queue %u", x->index, c->session, c->queue);
+	if (r->queue[c->queue].running) {
+		violated("P1", "BYE with transactions in flight");
+		return;
+	}
+	r->bye = true;
+	happened[H_BYE]++;
+	w.sessions[c->session].bye = true;
+	requests_drop(c);
+	c->end = E_CLOSED;
+	queue_lost(c);
+	conn_release(c);
+}
+
+void session_evict(struct exporter *x, struct record *r)
+{
+	struct dstor_frame f = { .type = DST_FRAME_CHANGE,
+			       .flags = cpu_to_le16(DST_CHANGE_EVICTED) };
+
+	say("X%u: evicts s%u", x->index, r->session);
+	r->evicted = true;
+	w.sessions[r->session].evicted = true;
+	if (is_holder(x, r) && !mutated(EVICTION_FORGOTTEN)) {
+		dstor_lease_revoke(&x->lease, new_token());
+		x->disk->kept_token = x->lease.token;
+	}
+	for (u8 q = 0; q < QUEUES; q++) {
+		struct conn *c = r->queue[q].live;
+
+		if (!c)
+			continue;
+		requests_drop(c);
+		frame_send(c, TO_CLIENT, &f, NULL);
+		conn_finish(c, TO_CLIENT);
+		queue_lost(c);
+	}
+	if (r->used)
+		session_settle(x, r);
+	attach_step_all(x);
+}
+
+void session_forget(struct exporter *x, struct record *r)
+{
+	if (has_conn(r, true) || r->evicted)
+		return;
+	if (w.now - r->heard_ms < memory_ms(r) ||
+	    (record_running(r) && !mutated(FORGET_WHILE_BUSY))) {
+		after(1000, EV_FORGET, x->index, r - x->records, r->stamp);
+		return;
+	}
+	happened[H_FORGOTTEN]++;
+	w.sessions[r->session].forgotten = true;
+	say("X%u: forgets s%u", x->index, r->session);
+	session_over(x, r);
+	attach_step_all(x);
+}

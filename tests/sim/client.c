@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The client: a device, its connections, and what ends it. What travels on
+ * them is transaction.c.
+ */
+#include "sim.h"
+
+static u64 silence_ms(const struct machine *m)
+{
+	return dstor_silence_ms(m->ping_ms, m->policy.timeout_ms);
+}
+
+/* --- one connection attempt --- */
+
+static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
+{
+	memset(h, 0, sizeof(*h));
+	h->kind = DST_HELLO_ATTACH;
+	h->flags = m->read_only ? DST_HELLO_READ_ONLY : 0;
+	h->queue = cpu_to_le16(queue);
+	h->queues = cpu_to_le16(m->queues);
+	h->slots = cpu_to_le16(m->slots);
+	h->max_io = cpu_to_le32(SPAN * BLOCK);
+	h->generation = cpu_to_le64(m->queue[queue].gen);
+	memcpy(h->session, m->session_id, DST_ID_LEN);
+	memcpy(h->client, m->client, DST_ID_LEN);
+	memcpy(h->takeover, m->takeover, DST_ID_LEN);
+	h->ping_ms = cpu_to_le32(m->ping_ms);
+	h->timeout_ms = cpu_to_le32(m->policy.timeout_ms);
+	h->retries = cpu_to_le32(m->policy.retries);
+	memcpy(h->export, "data", sizeof("data"));
+	memcpy(h->client_name, "node", sizeof("node"));
+	memcpy(h->checksums, "crc32c", sizeof("crc32c"));
+	if (m->established) {
+		h->flags |= DST_HELLO_RESUME;
+		memcpy(h->uuid, m->identity.uuid, DST_ID_LEN);
+		h->writer_token = cpu_to_le64(m->token);
+	}
+}
+
+void client_connect(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+	struct item *i;
+
+	if (m->device == D_NONE || m->device == D_FAILED || q->state != Q_IDLE)
+		return;
+	q->gen++;
+	q->state = Q_HELLO;
+	q->heard_ms = w.now;
+	q->pinged_ms = w.now;
+	q->conn = conn_open(m, queue, q->gen);
+	i = message_new(I_HELLO);
+	i->message->greeting = *sealed_greeting();
+	hello_fill(m, queue, &i->message->hello);
+	dstor_hello_seal(&i->message->hello);
+	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
+	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
+	item_send(q->conn, TO_EXPORTER, i);
+	after(silence_ms(m), EV_QUEUE_TIMER, m->index, queue, q->conn->stamp);
+}
+
+/* Its connection is gone; transactions wait, and the next attempt is set. */
+void client_lost(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+
+	if (q->conn) {
+		struct conn *c = q->conn;
+
+		q->conn = NULL;
+		c->reading = NULL;
+		if (c->open)
+			conn_abort(c, TO_EXPORTER);
+	}
+	for (u32 n = 0; n < SLOTS; n++)
+		if (q->slot[n] && q->slot[n]->state == T_SENT) {
+			q->slot[n]->state = T_WAITING;
+			q->slot[n]->asked = false;
+		}
+	q->state = Q_IDLE;
+	if (m->device == D_NONE || m->device == D_FAILED)
+		return;
+	after(dstor_reconnect_delay_ms(q->attempts++), EV_CONNECT, m->index, queue, m->session);
+}
+
+void client_closed(struct conn *c)
+{
+	struct machine *m = c->m;
+
+	if (!c->open)
+		return;
+	say("M%u: s%u queue %u gen %llu is closed", m->index, c->session, c->queue, ULL(c->gen));
+	conn_abort(c, TO_EXPORTER);
+	client_lost(m, c->queue);
+}
+
+void client_timer(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+	struct dstor_frame ping = { .type = DST_FRAME_PING };
+	u64 dead = q->heard_ms + silence_ms(m), next = dead;
+
+	if (w.now >= dead) {
+		say("M%u: s%u queue %u: silence", m->index, m->session, queue);
+		client_lost(m, queue);
+		return;
+	}
+	if (q->state == Q_LIVE) {
+		if (w.now >= q->heard_ms + m->ping_ms && w.now >= q->pinged_ms + m->ping_ms) {
+			q->pinged_ms = w.now;
+			frame_send(q->conn, TO_EXPORTER, &ping, NULL);
+		}
+		next = (q->heard_ms > q->pinged_ms ? q->heard_ms : q->pinged_ms) + m->ping_ms;
+	}
+	at(next < dead ? next : dead, EV_QUEUE_TIMER, m->index, queue, q->conn->stamp);
+}
+
+/* --- what comes back --- */
+
+static void first_welcome(struct machine *m, const struct dstor_welcome *a)
+{
+	say("M%u: s%u is attached", m->index, m->session);
+	m->established = true;
+	m->device = D_UP;
+	m->token = le64_to_cpu(a->writer_token);
+	memcpy(m->identity.uuid, a->uuid, DST_ID_LEN);
+	m->identity.size = le64_to_cpu(a->size);
+	m->identity.block = le32_to_cpu(a->logical_block);
+	m->identity.max_io = le32_to_cpu(a->max_io);
+	m->identity.slots = le16_to_cpu(a->slots);
+	m->is_volatile = le32_to_cpu(a->disk_flags) & DST_DISK_VOLATILE;
+	memcpy(m->instance, a->instance, DST_ID_LEN);
+	for (u8 n = 0; n < DISKS; n++)
+		if (dstor_id_equal(w.disks[n].uuid, a->uuid))
+			m->disk = n;
+	for (u8 n = 0; n < m->queues; n++)
+		if (m->queue[n].state == Q_IDLE)
+			after(0, EV_CONNECT, m->index, n, m->session);
+}
+
+static bool same_disk(struct machine *m, const struct dstor_welcome *a)
+{
+	enum dstor_resume r = dstor_resume_check(&m->identity, a);
+
+	if ((r == DST_RESUME_OTHER_DISK && mutated(UUID_IGNORED)) ||
+	    (r == DST_RESUME_SMALLER && mutated(SIZE_IGNORED)))
+		r = DST_RESUME_OK;
+	m->suspended = r != DST_RESUME_OK;
+	if (m->suspended)
+		say("M%u: s%u is suspended: %s", m->index, m->session, dstor_resume_text(r));
+	if (r == DST_RESUME_OTHER_DISK)
+		happened[H_SUSPENDED_UUID]++;
+	if (r == DST_RESUME_SMALLER)
+		happened[H_SUSPENDED_SIZE]++;
+	return !m->suspended;
+}
+
+/*
+ * The exporter's volatile caches are not those of before. Older connections end,
+ * whose late acks would be taken for something they are not, and so do older
+ * attempts: a late welcome of the former instance would pass for another change.
+ * Marks stay until a flush has succeeded.
+ */
+static void instance_check(struct machine *m, u8 queue, const struct dstor_welcome *a)
+{
+	if (dstor_id_equal(m->instance, a->instance) || mutated(INSTANCE_IGNORED))
+		return;
+	memcpy(m->instance, a->instance, DST_ID_LEN);
+	for (u8 n = 0; n < m->queues; n++) {
+		struct queue *q = &m->queue[n];
+
+		if (n != queue && q->state == Q_HELLO && !mutated(LATE_WELCOME_TRUSTED))
+			client_lost(m, n);
+		if (dstor_id_equal(q->instance, a->instance))
+			continue;
+		if (q->state == Q_LIVE && !mutated(LATE_ACK_TRUSTED))
+			client_lost(m, n);
+		if (dstor_cache_dirty(&m->cache, q->mark)) {
+			say("M%u: s%u: acked writes of queue %u may be lost", m->index,
+			    m->session, n);
+			dstor_cache_lost(&m->cache);
+		}
+		if (mutated(LATE_WELCOME_TRUSTED))
+			q->mark = DST_CACHE_CLEAN;
+		memset(q->instance, 0, DST_ID_LEN);
+	}
+}
+
+static void welcomed(struct conn *c, const struct dstor_welcome *a)
+{
+	struct machine *m = c->m;
+	struct queue *q = &m->queue[c->queue];
+
+	if (!m->established) {
+		first_welcome(m, a);
+	} else {
+		if (!same_disk(m, a)) {
+			client_lost(m, c->queue);
+			return;
+		}
+		instance_check(m, c->queue, a);
+		if (le64_to_cpu(a->size) > m->identity.size)
+			m->identity.size = le64_to_cpu(a->size);
+	}
+	memcpy(q->instance, a->instance, DST_ID_LEN);
+	q->state = Q_LIVE;
+	q->attempts = 0;
+	for (u32 n = 0; n < SLOTS; n++)
+		q->barred[n] = false;
+	txn_resend_all(m, c->queue);
+	if (q->conn == c)
+		after(m->ping_ms, EV_QUEUE_TIMER, m->index, c->queue, c->stamp);
+}
+
+static void in_use(struct conn *c, const struct dstor_welcome *a)
+{
+	struct machine *m = c->m;
+
+	happened[H_IN_USE]++;
+	if (m->established) {
+		client_lost(m, c->queue);
+	} else if (!dstor_id_is_zero(a->holder)) {
+		memcpy(m->takeover, a->holder, DST_ID_LEN);
+		client_lost(m, c->queue);
+	} else {
+		say("M%u: s%u: attach refused, in use", m->index, m->session);
+		device_force(m);
+	}
+}
+
+static void welcome_arrived(struct conn *c, const struct message *msg)
+{
+	const struct dstor_welcome *a = &msg->welcome;
+	struct machine *m = c->m;
+	struct dstor_hello h;
+	const char *why;
+
+	hello_fill(m, c->queue, &h);
+	if (!dstor_welcome_check(a, &h, &why)) {
+		violated("hello", "the client refuses a welcome: %s", why);
+		return;
+	}
+	switch (a->status) {
+	case DST_WELCOME_OK:
+		welcomed(c, a);
+		break;
+	case DST_WELCOME_WAIT:
+		break;
+	case DST_WELCOME_IN_USE:
+		in_use(c, a);
+		break;
+	case DST_WELCOME_EXPIRED:
+	case DST_WELCOME_EVICTED:
+		happened[a->status == DST_WELCOME_EXPIRED ? H_EXPIRED : H_EVICTED]++;
+		device_fail(m, dstor_welcome_text(a->status));
+		break;
+	case DST_WELCOME_STALE:
+	case DST_WELCOME_STOPPING:
+	case DST_WELCOME_BUSY:
+		client_lost(m, c->queue);
+		break;
+	default:
+		violated("hello", "welcome with status %u", a->status);
+	}
+}
+
+static void changed(struct conn *c, const struct dstor_frame *f)
+{
+	struct machine *m = c->m;
+	u16 flags = le16_to_cpu(f->flags);
+
+	if (flags & DST_CHANGE_SIZE && le64_to_cpu(f->offset) > m->identity.size) {
+		m->identity.size = le64_to_cpu(f->offset);
+		happened[H_GREW]++;
+	}
+	/* nothing was acked on this queue after it, and all before is durable */
+	if (flags & DST_CHANGE_FLUSHED)
+		m->queue[c->queue].mark = DST_CACHE_CLEAN;
+	if (flags & DST_CHANGE_EVICTED)
+		device_fail(m, "evicted");
+	else if (flags & DST_CHANGE_STOPPING)
+		client_lost(m, c->queue);
+}
+
+static void frame_arrived(struct conn *c, const struct item *i)
+{
+	struct machine *m = c->m;
+	struct dstor_bounds b = { .size = m->identity.size, .block = BLOCK,
+				.max_io = SPAN * BLOCK, .slots = SLOTS };
+	struct dstor_frame pong = { .type = DST_FRAME_PONG, .seq = i->frame.seq };
+
+	if (!dstor_response_sane(&i->frame, &b)) {
+		violated("frame", "the client refuses the header of a frame of type %u",
+			 i->frame.type);
+		return;
+	}
+	switch (i->frame.type) {
+	case DST_FRAME_RESPONSE:
+		txn_response(c, &i->frame);
+		break;
+	case DST_FRAME_PING:
+		frame_send(c, TO_EXPORTER, &pong, NULL);
+		break;
+	case DST_FRAME_STATE:
+		txn_state(c, &i->frame);
+		break;
+	case DST_FRAME_CHANGE:
+		changed(c, &i->frame);
+		break;
+	}
+}
+
+void client_receive(struct conn *c, struct item *i)
+{
+	struct queue *q = &c->m->queue[c->queue];
+
+	if (q->conn != c)
+		return;
+	q->heard_ms = w.now;
+	if (i->kind == I_GREETING) {
+		if (!dstor_greeting_is_ours(&i->message->greeting))
+			violated("greet", "the client refuses a greeting");
+	} else if (i->kind == I_WELCOME && q->state == Q_HELLO) {
+		welcome_arrived(c, i->message);
+	} else if (i->kind == I_FRAME && q->state == Q_LIVE) {
+		frame_arrived(c, i);
+	} else if (i->kind == I_DATA && q->state == Q_LIVE) {
+		txn_data(c, i);
+	} else {
+		violated("order", "the client gets item %u in state %u", i->kind, q->state);
+	}
+}
+
+/* --- a device begins and ends --- */
+
+void device_attach(struct machine *m)
+{
+	u8 queues = m->queues;
+
+	if (m->device != D_NONE || m->down)
+		return;
+	memset(m->queue, 0, sizeof(m->queue));
+	memset(m->takeover, 0, DST_ID_LEN);
+	memset(&m->cache, 0, sizeof(m->cache));
+	m->queues = queues;
+	m->established = false;
+	m->suspended = false;
+	m->token = 0;
+	m->forced_ms = NEVER;
+	make_id(m->session_id);
+	m->session = oracle_session(m);
+	m->device = D_ATTACHING;
+	m->attach_gives_up = w.now + between(2000, 20000);
+	client_connect(m, 0);
+}
+
+static void close_all(struct machine *m)
+{
+	for (u8 n = 0; n < m->queues; n++)
+		client_lost(m, n);
+}
+
+/* Somebody else writes now, or an administrator said so. */
+void device_fail(struct machine *m, const char *why)
+{
+	say("M%u: s%u has failed: %s", m->index, m->session, why);
+	m->device = D_FAILED;
+	oracle_device_failed(m);
+	close_all(m);
+	txn_fail_all(m, why);
+}
+
+/* `dst detach --force`, or an attach that was refused or given up. */
+void device_force(struct machine *m)
+{
+	say("M%u: s%u is detached by force", m->index, m->session);
+	if (mutated(FORCED_DETACH_WAITS) && txns_in_flight(m)) {
+		m->device = D_DETACHING;
+		return;
+	}
+	m->device = D_NONE;
+	happened[H_FORCED]++;
+	close_all(m);
+	txn_fail_all(m, "forced detach");
+	m->forced_ms = NEVER;
+}
+
+/* In order: when nothing is in flight, BYE on each connection. */
+void device_detach(struct machine *m)
+{
+	struct dstor_frame bye = { .type = DST_FRAME_BYE };
+
+	m->device = D_DETACHING;
+	if (txns_in_flight(m))
+		return;		/* called again when the last one has ended */
+	m->device = D_NONE;
+	m->forced_ms = NEVER;
+	happened[H_DETACHED]++;
+	say("M%u: s%u is detached", m->index, m->session);
+	for (u8 n = 0; n < m->queues; n++) {
+		struct queue *q = &m->queue[n];
+		struct conn *c = q->conn;
+		bool undecided = false;
+
+		for (u32 k = 0; k < SLOTS; k++)
+			undecided |= q->barred[k];
+		if (q->state == Q_LIVE && !undecided) {
+			frame_send(c, TO_EXPORTER, &bye, NULL);
+			q->conn = NULL;
+			q->state = Q_IDLE;
+			conn_finish(c, TO_EXPORTER);
+		} else {
+			client_lost(m, n);
+		}
+	}
+}
+
+void device_crash(struct machine *m)
+{
+	happened[H_CLIENT_CRASHED]++;
+	say("M%u: crashes", m->index);
+	net_machine_died(m);
+	oracle_client_crashed(m);
+	for (u8 n = 0; n < QUEUES; n++) {
+		m->queue[n].conn = NULL;
+		m->queue[n].state = Q_IDLE;
+		memset(m->queue[n].slot, 0, sizeof(m->queue[n].slot));
+	}
+	m->device = D_NONE;
+	m->forced_ms = NEVER;
+	m->down = true;
+	after(between(100, 20000), EV_REBOOTED, m->index, 0, 0);
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulated world: one thread, one clock, one random sequence per seed.
+ * Everything lives in `w` and is wiped between seeds; nothing is allocated.
+ * Client and exporter follow docs/protocol.md and take every decision wire/
+ * offers from wire/. What travels is the real structs of wire/protocol.h; only
+ * the data of a block is a number, the id of the write it came from.
+ */
+#ifndef DST_SIM_H
+#define DST_SIM_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+enum sizes {
+	EXPORTERS = 2,
+	MACHINES = 3,		/* that run clients */
+	DISKS = 3,		/* one of each exporter, and a stranger */
+	QUEUES = 3,
+	SLOTS = 4,
+	SPAN = 3,		/* blocks of one transaction */
+	BLOCKS = 12,		/* of a disk that has grown */
+	BLOCK = 4096,		/* bytes */
+
+	TXNS = 400,		/* in one run; 0 stands for what was on the disk before */
+	SESSIONS = 96,		/* in one run */
+	CONNS = 512,		/* at one time, as all below */
+	ITEMS = 1024,
+	MESSAGES = 640,
+	REQUESTS = 160,
+	BIOS = 192,
+	EVENTS = 4096,
+	CANDIDATES = 64,	/* writes a block may hold */
+	RECORDS = 24,		/* sessions an exporter remembers */
+};
+
+/* For printing u64, whatever it is made of here. */
+#define ULL(x) ((unsigned long long)(x))
+#define GARBAGE 0x80000000U	/* in a page that belongs to somebody else by now */
+#define NEVER (~0ULL)
+#define STOP_POLL_MS 100	/* requests that were dropped tell nobody */
+
+/* --- the mutants: bugs the simulator must find; see mutants[] in main.c --- */
+
+enum mutant {
+	NO_MUTANT,
+	NO_FENCE,
+	NO_REPLAY_MEMORY,
+	SEQUENCE_NOT_CHECKED,
+	INSTANCE_IGNORED,
+	LATE_ACK_TRUSTED,
+	LATE_WELCOME_TRUSTED,
+	UUID_IGNORED,
+	SIZE_IGNORED,
+	LEASE_NO_EXPIRY_CHECK,
+	LEASE_TOKEN_IGNORED,
+	LEASE_TOKEN_NOT_KEPT,
+	ACK_BEFORE_DISK,
+	FLUSH_NOT_SENT,
+	FUA_AS_PLAIN_WRITE,
+	STOP_WITHOUT_FLUSH,
+	RETRY_AFTER_BUDGET,
+	FAIL_TOO_EARLY,
+	REUSE_PAGE_EARLY,
+	NO_ESTABLISHED_CHECK,
+	TAKEOVER_WITHOUT_FENCE,
+	SILENCE_WITHOUT_FENCE,
+	EVICT_WITHOUT_FENCE,
+	EVICTION_FORGOTTEN,
+	BYE_WITHOUT_DRAIN,
+	FORGET_WHILE_BUSY,
+	LEASE_OF_ANOTHER_DISK,
+	GRANT_WITHOUT_ASKING_AGAIN,
+	FORCED_DETACH_WAITS,
+	MUTANTS,
+};
+
+/* --- what happens when --- */
+
+enum event_type {
+	EV_STREAM,		/* conn, way: bytes leave or arrive */
+	EV_EXPORTER_CLOSED,	/* conn: the exporter notices a reset */
+	EV_CONN_TIMER,		/* conn: ping and silence on the exporter */
+	EV_WAIT,		/* conn: another welcome WAIT */
+	EV_COPIED,		/* request: its data has been taken from the socket */
+	EV_SUBMIT,		/* request */
+	EV_BIO,			/* bio: completed */
+	EV_FORGET,		/* exporter, record */
+	EV_STOP,		/* exporter: has all it accepted been answered? */
+	EV_CRASH,		/* exporter */
+	EV_STARTED,		/* exporter */
+	EV_QUEUE_TIMER,		/* machine, queue: ping and silence on the client */
+	EV_QUEUE_ABORT,		/* machine, queue: a mutant's second thought */
+	EV_CONNECT,		/* machine, queue */
+	EV_SCAN,		/* machine: ages of transactions */
+	EV_APP,			/* machine: the application does something */
+	EV_ATTACH,		/* machine: somebody types `dst attach` */
+	EV_REBOOTED,		/* machine */
+	EV_WEATHER,		/* something breaks */
+	EV_HEAL,		/* nothing breaks any more */
+	EV_AUDIT,
+};
+
+struct event {
+	u64 when;
+	u32 order;		/* among events of one millisecond */
+	u32 stamp;		/* of the object; stale events are skipped */
+	u16 index;
+	u8 type;
+	u8 sub;
+};
+
+/* --- transactions: the client's view and the oracle's --- */
+
+enum txn_state {
+	T_WAITING,		/* for a connection */
+	T_SENT,
+	T_OK,
+	T_FAILED,
+	T_GONE,			/* its machine crashed */
+};
+
+struct txn {
+	u8 op;
+	u8 first;
+	u8 count;		/* blocks */
+	bool fua;
+	u8 machine;
+	u8 disk;
+	u8 queue;
+	u8 slot;
+	u16 session;
+	u64 seq;
+
+	/* client */
+	enum txn_state state;
+	struct dstor_attempt attempt;
+	bool asked;
+	u64 asked_ms;
+	bool ever_sent;
+	u64 sent_gen;
+	u64 flush;		/* number of a flush */
+	u64 losses;
+	u32 page[SPAN];
+	u8 status;
+
+	u8 sent_to;		/* exporter */
+	u32 sent_life;
+
+	/* oracle: order numbers, 0 = not yet */
+	u64 began;
+	u64 ended;		/* answered, or failed and fenced: no copy can land after */
+	u64 dead[SPAN];		/* superseded on that block */
+	u64 frozen_ms;		/* its machine had been frozen for, at submission */
+	u32 life;		/* of the exporter that executed it last */
+	u32 epoch;		/* losses of the disk when executed */
+	bool executed;
+	bool durable;		/* an ack says that it is */
+	bool lost;		/* acked, and then the cache was lost */
+	bool reported;
+};
+
+/* --- the network --- */
+
+enum direction { TO_EXPORTER, TO_CLIENT };
+
+enum item_kind { I_HELLO, I_GREETING, I_WELCOME, I_FRAME, I_DATA, I_FIN };
+
+struct message {
+	bool used;
+	struct dstor_greeting greeting;
+	union {
+		struct dstor_hello hello;
+		struct dstor_welcome welcome;
+	};
+};
+
+struct item {
+	u8 kind;
+	u8 count;		/* DATA: blocks */
+	bool by_reference;	/* DATA: still the pages of txn */
+	struct dstor_frame frame;
+	u32 data[SPAN];
+	struct txn *txn;	/* whose pages; and for the oracle */
+	struct message *message;
+	u64 arrives;
+	struct item *next;
+};
+
+struct list {
+	struct item *head;
+	struct item *tail;
+};
+
+struct stream {
+	struct list queued;	/* in the sender's socket, by reference */
+	struct list flying;	/* in the network, copies */
+	u64 stalled_until;	/* nothing leaves before */
+	u64 last_arrival;
+	u64 event;		/* earliest pending EV_STREAM, or NEVER */
+};
+
+enum exporter_end { E_NONE, E_HANDSHAKE, E_PENDING, E_LIVE, E_CLOSED };
+
+struct conn {
+	bool used;
+	u32 stamp;
+	u16 index;
+	bool loopback;
+	struct exporter *x;
+	u32 life;		/* of the exporter it was opened to */
+	struct machine *m;
+	u16 session;
+	u8 queue;
+	u64 gen;
+	struct stream way[2];
+
+	bool open;		/* the client's end */
+	struct txn *reading;	/* client: data of its response comes next */
+
+	u8 end;			/* the exporter's: enum exporter_end */
+	bool established;	/* what the exporter's socket says */
+	struct record *record;
+	u64 heard_ms;
+	u64 pinged_ms;
+	struct request *receiving;	/* its data comes next; NULL: throw it away */
+	struct dstor_hello hello;
+	bool promised;		/* mutant */
+};
+
+/* --- exporters --- */
+
+struct disk {
+	u8 uuid[DST_ID_LEN];
+	u8 blocks;
+	bool is_volatile;
+	bool knows_fua;
+	u32 cache[BLOCKS];	/* what a read sees: id of a write */
+	u32 durable[BLOCKS];
+	u32 cache_version[BLOCKS];
+	u32 durable_version[BLOCKS];
+	u32 versions;
+	u8 hidden;		/* blocks that it lacks for now */
+	u64 kept_token;		/* of its last writer: survives its exporter */
+
+	/* oracle */
+	u16 holder;		/* session that may write, or 0 */
+	u32 holder_life;	/* of the exporter that said so */
+	u32 epoch;		/* counts losses of the cache */
+	u64 dead[BLOCKS];	/* the first content was superseded */
+	u16 seen[BLOCKS][CANDIDATES];	/* what a reader may see */
+	u16 kept[BLOCKS][CANDIDATES];	/* what may be there after a power cut */
+	u8 n_seen[BLOCKS];
+	u8 n_kept[BLOCKS];
+};
+
+enum bio_kind { BIO_READ, BIO_WRITE, BIO_FLUSH };
+
+struct bio {
+	bool used;
+	u32 stamp;
+	u8 kind;
+	bool fua;
+	bool applied;
+	u8 first;
+	u8 count;
+	u8 status;
+	u32 data[SPAN];
+	u32 version[BLOCKS];	/* FLUSH: of the cache when it began; WRITE: its own */
+	u32 cache[BLOCKS];
+	struct exporter *x;
+	struct disk *disk;
+	struct request *request;	/* NULL: the flush of an orderly stop */
+};
+
+enum request_state { R_DATA, R_COPYING, R_READY, R_RUNNING };
+
+struct request {
+	bool used;
+	u32 stamp;
+	u8 state;
+	bool flushing;		/* its write is done, the flush that makes it durable runs */
+	bool answered;		/* mutant */
+	u8 queue;
+	struct exporter *x;
+	struct record *record;
+	u32 record_stamp;	/* the record may be forgotten meanwhile: mutants */
+	struct conn *conn;	/* NULL: lost meanwhile */
+	u64 gen;
+	struct dstor_frame frame;
+	u8 status;
+	u32 data[SPAN];
+	struct item source;	/* loopback: what it copies from */
+	struct txn *txn;
+};
+
+/* What an exporter remembers of a session. */
+struct record {
+	bool used;
+	u32 stamp;
+	bool evicted;
+	bool bye;
+	bool established;
+	bool read_only;
+	u16 session;		/* for the oracle */
+	u8 id[DST_ID_LEN];
+	u8 client[DST_ID_LEN];
+	u32 ping_ms;
+	u32 timeout_ms;
+	u32 retries;
+	u64 heard_ms;
+	struct {
+		u64 gen;
+		struct conn *live;
+		struct conn *pending;
+		u16 running;
+		struct dstor_slot slots[SLOTS];
+	} queue[QUEUES];
+};
+
+enum exporter_state { X_UP, X_STOPPING, X_DOWN };
+
+struct exporter {
+	u8 index;
+	u8 state;
+	bool shared;
+	bool write_through;
+	bool powers_off;	/* STOPPING: the machine, not the module alone */
+	bool stop_flushing;
+	u32 life;
+	u8 instance[DST_ID_LEN];
+	struct disk *disk;	/* exported now */
+	struct disk *own;
+	u64 frozen_until;
+	u64 speaks_late_until;	/* what it says on new connections takes long */
+	u64 reads_late_until;	/* loopback: it is busy elsewhere */
+	struct dstor_lease lease;
+	struct record records[RECORDS];
+	/* oracle */
+	u16 holder;		/* session that may write, or 0 */
+	u32 holder_life;
+};
+
+/* --- clients --- */
+
+enum queue_state { Q_IDLE, Q_HELLO, Q_LIVE };
+
+struct queue {
+	u8 state;
+	struct conn *conn;
+	u64 gen;
+	u32 attempts;
+	u64 heard_ms;
+	u64 pinged_ms;
+	struct txn *slot[SLOTS];
+	bool barred[SLOTS];	/* a failed transaction may still run */
+	u64 seq[SLOTS];
+	u64 mark;		/* acked and not flushed, on ... */
+	u8 instance[DST_ID_LEN];	/* ... this one, or an older one */
+};
+
+enum device_state { D_NONE, D_ATTACHING, D_UP, D_FAILED, D_DETACHING };
+
+struct machine {
+	u8 index;
+	u8 client[DST_ID_LEN];
+	struct exporter *target;	/* where the address leads now */
+	struct exporter *home;
+	bool loopback;
+	bool down;
+	bool exists;
+	u8 settled;		/* stage of the last check, when all has healed */
+	u8 reported;
+	u16 checks;		/* first of its transactions */
+	u64 frozen_until;
+	u64 frozen_ms;
+	u64 cut_until[EXPORTERS];
+
+	/* the device */
+	u8 device;		/* enum device_state */
+	bool suspended;
+	bool read_only;
+	bool scanning;
+	u16 session;
+	u8 session_id[DST_ID_LEN];
+	u8 takeover[DST_ID_LEN];
+	bool established;
+	u8 disk;
+	u64 token;
+	struct dstor_identity identity;
+	u8 instance[DST_ID_LEN];
+	bool is_volatile;
+	struct dstor_cache cache;
+	struct dstor_retry_policy policy;
+	u32 ping_ms;
+	u8 queues;
+	u8 slots;
+	u64 attach_gives_up;
+	u64 forced_ms;		/* a forced detach began, or NEVER */
+	struct queue queue[QUEUES];
+};
+
+/* What the oracle knows of a session. */
+struct session {
+	u8 machine;
+	bool read_only;
+	bool bye;
+	bool evicted;
+	bool over;		/* its exporter has ended it */
+	bool forgotten;		/* once at least, for its silence */
+	bool expelled[DISKS];	/* another is or was the writer since */
+	u64 heard_ms[EXPORTERS];
+	u64 lease_ms;
+	struct {
+		u64 gen;	/* highest with a welcome OK */
+		u32 life;
+	} answered[EXPORTERS][QUEUES];
+};
+
+struct world {
+	u64 random;
+	u64 now;
+	u64 order;		/* of whatever the oracle compares */
+	bool failed;
+	bool healing;
+	char promise[8];
+	char what[160];
+
+	/* the seed's character: what can happen in this run */
+	u64 ends_ms;
+	u32 weathers;		/* mask of enum weather */
+	u32 pause_ms;		/* between faults */
+	u16 txn_limit;
+	bool all_loopback;
+	bool late_news;		/* what is in flight at a crash arrives long after it */
+	u32 hold_ms;
+	u8 hold_percent;	/* of bios that are held for long */
+	u8 slow_percent;	/* of packets that are late */
+	u8 flush_percent;	/* of transactions, beyond the usual */
+	u8 fua_percent;		/* of writes */
+	u8 reset_percent;	/* of connections, just before a crash */
+	bool disk_errors;
+
+	u16 n_txns;
+	u16 n_sessions;
+	u32 lives;
+	u32 crashes;
+	u32 ids;
+	u32 stamps;		/* no two objects of a run have the same */
+	u32 steps;
+	u16 n_events;
+	bool stepping;		/* attach_step_all() is at work */
+	struct item *free_items;
+
+	struct exporter exporters[EXPORTERS];
+	struct machine machines[MACHINES];
+	struct disk disks[DISKS];
+	struct txn txns[TXNS];
+	struct session sessions[SESSIONS];
+	struct conn conns[CONNS];
+	struct request requests[REQUESTS];
+	struct bio bios[BIOS];
+	struct event events[EVENTS];
+	struct item items[ITEMS];
+	struct message messages[MESSAGES];
+};
+
+extern struct world w;
+
+/* Counted over all seeds of a run, to see that nothing is tested in vain. */
+enum happening {
+	H_ACKED, H_FAILED, H_RESENT, H_ASKED, H_STATE_BUSY, H_STATE_DONE, H_REPLAYED, H_DROPPED,
+	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED,
+	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_SUSPENDED_UUID,
+	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_LOSS_REPORTED, H_STOPPED, H_CRASHED,
+	H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, HAPPENINGS,
+};
+
+extern u64 happened[HAPPENINGS];
+extern enum mutant mutant;
+/* What the document does not promise (yet): see README.md. */
+enum demand { NO_DEMAND, DEMAND_GRACE, DEMAND_SHARED_REBOOT, DEMAND_OTHER_QUEUE,
+	      DEMAND_NO_REVIVAL, DEMAND_FLUSHED_ALONE,
+	      DEMAND_ANSWER_AFTER_DATA, DEMANDS };
+extern enum demand demand;
+
+static inline bool mutated(enum mutant m)
+{
+	return mutant == m;
+}
+
+/* engine.c - chance, time, and what is said about it */
+u32 below(u32 n);			/* 0 to n - 1 */
+u32 between(u32 low, u32 high);		/* both included */
+bool chance(u32 percent);
+void make_id(u8 id[DST_ID_LEN]);
+void at(u64 when, enum event_type type, u16 index, u8 sub, u32 stamp);
+static inline void after(u64 ms, enum event_type type, u16 index, u8 sub, u32 stamp)
+{
+	at(w.now + ms, type, index, sub, stamp);
+}
+
+bool next_event(struct event *e);
+void seed_world(u64 seed);
+extern bool history_on;
+extern char line[160];
+void history_add(void);				/* the line */
+void history_print(u32 lines);
+void promise_broken(const char *promise);	/* the line says how */
+
+#define say(...)							\
+	do {								\
+		if (history_on) {					\
+			snprintf(line, sizeof(line), __VA_ARGS__);	\
+			history_add();					\
+		}							\
+	} while (0)
+
+#define violated(promise, ...)						\
+	do {								\
+		snprintf(line, sizeof(line), __VA_ARGS__);		\
+		promise_broken(promise);				\
+	} while (0)
+
+const char *op_name(u8 op);
+
+/* net.c */
+struct conn *conn_open(struct machine *m, u8 queue, u64 gen);
+struct item *item_new(enum item_kind kind);
+void item_send(struct conn *c, enum direction way, struct item *i);
+void frame_send(struct conn *c, enum direction way, const struct dstor_frame *f, struct txn *t);
+const struct dstor_greeting *sealed_greeting(void);
+struct item *message_new(enum item_kind kind);
+/* The local end is gone, its queue is purged, the peer may hear of it. */
+void conn_abort(struct conn *c, enum direction towards);
+/* What is queued still goes out, then the peer sees the end. */
+void conn_finish(struct conn *c, enum direction towards);
+void conn_stream(struct conn *c, enum direction way);
+void conn_reset(struct conn *c, bool client_sees, bool exporter_sees);
+void conn_hold(struct conn *c, enum direction way, u64 ms);
+void conn_release(struct conn *c);
+void conn_delay(struct conn *c, enum direction way, u64 ms);
+void conn_heal(struct conn *c, enum direction way);
+u64 conn_frozen_until(const struct conn *c, enum direction way);
+void net_exporter_died(struct exporter *x);
+void net_machine_died(struct machine *m);
+
+/* disk.c */
+void disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
+void disk_done(struct bio *b);
+void disk_power_cut(struct exporter *x, bool cache_lost);
+u32 disk_running(const struct exporter *x);
+void disk_grow(struct disk *d);
+
+/* exporter.c - frames and requests */
+void exporter_receive(struct conn *c, struct item *i);
+void exporter_closed(struct conn *c);
+void exporter_timer(struct conn *c);
+void request_copied(struct request *r);
+void request_submit(struct request *r);
+void request_done(struct request *r, struct bio *b);
+void requests_drop(struct conn *c);
+void exporter_change(struct exporter *x, u16 flags, u64 size);
+void exporter_stop(struct exporter *x, bool powers_off);
+void exporter_stop_step(struct exporter *x);
+void exporter_crash(struct exporter *x, bool cache_lost);
+void exporter_start(struct exporter *x);
+
+/* attach.c - sessions of an exporter, the fence, the lease */
+void attach_hello(struct conn *c, const struct message *m);
+void attach_wait(struct conn *c);
+void attach_step_all(struct exporter *x);
+void queue_lost(struct conn *c);
+void session_heard(struct conn *c);
+void session_bye(struct conn *c);
+void session_evict(struct exporter *x, struct record *r);
+void session_forget(struct exporter *x, struct record *r);
+void session_settle(struct exporter *x, struct record *r);
+u32 record_running(const struct record *r);
+u64 memory_ms(const struct record *r);
+
+/* client.c - a device and its connections */
+void device_attach(struct machine *m);
+void device_detach(struct machine *m);
+void device_force(struct machine *m);
+void device_crash(struct machine *m);
+void device_fail(struct machine *m, const char *why);
+void client_connect(struct machine *m, u8 queue);
+void client_receive(struct conn *c, struct item *i);
+void client_closed(struct conn *c);
+void client_timer(struct machine *m, u8 queue);
+void client_lost(struct machine *m, u8 queue);
+
+/* transaction.c - transactions of a device */
+struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count);
+void txn_resend_all(struct machine *m, u8 queue);
+void txn_response(struct conn *c, const struct dstor_frame *f);
+void txn_data(struct conn *c, const struct item *i);
+void txn_state(struct conn *c, const struct dstor_frame *f);
+void txn_scan(struct machine *m);
+void txn_fail_all(struct machine *m, const char *why);
+u32 txns_in_flight(const struct machine *m);
+
+/* oracle.c - the promises */
+u16 oracle_session(struct machine *m);
+void oracle_submitted(struct txn *t);
+void oracle_acked(struct txn *t, const u32 *data);
+void oracle_failed(struct txn *t, bool excused);
+void oracle_executed(struct exporter *x, struct request *r);
+void oracle_applied(struct bio *b, u8 i);
+void oracle_heard(struct conn *c);
+void oracle_answered(struct conn *c);
+void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms);
+void oracle_released(struct exporter *x, u16 session);
+void oracle_session_over(struct exporter *x, u16 session);
+void oracle_power_cut(struct disk *d);
+void oracle_life_over(struct exporter *x);
+void oracle_device_failed(struct machine *m);
+void oracle_client_crashed(struct machine *m);
+void oracle_audit(void);
+void oracle_end(void);
+u64 txn_bound_ms(const struct machine *m);
+
+/* weather.c - applications, faults, and the end of them */
+enum weather {
+	W_RESET, W_CUT, W_HOLD, W_STALL, W_CRASH, W_STOP, W_FREEZE_EXPORTER, W_FREEZE_CLIENT,
+	W_CLIENT_CRASH, W_FORCE, W_DETACH, W_EVICT, W_RIVAL, W_OTHER_DISK, W_SMALLER, W_GROW,
+	W_MOVED, W_LONG, WEATHERS,
+};
+
+void weather_begin(void);
+void weather_next(void);
+void weather_heal(void);
+void weather_disk(struct exporter *x);
+void app_step(struct machine *m);
+bool run_is_over(void);
+
+#endif

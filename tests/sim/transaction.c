@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Transactions of a device: sent, asked after, resent, answered or failed
+ * (docs/protocol.md, section 9). Its pages belong to somebody else as soon as
+ * it has ended: whatever still refers to them then sends garbage.
+ */
+#include "sim.h"
+
+u32 txns_in_flight(const struct machine *m)
+{
+	u32 n = 0;
+
+	for (u32 q = 0; q < m->queues; q++)
+		for (u32 s = 0; s < SLOTS; s++)
+			n += !!m->queue[q].slot[s];
+	return n;
+}
+
+static void scan_later(struct machine *m)
+{
+	u32 ms = m->policy.timeout_ms / 4;
+
+	if (m->scanning)
+		return;
+	m->scanning = true;
+	after(ms < 50 ? 50 : ms, EV_SCAN, m->index, 0, 0);
+}
+
+static void txn_send(struct machine *m, struct txn *t, bool again)
+{
+	struct conn *c = m->queue[t->queue].conn;
+	u16 flags = (t->fua ? DST_REQ_FUA : 0) | (again ? DST_REQ_RESEND : 0);
+	u32 bytes = t->count * BLOCK;
+	struct dstor_frame f = {
+		.type = DST_FRAME_REQUEST, .op = t->op, .flags = cpu_to_le16(flags),
+		.slot = cpu_to_le16(t->slot), .bytes = cpu_to_le32(bytes),
+		.length = cpu_to_le32(t->op == DST_OP_WRITE ? bytes : 0),
+		.seq = cpu_to_le64(t->seq), .offset = cpu_to_le64((u64)t->first * BLOCK),
+	};
+
+	t->state = T_SENT;
+	t->attempt.sent_ms = w.now;
+	t->asked = false;
+	t->sent_gen = c->gen;
+	t->sent_to = c->x->index;
+	t->sent_life = c->life;
+	if (again) {
+		t->attempt.resends++;
+		happened[H_RESENT]++;
+	}
+	t->ever_sent = true;
+	say("M%u: s%u queue %u gen %llu: %ssends t%td %s%s slot %u seq %llu blocks %u+%u", m->index,
+	    m->session, t->queue, ULL(c->gen), again ? "re" : "", t - w.txns, op_name(t->op),
+	    t->fua ? " fua" : "", t->slot, ULL(t->seq), t->first, t->count);
+	frame_send(c, TO_EXPORTER, &f, t);
+	if (t->op == DST_OP_WRITE) {
+		struct item *i = item_new(I_DATA);
+
+		i->txn = t;
+		i->count = t->count;
+		i->by_reference = true;
+		item_send(c, TO_EXPORTER, i);
+	}
+}
+
+void txn_resend_all(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+
+	for (u32 n = 0; n < SLOTS; n++)
+		if (q->slot[n] && q->slot[n]->state == T_WAITING)
+			txn_send(m, q->slot[n], q->slot[n]->ever_sent);
+}
+
+struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count)
+{
+	struct queue *q = &m->queue[queue];
+	struct txn *t;
+	u32 slot = 0;
+
+	while (slot < m->slots && (q->slot[slot] || q->barred[slot]))
+		slot++;
+	if (slot == m->slots || w.n_txns == TXNS)
+		return NULL;
+	t = &w.txns[w.n_txns++];
+	memset(t, 0, sizeof(*t));
+	t->op = op;
+	t->fua = fua;
+	t->first = first;
+	t->count = count;
+	t->machine = m->index;
+	t->session = m->session;
+	t->disk = m->disk;
+	t->queue = queue;
+	t->slot = slot;
+	t->seq = ++q->seq[slot];
+	t->state = T_WAITING;
+	t->attempt.start_ms = w.now;
+	t->attempt.sent_ms = w.now;
+	t->frozen_ms = m->frozen_ms;
+	t->losses = m->cache.losses;
+	if (op == DST_OP_FLUSH)
+		t->flush = dstor_cache_flush_begin(&m->cache, &t->losses);
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = t - w.txns;
+	q->slot[slot] = t;
+	oracle_submitted(t);
+	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
+	    op_name(op), fua ? " fua" : "", first, count);
+	if (m->device == D_FAILED)
+		txn_fail_all(m, "the device has failed");
+	else if (q->state == Q_LIVE)
+		txn_send(m, t, false);
+	scan_later(m);
+	return t;
+}
+
+/* --- the end of one --- */
+
+static void txn_end(struct machine *m, struct txn *t)
+{
+	m->queue[t->queue].slot[t->slot] = NULL;
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = GARBAGE | (u32)(t - w.txns);
+	if (m->device == D_DETACHING && !txns_in_flight(m))
+		device_detach(m);
+}
+
+static void txn_fail(struct machine *m, struct txn *t, const char *why, bool excused)
+{
+	say("M%u: s%u: t%td has failed: %s", m->index, m->session, t - w.txns, why);
+	t->state = T_FAILED;
+	happened[H_FAILED]++;
+	oracle_failed(t, excused);
+	txn_end(m, t);
+}
+
+static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 *data)
+{
+	if (status != DST_STATUS_OK) {
+		t->status = status;
+		txn_fail(m, t, "the disk says so", true);
+		return;
+	}
+	if (t->op == DST_OP_FLUSH || (t->fua && dstor_op_writes(t->op))) {
+		if (!dstor_cache_flush_end(&m->cache, t->flush, t->losses)) {
+			t->status = DST_STATUS_IO;
+			happened[H_LOSS_REPORTED]++;
+			txn_fail(m, t, "acked writes were lost", true);
+			return;
+		}
+	} else if (dstor_op_writes(t->op) && m->is_volatile) {
+		m->queue[t->queue].mark = dstor_cache_mark(&m->cache);
+	}
+	t->state = T_OK;
+	happened[H_ACKED]++;
+	say("M%u: s%u: t%td %s is acked", m->index, m->session, t - w.txns, op_name(t->op));
+	oracle_acked(t, data);
+	txn_end(m, t);
+}
+
+void txn_response(struct conn *c, const struct dstor_frame *f)
+{
+	struct machine *m = c->m;
+	struct txn *t = m->queue[c->queue].slot[le16_to_cpu(f->slot)];
+
+	if (!t || t->state != T_SENT || t->seq != le64_to_cpu(f->seq) || t->op != f->op) {
+		if (mutated(REUSE_PAGE_EARLY))
+			return;
+		violated("P3", "a response for a transaction that is not in flight");
+		return;
+	}
+	if (f->op == DST_OP_READ && le16_to_cpu(f->status) == DST_STATUS_OK)
+		c->reading = t;
+	else
+		txn_answered(m, t, le16_to_cpu(f->status), NULL);
+}
+
+void txn_data(struct conn *c, const struct item *i)
+{
+	struct txn *t = c->reading;
+
+	c->reading = NULL;
+	if (!t || t->state != T_SENT || i->count != t->count) {
+		violated("P4", "data arrives for a read that has ended");
+		return;
+	}
+	txn_answered(c->m, t, DST_STATUS_OK, i->data);
+}
+
+/* --- time --- */
+
+void txn_state(struct conn *c, const struct dstor_frame *f)
+{
+	struct txn *t = c->m->queue[c->queue].slot[le16_to_cpu(f->slot)];
+
+	if (!t || t->state != T_SENT || t->seq != le64_to_cpu(f->seq))
+		return;		/* answered meanwhile */
+	if (le16_to_cpu(f->status) == DST_STATE_UNKNOWN) {
+		txn_send(c->m, t, true);
+		return;
+	}
+	happened[le16_to_cpu(f->status) == DST_STATE_BUSY ? H_STATE_BUSY : H_STATE_DONE]++;
+	t->attempt.sent_ms = w.now;
+	t->asked = false;
+}
+
+static void ask(struct conn *c, struct txn *t)
+{
+	struct dstor_frame f = { .type = DST_FRAME_ASK, .slot = cpu_to_le16(t->slot),
+			       .seq = cpu_to_le64(t->seq) };
+
+	t->asked = true;
+	happened[H_ASKED]++;
+	t->asked_ms = w.now;
+	say("M%u: asks after t%td", c->m->index, t - w.txns);
+	frame_send(c, TO_EXPORTER, &f, NULL);
+}
+
+static enum dstor_verdict judge(const struct machine *m, const struct txn *t)
+{
+	bool live = t->state == T_SENT;
+	enum dstor_verdict v = dstor_attempt_check(&t->attempt, &m->policy, w.now, live);
+	u64 budget = dstor_budget_ms(&m->policy);
+
+	if (mutated(RETRY_AFTER_BUDGET) && v == DST_VERDICT_FAIL)
+		return live ? DST_VERDICT_ASK : DST_VERDICT_WAIT;
+	if (mutated(FAIL_TOO_EARLY) && budget != NEVER && w.now - t->attempt.start_ms > budget / 2)
+		return DST_VERDICT_FAIL;
+	return v;
+}
+
+static void scan_queue(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+	struct txn *failed[SLOTS];
+	u32 n = 0;
+
+	for (u32 s = 0; s < SLOTS; s++) {
+		struct txn *t = q->slot[s];
+
+		if (!t)
+			continue;
+		switch (judge(m, t)) {
+		case DST_VERDICT_WAIT:
+			break;
+		case DST_VERDICT_ASK:
+			if (!t->asked || w.now - t->asked_ms >= m->policy.timeout_ms)
+				ask(q->conn, t);
+			break;
+		case DST_VERDICT_FAIL:
+			failed[n++] = t;
+			break;
+		}
+	}
+	/* first the connection ends, so that nothing refers to their pages (P4) */
+	for (u32 i = 0; i < n; i++)
+		if (failed[i]->state == T_SENT && mutated(REUSE_PAGE_EARLY))
+			after(between(1, 500), EV_QUEUE_ABORT, m->index, queue, q->conn->stamp);
+		else if (failed[i]->state == T_SENT)
+			client_lost(m, queue);
+	for (u32 i = 0; i < n; i++) {
+		q->barred[failed[i]->slot] = failed[i]->ever_sent;
+		txn_fail(m, failed[i], "its budget is used up", false);
+	}
+}
+
+void txn_scan(struct machine *m)
+{
+	m->scanning = false;
+	if (m->device == D_NONE || m->down)
+		return;
+	for (u8 q = 0; q < m->queues; q++)
+		scan_queue(m, q);
+	if (m->device != D_NONE && txns_in_flight(m))
+		scan_later(m);
+}
+
+void txn_fail_all(struct machine *m, const char *why)
+{
+	for (u32 q = 0; q < m->queues; q++)
+		for (u32 s = 0; s < SLOTS; s++)
+			if (m->queue[q].slot[s])
+				txn_fail(m, m->queue[q].slot[s], why, true);
+}

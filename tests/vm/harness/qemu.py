@@ -1,0 +1,158 @@
+"""A machine that is a stock Debian kernel in QEMU: the truth. Two CPUs, disks, a network, faults by QMP."""
+import json
+import socket
+import subprocess
+import threading
+
+from . import boot
+from .disks import Disk
+from .machine import Machine
+from .process import die_with_parent
+
+
+class Qmp:
+    """QEMU's monitor: one command, one answer; events are passed over."""
+
+    def __init__(self, sock):
+        self.file = sock.makefile("rw")
+        self.lock = threading.Lock()
+        sock.settimeout(30)
+        self.sock = sock
+        self.greeted = False
+
+    def command(self, name, /, **arguments):
+        with self.lock:
+            if not self.greeted:
+                json.loads(self.file.readline())
+                self.greeted = True
+                self._exchange("qmp_capabilities", {})
+            return self._exchange(name, arguments)
+
+    def _exchange(self, name, arguments):
+        self.file.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
+        self.file.flush()
+        while True:
+            answer = json.loads(self.file.readline())
+            if "error" in answer:
+                raise boot.HarnessError(f"qmp {name}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+
+
+class QemuMachine(Machine):
+    def __init__(self, kernel, name, rundir, disks=(), network=None, number=1, memory=1024, cpus=2):
+        super().__init__(kernel, name, rundir)
+        self.memory, self.cpus = memory, cpus
+        self.network, self.number = network, number
+        self.has_network = network is not None
+        self.address = f"10.77.0.{number}" if network else "127.0.0.1"
+        self.address6 = f"fd77::{number}" if network else "::1"
+        self.disks = {d.serial: d for d in disks}
+        for d in disks:
+            d.create(self.rundir, name)
+        self.qmp = None
+        self.frozen = False
+        self.files = None
+
+    def use_systemd(self, files):
+        """From the next boot on: systemd is its init, and the files are there, {path: str or (mode, bytes)}."""
+        self.files = {path: what if isinstance(what, tuple) else (0o644, what.encode()) for path, what in files.items()}
+
+    def _initrd(self):
+        if self.files is None:
+            return boot.initrd(self.kernel)
+        return boot.initrd(self.kernel, extra=self.files, into=self.rundir / f"{self.name}.initrd")
+
+    def _spawn(self):
+        ctl, ctl_theirs = socket.socketpair()
+        qmp, qmp_theirs = socket.socketpair()
+        fds = [ctl_theirs.fileno(), qmp_theirs.fileno()]
+        append = boot.CMDLINE + f"dst.root=9p dst.name={self.name} dst.id={self.machine_id}"
+        command = boot.qemu_base(self.kernel, boot.accelerator(self.kernel)) + [
+            "-smp", str(self.cpus), "-m", str(self.memory), "-initrd", str(self._initrd()),
+            "-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con",
+            "-chardev", f"socket,id=ctl,fd={fds[0]}", "-device", "virtio-serial-pci",
+            "-device", "virtserialport,chardev=ctl,name=ctl",
+            "-chardev", f"socket,id=qmp,fd={fds[1]}", "-mon", "chardev=qmp,mode=control",
+            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
+            "-fsdev", f"local,id=dst,path={boot.PROJECT},security_model=none,readonly=on,multidevs=remap",
+            "-device", "virtio-9p-pci,fsdev=dst,mount_tag=dst",
+            "-device", "virtio-rng-pci"]
+        for disk in self.disks.values():
+            disk.prepare_boot()
+            command += disk.arguments()
+        if self.files is not None:
+            append += boot.SYSTEMD
+        if self.network:
+            command = self.network.enter + command + [
+                "-netdev", f"tap,id=net0,ifname={self.network.tap(self.number)},script=no,downscript=no",
+                "-device", f"virtio-net-pci,netdev=net0,id=nic0,mac=52:54:00:77:00:{self.number:02x}"]
+            append += f" dst.ip={self.number}"
+        with open(self.rundir / f"{self.name}.qemu", "ab") as log:
+            self.process = subprocess.Popen(command + ["-append", append], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, pass_fds=fds, preexec_fn=die_with_parent)
+        ctl_theirs.close()
+        qmp_theirs.close()
+        self.qmp = Qmp(qmp)
+        self.frozen = False
+        return ctl
+
+    def _obituary(self):
+        errors = (self.rundir / f"{self.name}.qemu").read_text(errors="replace")[-1000:]
+        return f"QEMU said: {errors}\n" + super()._obituary()
+
+    def _reap(self):
+        super()._reap()
+        if self.qmp is not None:
+            self.qmp.close()
+            self.qmp = None
+
+    # Faults -------------------------------------------------------------------------------------
+
+    def link(self, up):
+        """The network cable: False pulls it out, True puts it back."""
+        self.qmp.command("set_link", name="nic0", up=up)
+
+    def freeze(self):
+        """Stops the whole machine, its clock included; peers see silence."""
+        self.qmp.command("stop")
+        self.frozen = True
+
+    def thaw(self):
+        if self.frozen:
+            self.qmp.command("cont")
+            self.frozen = False
+
+    def kill(self, lose_cache=True):
+        """A power cut. Disks with cache="volatile" lose what was not flushed, unless lose_cache=False."""
+        was_running = self.process is not None
+        super().kill()
+        if was_running and lose_cache:
+            for disk in self.disks.values():
+                disk.lose_cache()
+
+
+    def _end(self):
+        self.kill(lose_cache=False)
+
+    def grow_disk(self, serial, size_mb):
+        """The disk grows while the machine runs."""
+        disk = self.disks[serial]
+        disk.grow(size_mb)
+        self.qmp.command("block_resize", **{"node-name": disk.node, "size": size_mb << 20})
+
+    def disk(self, serial):
+        """Its device in the machine, e.g. /dev/vda."""
+        if serial not in self.disks:
+            raise KeyError(f"{self.name} has no disk {serial} (it has: {', '.join(self.disks) or 'none'})")
+        return self.run(f"readlink -e /dev/disk/by-id/virtio-{serial}").out.strip()
+
+
+def default_disks():
+    """What every machine of a network has."""
+    return [Disk("data", 256, "keep"), Disk("volatile", 256, "volatile")]

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Without --shared one client writes; the next one only after it left, was evicted, or was silent for its budget."""
+from common import (attach_to, device, export, export_and_attach, fails, guest_python, read_block, wait_state, write_block,
+                    writes_on)
+
+# A second client, of another machine as far as the exporter can tell.
+RIVAL = """
+    from rawclient import *
+    import json
+    c = Raw("data", client_name=b"rival")
+    out = [c.welcome["status"], c.welcome["reason"]]
+    if out[0] == "OK":
+        out.append(c.write(0, b"rival".ljust(4096)))
+        c.bye()
+    print(json.dumps(out))
+    """
+
+
+def test_second_writer_waits_for_the_first_to_leave(machine):
+    m = machine
+    path = export_and_attach(m, m.ramdisk(8))
+    write_block(m, path, "first")
+    status, reason = guest_python(m, RIVAL)
+    assert status == "IN_USE" and m.name in reason, reason
+    assert read_block(m, path) == "first" and device(m)["stats"]["reconnects"] == 0
+    m.run("dst detach d")
+    assert guest_python(m, RIVAL)[::2] == ["OK", "OK"]
+    attach_to(m, "dst://127.0.0.1/data")
+    assert read_block(m, path) == "rival"
+
+
+def test_evicted_writer_has_failed_and_says_so(machine):
+    m = machine
+    path = export_and_attach(m, m.ramdisk(8))
+    write_block(m, path, "first")
+    m.run(f"dst set data evict={m.name}")
+    d = wait_state(m, "failed")
+    assert "evict" in d["reason"], d
+    assert "failed" in m.run("dst show d").out
+    for command in (f"dd if={path} of=/dev/null bs=4k count=1 iflag=direct", f"dd if=/dev/zero of={path} bs=4k count=1 oflag=direct"):
+        got = m.run(command, check=False, timeout=10)
+        assert got.status != 0 and "error" in got.err, got
+    assert export(m)["clients"] == []
+    assert guest_python(m, RIVAL)[::2] == ["OK", "OK"]
+    # it never comes back by itself, but a new attach is a new client
+    assert device(m)["state"] == "failed"
+    m.run("dst detach d")
+    attach_to(m, "dst://127.0.0.1/data")
+    assert read_block(m, path) == "rival"
+    write_block(m, path, "back")
+
+
+def test_evicted_with_io_under_way(machine):
+    """What was under way ends with an error, at once."""
+    m = machine
+    path = export_and_attach(m, m.ramdisk(16))
+    job = m.start(f"fio --name=x --filename={path} --rw=randwrite --bs=4k --direct=1 --ioengine=libaio --iodepth=16 --size=8M "
+                  "--time_based --runtime=60 --minimal")
+    writes_on(m, path)
+    m.run(f"dst set data evict={m.name}")
+    assert job.wait(10).status != 0
+    wait_state(m, "failed")
+    m.run("dst detach d")
+
+
+def test_lease_of_a_silent_writer_ends(machine):
+    """timeout x retries, at least 30 s: refused before, admitted after, and the old one is EXPIRED or evicted for good."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    got = guest_python(m, """
+        from rawclient import *
+        import json
+        a = Raw("data", client_name=b"alpha", ping_ms=500, timeout_ms=500, retries=2)
+        assert a.write(0, b"a" * 4096) == "OK"
+        a.sock.close()
+        began = time.monotonic()
+        refused = 0
+        while True:
+            b = Raw("data", client_name=b"beta")
+            if b.welcome["status"] == "OK":
+                break
+            assert b.welcome["status"] == "IN_USE" and "alpha" in b.welcome["reason"], b.welcome
+            refused += 1
+            assert time.monotonic() - began < 60
+            time.sleep(1)
+        took = time.monotonic() - began
+        again = a.resume().welcome["status"]
+        print(json.dumps([refused, took, again, b.write(0, b"b" * 4096)]))
+        """, timeout=90)
+    refused, took, again, wrote = got
+    assert refused > 10 and 28 <= took <= 40, got
+    assert again in ("EXPIRED", "EVICTED") and wrote == "OK"
+
+
+def test_rebooted_client_takes_its_own_lease_over(machine):
+    """The same machine id with a new session: IN_USE names the old session, takeover fences it."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    got = guest_python(m, """
+        from rawclient import *
+        import json
+        me = bytes(range(16))
+        a = Raw("data", client=me)
+        assert a.write(0, b"a" * 4096) == "OK"
+        b = Raw("data", client=me)
+        out = [b.welcome["status"], b.welcome["holder"] == a.fields["session"]]
+        other = Raw("data", takeover=a.fields["session"])
+        out += [other.welcome["status"], other.welcome["holder"] == bytes(16)]
+        b = Raw("data", client=me, takeover=a.fields["session"])
+        out += [b.welcome["status"], b.write(0, b"b" * 4096), a.write(0, b"x" * 4096), b.read(0, 1 << 12)[1] == b"b" * 4096]
+        print(json.dumps(out))
+        """)
+    assert got == ["IN_USE", True, "IN_USE", True, "OK", "OK", "closed", True]
+
+
+def test_write_to_a_device_whose_lease_is_elsewhere_is_refused_by_name(machine):
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    guest_python(m, 'from rawclient import *\nprint(0 if Raw("data", client_name=b"alpha").welcome["status"] == "OK" else 1)')
+    fails(m, "dst attach dst://127.0.0.1/data", "alpha")
+    assert attach_to(m, "dst://127.0.0.1/data --read-only")
+    m.run("dst detach d && dst set data evict=alpha")
+    attach_to(m, "dst://127.0.0.1/data")
+
+
+def test_lease_outlives_the_exporter(machine):
+    """An exporter that comes back, in order or not, keeps the place of its writer; eviction frees it."""
+    m = machine
+    disk = m.ramdisk(8)
+    export_and_attach(m, disk)
+    m.run("dst unexport data --force")
+    m.run(f"dst export data {disk} --allow any")
+    stranger = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data').welcome['status']))\n"
+    assert guest_python(m, stranger) == "IN_USE"
+    m.wait_for("dst show --json | grep -q '\"state\": *\"connected\"'")
+    # the writer goes without a word, and the exporter too
+    m.run("ip link set lo down; dst detach d --force; dst unexport data --force; ip link set lo up")
+    m.run(f"dst export data {disk} --allow any")
+    assert guest_python(m, stranger) == "IN_USE"
+    m.run("dst set data evict=$(hostname)")
+    assert guest_python(m, stranger) == "OK"

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Read-only is enforced by the exporter, whatever the client believes."""
+import pytest
+
+from common import attach_to, device, export, fails, guest_python, sums
+
+WAYS = {"export": ("--allow any --read-only", ""), "rule": ("--allow any,ro", ""), "client": ("--allow any", "--read-only")}
+
+
+def read_only_device(m, disk, way):
+    options, attach = WAYS[way]
+    m.run(f"dst export data {disk} {options}")
+    return attach_to(m, f"dst://127.0.0.1/data {attach}")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_device_is_read_only(machine, way):
+    m = machine
+    disk = m.ramdisk(8)
+    before = sums(m, disk)
+    path = read_only_device(m, disk, way)
+    assert m.run(f"blockdev --getro {path}").out == "1\n"
+    assert device(m)["read_only"] is True and export(m)["read_only"] is (way == "export")
+    assert m.run(f"blockdev --setrw {path}; echo x >{path}", check=False).status != 0
+    assert m.run(f"dd if=/dev/urandom of={path} bs=4k count=1 oflag=direct", check=False).status != 0
+    m.run(f"dd if={path} of=/dev/null bs=1M status=none")
+    assert sums(m, disk) == before
+
+
+@pytest.mark.parametrize("way, status", [("export", "READ_ONLY"), ("rule", "READ_ONLY"), ("client", "READ_ONLY")])
+def test_peer_that_writes_all_the_same(machine, way, status):
+    """A client that ignores what it was told gets READ_ONLY for each kind of write, and nothing happens."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dd if=/dev/urandom of={disk} bs=1M count=8 oflag=direct status=none")
+    before = sums(m, disk)
+    m.run(f"dst export data {disk} {WAYS[way][0]}")
+    got = guest_python(m, f"""
+        from rawclient import *
+        import json
+        c = Raw("data", flags=READ_ONLY if {way == "client"} else 0)
+        print(json.dumps([c.welcome["status"], c.welcome["access"], c.write(0, b"x" * 4096), c.write(4096, b"x" * 65536),
+                          c.call(DISCARD, 0, 4096)[0], c.call(WRITE_ZEROES, 0, 4096)[0], c.flush(), c.read(0, 4096)[0]]))
+        c.bye()
+        """)
+    assert got == ["OK", 1] + [status] * 4 + ["OK", "OK"]
+    assert sums(m, disk) == before
+
+
+def test_read_only_clients_need_no_lease(machine):
+    """Any number of readers beside the one writer."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    attach_to(m, "dst://127.0.0.1/data", name="w")
+    for name in "ab":
+        attach_to(m, "dst://127.0.0.1/data --read-only", name=name)
+    m.run("dd if=/dev/urandom of=/dev/dst-w bs=1M count=2 oflag=direct status=none")
+    m.run("cmp -n $((2 << 20)) /dev/dst-w /dev/dst-a && cmp -n $((2 << 20)) /dev/dst-w /dev/dst-b")
+    fails(m, "dst unexport data", "data")
+
+
+def test_tools_see_that_it_is_read_only(machine):
+    """... at once and from their own kernel, not when the data arrives somewhere."""
+    m = machine
+    path = read_only_device(m, m.ramdisk(8), "export")
+    assert m.run("mkfs.ext4 -q /dev/dst-d", check=False).status != 0
+    got = m.run(f"echo x | dd of={path} bs=512 conv=notrunc", check=False)
+    assert got.status != 0 and "not permitted" in got.err, got
+    assert device(m)["stats"]["writes"] == 0

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The exporter's machine loses power or is shut down: a flush tells whether acked writes were lost, and fsync keeps its word."""
+import time
+
+import pytest
+
+from common import attach_to, device, read_block, wait_state, write_block
+from torture import PATIENT, RECONNECTED, comes_up, connected, dice, form, power_cut, serve
+
+CUTS_UNDER_EXT4 = form(2, 50)
+CALLS = form(["fdatasync"], ["fsync", "fdatasync"])
+BLOCKS = 8
+
+# Writes BLOCKS acked blocks without a flush, waits for a line on stdin's behalf (a file), then flushes twice with one call.
+FLUSHES = """
+import errno, mmap, os, sys, time
+fd = os.open("/dev/dst-d", os.O_RDWR | os.O_DIRECT)
+page = mmap.mmap(-1, 4096)
+for n in range(%(blocks)d):
+    page[:4096] = bytes([65 + n]) * 4096
+    assert os.pwrite(fd, page, n * 4096) == 4096
+print("acked", flush=True)
+while not os.path.exists("/tmp/flush"):
+    time.sleep(0.05)
+for _ in range(3):
+    try:
+        os.%(call)s(fd)
+        print("ok", flush=True)
+    except OSError as e:
+        print(errno.errorcode[e.errno], flush=True)
+"""
+
+
+def acked_writes(client, call):
+    client.put("/tmp/flushes.py", FLUSHES % {"call": call, "blocks": BLOCKS})
+    job = client.start("exec python3 /tmp/flushes.py")
+    until = time.monotonic() + 20
+    while "acked" not in job.out:
+        assert job.running and time.monotonic() < until, job.err
+        time.sleep(0.05)
+    return job
+
+
+def answers(client, job):
+    client.run("touch /tmp/flush")
+    return job.wait(30, check=True).out.split()[1:]
+
+
+def there(m, path):
+    """Which of the acked blocks are on the disk."""
+    return [read_block(m, path, n) == chr(65 + n) * 4096 for n in range(BLOCKS)]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.limit(200)
+def test_what_was_lost_is_told_once(pair, call):
+    """Acked without a flush, and gone with the power: one EIO, then flushes are true again."""
+    exporter, client = pair
+    serve(exporter, exporter.disk("volatile"))
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    client.run(f"dd if=/dev/zero of={path} bs=4k count={BLOCKS} oflag=direct conv=fsync status=none")
+    job = acked_writes(client, call)
+    power_cut(exporter, lambda: exporter.disk("volatile"))
+    wait_state(client, "connected", timeout=RECONNECTED)
+    assert there(exporter, exporter.disk("volatile")) == [False] * BLOCKS, "the power cut took nothing: the scenario shows nothing"
+    assert answers(client, job) == ["EIO", "ok", "ok"]
+    write_block(client, path, "anew", flags=f"oflag=direct conv=notrunc,{call}")
+    assert read_block(exporter, exporter.disk("volatile")) == "anew"
+
+
+@pytest.mark.limit(200)
+def test_write_through_has_nothing_to_lose(pair):
+    """Every ack was durable: the same cut, no error, all data there."""
+    exporter, client = pair
+    serve(exporter, exporter.disk("volatile"), "--write-through")
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    job = acked_writes(client, "fsync")
+    power_cut(exporter, lambda: exporter.disk("volatile"), "--write-through")
+    connected(client)
+    assert answers(client, job) == ["ok"] * 3
+    assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
+
+
+@pytest.mark.limit(200)
+def test_orderly_shutdown_has_lost_nothing(pair):
+    """The machine is shut down, not cut off: its disk was flushed, so nobody is told of a loss."""
+    exporter, client = pair
+    serve(exporter, exporter.disk("volatile"))
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    job = acked_writes(client, "fsync")
+    exporter.shutdown()
+    comes_up(exporter, lambda: exporter.disk("volatile"))
+    connected(client)
+    assert answers(client, job) == ["ok"] * 3
+    assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
+
+
+def check_file_system(client, path):
+    """The journal is replayed, then nothing is wrong; every file whose fsync succeeded is right."""
+    replay = client.run(f"e2fsck -p {path}", check=False)
+    assert replay.status in (0, 1), replay
+    client.run(f"e2fsck -fn {path}")
+    client.run(f"mount {path} /mnt")
+    kept = int(client.run("python3 /dst/tests/vm/tools/fsyncer.py check /mnt /tmp/promised").out)
+    client.run("umount /mnt")
+    return kept
+
+
+@pytest.mark.limit(form(240, 50 * 60))
+def test_power_cuts_under_ext4(pair):
+    """The exporter loses power at some moment of a file system's life, again and again."""
+    exporter, client = pair
+    when = dice("ext4")
+    serve(exporter, exporter.disk("volatile"))
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    kept = []
+    for _ in range(CUTS_UNDER_EXT4):
+        client.run(f"wipefs -qa {path}; mkfs.ext4 -q {path} 32M && mount {path} /mnt && rm -f /tmp/promised && sync -f /mnt")
+        job = client.start("exec python3 /dst/tests/vm/tools/fsyncer.py write /mnt /tmp/promised")
+        client.wait_for("[ -s /tmp/promised ]")
+        time.sleep(when.uniform(0, 3))
+        power_cut(exporter, lambda: exporter.disk("volatile"))
+        wait_state(client, "connected", timeout=RECONNECTED)
+        time.sleep(1)
+        # either it was told of a loss and stopped, or nothing was lost and it goes on
+        if not job.running:
+            assert "Errno" in job.err, job.err
+        job.kill()
+        # a journal that was cut off may say so when it is unmounted
+        client.run("umount /mnt", timeout=30)
+        kept.append(check_file_system(client, path))
+    assert min(kept) >= 1 and device(client)["stats"]["errors"] <= CUTS_UNDER_EXT4 * 8, kept

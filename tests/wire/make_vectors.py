@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Writes docs/vectors/*.txt from the byte tables of docs/protocol.md.
+
+A second, independent implementation of the encoding: it shares nothing with
+wire/, so that the unit tests compare two readings of the document.
+
+    make_vectors.py [DIRECTORY]     (default: docs/vectors beside this tree)
+"""
+import struct
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).parents[1] / "vm/tools"))
+import noise  # noqa: E402
+
+# (name, struct format); "text" fields are Ns, ids are 16s. Sizes as in docs/protocol.md.
+GREETING = [("magic", "8s"), ("version", "H"), ("version_min", "H"), ("mode", "B"),
+            ("status", "B"), ("reserved0", "H"), ("features_required", "Q"),
+            ("features_optional", "Q"), ("key_id", "16s"), ("noise", "64s"),
+            ("reserved1", "12s"), ("crc", "I")]
+HELLO = [("kind", "B"), ("flags", "B"), ("queue", "H"), ("queues", "H"), ("slots", "H"),
+         ("max_io", "I"), ("reserved0", "I"), ("generation", "Q"), ("session", "16s"),
+         ("client", "16s"), ("takeover", "16s"), ("uuid", "16s"), ("writer_token", "Q"),
+         ("ping_ms", "I"), ("timeout_ms", "I"), ("retries", "I"), ("reserved1", "I"),
+         ("export", "64s"), ("client_name", "64s"), ("checksums", "128s"), ("ciphers", "128s"),
+         ("reserved2", "12s"), ("crc", "I")]
+WELCOME = [("status", "B"), ("access", "B"), ("queues", "H"), ("slots", "H"),
+           ("reserved0", "H"), ("max_io", "I"), ("disk_flags", "I"), ("uuid", "16s"),
+           ("instance", "16s"), ("size", "Q"), ("logical_block", "I"), ("physical_block", "I"),
+           ("io_min", "I"), ("io_opt", "I"), ("discard_granularity", "I"),
+           ("discard_alignment", "I"), ("max_discard", "I"), ("max_write_zeroes", "I"),
+           ("writer_token", "Q"), ("holder", "16s"), ("waiting", "I"), ("entries", "I"),
+           ("reserved1", "8s"), ("checksum", "64s"), ("cipher", "64s"), ("reason", "160s"),
+           ("reserved2", "92s"), ("crc", "I")]
+ENTRY = [("name", "64s"), ("uuid", "16s"), ("size", "Q"), ("disk_flags", "I"),
+         ("access", "B"), ("reserved", "31s"), ("crc", "I")]
+FRAME = [("type", "B"), ("op", "B"), ("flags", "H"), ("slot", "H"), ("status", "H"),
+         ("length", "I"), ("bytes", "I"), ("seq", "Q"), ("offset", "Q")]
+LAYOUT = {"greeting": GREETING, "hello": HELLO, "welcome": WELCOME, "entry": ENTRY,
+          "frame": FRAME}
+SIZE = {"greeting": 128, "hello": 512, "welcome": 512, "entry": 128, "frame": 32}
+TEXT = {"magic", "export", "client_name", "checksums", "ciphers", "checksum", "cipher",
+        "reason", "name"}
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+assert crc32c(b"123456789") == 0xE3069283
+
+
+def encode(message: str, fields: dict) -> bytes:
+    out = b""
+    for name, fmt in LAYOUT[message]:
+        value = fields.get(name, 0)
+        if fmt.endswith("s"):
+            if isinstance(value, str):
+                value = value.encode() if name in TEXT else bytes.fromhex(value)
+            out += struct.pack(fmt, value or b"")
+        else:
+            out += struct.pack("<" + fmt, value)
+    assert len(out) == SIZE[message], (message, len(out))
+    assert not set(fields) - {n for n, _ in LAYOUT[message]}, fields
+    if message != "frame":
+        out = out[:-4] + struct.pack("<I", crc32c(out[:-4]))
+    return out
+
+
+def ident(first: int) -> str:
+    return bytes(range(first, first + 16)).hex()
+
+
+def show(name, value):
+    return str(value) if isinstance(value, str) or value < 65536 else hex(value)
+
+
+def vector(name, message, fields, expect="ok", *, data=b"", digest="none", **more):
+    raw = encode(message, fields)
+    lines = [f"vector: {name}", f"message: {message}"]
+    lines += [f"{k}: {v}" for k, v in more.items()]
+    lines += [f"{k}: {show(k, v)}" for k, v in fields.items()]
+    if message == "frame":
+        lines.append(f"digest: {digest}")
+        if data:
+            lines += [f"data: {data[i:i + 32].hex()}" for i in range(0, len(data), 32)]
+        if digest == "crc32c":
+            header = raw
+            raw += struct.pack("<I", crc32c(header))
+            if data:
+                raw += data + struct.pack("<I", crc32c(header + data))
+        else:
+            raw += data
+    else:
+        lines.append(f"crc: {struct.unpack('<I', raw[-4:])[0]:#010x}")
+    lines.append(f"expect: {expect}")
+    lines += [f"hex: {raw[i:i + 32].hex()}" for i in range(0, len(raw), 32)]
+    return "\n".join(lines) + "\n"
+
+
+HEAD = """# SPDX-License-Identifier: GPL-2.0
+# Test vectors of the DST protocol, version 1; docs/protocol.md, "Test vectors", explains the lines.
+# Made by tests/wire/make_vectors.py; the unit tests build and parse every one of them.
+"""
+
+hello = {"kind": 1, "queue": 1, "queues": 4, "slots": 128, "max_io": 1 << 20, "generation": 1,
+         "session": ident(0x10), "client": ident(0x30), "ping_ms": 1000, "timeout_ms": 5000,
+         "retries": 24, "export": "data", "client_name": "alpha", "checksums": "crc32c"}
+welcome = {"status": 0, "access": 2, "queues": 64, "slots": 128, "max_io": 1 << 20,
+           "disk_flags": 0x1b, "uuid": ident(0x50), "instance": ident(0x70), "size": 1 << 30,
+           "logical_block": 512, "physical_block": 4096, "io_min": 4096, "io_opt": 65536,
+           "discard_granularity": 4096, "max_discard": 0x40000000,
+           "max_write_zeroes": 0x40000000, "writer_token": 0x0123456789abcdef,
+           "checksum": "crc32c"}
+
+
+def req(op, **kw):
+    return {"type": 1, "op": op, **kw}
+
+
+def files():
+    v = vector
+    yield "greeting.txt", [
+        v("client-plain", "greeting", {"magic": "DSTstor1", "version": 1, "version_min": 1}),
+        v("client-newer-and-us", "greeting",
+          {"magic": "DSTstor1", "version": 3, "version_min": 1, "features_optional": 1 << 63}),
+        v("client-too-new", "greeting",
+          {"magic": "DSTstor1", "version": 3, "version_min": 2}, "version"),
+        v("client-required-feature", "greeting",
+          {"magic": "DSTstor1", "version": 1, "version_min": 1, "features_required": 1 << 40},
+          "feature"),
+        v("client-noise", "greeting",
+          {"magic": "DSTstor1", "version": 1, "version_min": 1, "mode": 1, "key_id": ident(1)}),
+        v("exporter-key-required", "greeting",
+          {"magic": "DSTstor1", "version": 1, "version_min": 1, "status": 3}),
+        v("not-ours", "greeting", {"magic": "DSTstor9", "version": 1, "version_min": 1}, "close"),
+    ]
+    yield "hello.txt", [
+        v("attach", "hello", hello),
+        v("resume", "hello", {**hello, "flags": 2, "generation": 7, "uuid": ident(0x50),
+                              "writer_token": 0x0123456789abcdef}),
+        v("takeover-after-reboot", "hello", {**hello, "session": ident(0x20),
+                                             "takeover": ident(0x10)}),
+        v("read-only-forever", "hello", {**hello, "flags": 1, "retries": 0xffffffff,
+                                         "checksums": "none"}),
+        v("ciphers", "hello", {**hello, "checksums": "", "ciphers": "aes-256-gcm,chacha20-poly1305"}),
+        v("list", "hello", {"kind": 2, "client": ident(0x30), "client_name": "alpha"}),
+        v("ping", "hello", {"kind": 3}),
+        v("unknown-kind", "hello", {**hello, "kind": 4}, "malformed"),
+        v("unknown-flag", "hello", {**hello, "flags": 4}, "malformed"),
+        v("generation-zero", "hello", {**hello, "generation": 0}, "malformed"),
+        v("queue-beyond-queues", "hello", {**hello, "queue": 4}, "malformed"),
+        v("path-as-name", "hello", {**hello, "export": "../data"}, "malformed"),
+    ]
+    yield "welcome.txt", [
+        v("granted", "welcome", welcome),
+        v("granted-read-only", "welcome", {**welcome, "access": 1, "disk_flags": 0x5b,
+                                           "writer_token": 0}),
+        v("wait", "welcome", {"status": 1, "waiting": 3}),
+        v("in-use", "welcome", {"status": 5, "holder": ident(0x10),
+                                "reason": "export \"data\" is written by alpha (10.0.0.3)"}),
+        v("stale", "welcome", {"status": 6}),
+        v("no-export", "welcome", {"status": 3, "reason": "no export \"dtaa\""}),
+        v("list-of-two", "welcome", {"status": 0, "entries": 2}, hello="list"),
+        v("more-slots-than-wanted", "welcome", {**welcome, "slots": 129}, "refused"),
+        v("checksum-not-offered", "welcome", {**welcome, "checksum": "none"}, "refused"),
+        v("block-of-3000", "welcome", {**welcome, "logical_block": 3000}, "refused"),
+        v("unknown-status", "welcome", {"status": 12}, "refused"),
+    ]
+    yield "entry.txt", [
+        v("writable", "entry", {"name": "data", "uuid": ident(0x50), "size": 1 << 30,
+                                "disk_flags": 0x1b, "access": 2}),
+        v("read-only", "entry", {"name": "logs.2", "uuid": ident(0x60), "size": 512,
+                                 "disk_flags": 0x40, "access": 1}),
+        v("unknown-access", "entry", {"name": "data", "size": 512, "access": 3}, "refused"),
+    ]
+    block = bytes(i * 7 & 255 for i in range(512))
+    yield "frame.txt", [
+        v("write-no-digest", "frame",
+          req(1, flags=4, slot=3, status=0x4002, length=512, bytes=512, seq=1, offset=1 << 20),
+          data=block, sender="client"),
+        v("write-crc32c", "frame",
+          req(1, flags=4, slot=3, status=0x4002, length=512, bytes=512, seq=1, offset=1 << 20),
+          data=block, digest="crc32c", sender="client"),
+        v("write-fua-resent", "frame",
+          req(1, flags=0x201, slot=127, length=512, bytes=512, seq=0x1122334455667788,
+              offset=(1 << 30) - 512), data=block, digest="crc32c", sender="client"),
+        v("read-crc32c", "frame", req(0, flags=0x40, slot=0, bytes=4096, seq=2),
+          digest="crc32c", sender="client"),
+        v("flush", "frame", req(2, slot=5, seq=9), digest="crc32c", sender="client"),
+        v("discard", "frame", req(3, slot=6, bytes=0x3ffff000, seq=10, offset=4096),
+          digest="crc32c", sender="client"),
+        v("write-zeroes-nounmap", "frame", req(4, flags=0x80, slot=7, bytes=8192, seq=11),
+          sender="client"),
+        v("write-ok", "frame", {"type": 2, "op": 1, "slot": 3, "seq": 1}, digest="crc32c",
+          sender="exporter"),
+        v("read-ok", "frame", {"type": 2, "op": 0, "slot": 0, "length": 512, "seq": 2},
+          data=block, digest="crc32c", sender="exporter"),
+        v("read-medium-error", "frame", {"type": 2, "op": 0, "slot": 0, "status": 2, "seq": 2},
+          digest="crc32c", sender="exporter"),
+        v("ping", "frame", {"type": 3, "seq": 42}, sender="client"),
+        v("pong", "frame", {"type": 4, "seq": 42}, sender="exporter"),
+        v("change-size", "frame", {"type": 5, "flags": 1, "offset": 1 << 31},
+          sender="exporter"),
+        v("change-stopping", "frame", {"type": 5, "flags": 2}, sender="exporter"),
+        v("change-stopping-flushed", "frame", {"type": 5, "flags": 2 | 16}, sender="exporter"),
+        v("change-access", "frame", {"type": 5, "flags": 8, "status": 1}, sender="exporter"),
+        v("ask", "frame", {"type": 6, "slot": 3, "seq": 1}, sender="client"),
+        v("state-busy", "frame", {"type": 7, "slot": 3, "status": 1, "seq": 1},
+          sender="exporter"),
+        v("bye", "frame", {"type": 8}, sender="client"),
+        v("beyond-the-end", "frame", req(0, bytes=1024, seq=3, offset=(1 << 30) - 512),
+          "range", sender="client"),
+        v("offset-plus-bytes-overflows", "frame",
+          req(0, bytes=4096, seq=3, offset=(1 << 64) - 4096), "range", sender="client"),
+        v("misaligned", "frame", req(0, bytes=512, seq=3, offset=511), "invalid",
+          sender="client"),
+        v("write-longer-than-extent", "frame", req(1, length=1024, bytes=512, seq=3), "close",
+          sender="client"),
+        v("unknown-op", "frame", req(5, bytes=512, seq=3), "close", sender="client"),
+        v("slot-beyond", "frame", req(0, slot=128, bytes=512, seq=3), "close",
+          sender="client"),
+        v("response-unknown-status", "frame", {"type": 2, "op": 1, "status": 15, "seq": 1},
+          "close", sender="exporter"),
+    ]
+
+
+def lines_of(**values):
+    """key: value; what is long, in several lines."""
+    out = []
+    for name, value in values.items():
+        if isinstance(value, bytes):
+            out += [f"{name}: {value[i:i + 32].hex()}" for i in range(0, len(value), 32)]
+        else:
+            out.append(f"{name}: {value}")
+    return "\n".join(out) + "\n"
+
+
+def channel():
+    """Mode NOISE from the greetings to the second key of the frames."""
+    psk = bytes(range(0x80, 0xa0))
+    secret = {"client": bytes(range(0x20, 0x40)), "exporter": bytes(range(0x60, 0x80))}
+    base = {"magic": "DSTstor1", "version": 1, "version_min": 1, "mode": 1}
+    key_id = noise.key_id(psk, noise.public(secret["client"])).hex()
+    prologue = encode("greeting", {**base, "key_id": key_id})[:48]
+    client = noise.Noise(True, prologue, psk, secret["client"])
+    exporter = noise.Noise(False, prologue, psk, secret["exporter"])
+    ask = encode("greeting", {**base, "key_id": key_id, "noise": client.write().hex()})
+    assert exporter.read(ask[48:96]) == b""
+    proof = noise.proof(encode("greeting", base))
+    answer = encode("greeting", {**base, "noise": exporter.write(proof).hex()})
+    assert client.read(answer[48:112]) == proof and client.h == exporter.h
+    up, down = client.split()
+    assert (down, up) == exporter.split()
+    yield lines_of(vector="handshake", message="channel", psk=psk, client_secret=secret["client"],
+                   exporter_secret=secret["exporter"], ask=ask, answer=answer, hash=client.h,
+                   client_key=up, exporter_key=down)
+
+    sealed = noise.Direction(up)
+    plain = encode("hello", {**hello, "checksums": "", "ciphers": "chacha20-poly1305"})
+    yield lines_of(vector="sealed-hello", message="channel", plain=plain, sealed=sealed.seal(plain))
+    cipher = "chacha20-poly1305"
+    key = noise.frame_key(up, client.h, cipher)
+    frames = noise.Direction(key, 4)
+    data = bytes(i * 7 & 255 for i in range(512))
+    for n in range(3):
+        header = encode("frame", req(1, slot=3, length=512, bytes=512, seq=n + 1, offset=4096 * n))
+        frames.begin()
+        yield lines_of(vector=f"frame-{n}", message="channel", cipher=cipher, most=frames.most,
+                       key=frames.key, nonce=frames.n, header=header, data=data,
+                       sealed=frames.seal(header) + frames.seal(data, header))
+
+
+def main():
+    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "docs/vectors"
+    root.mkdir(parents=True, exist_ok=True)
+    for name, vectors in files():
+        (root / name).write_text(HEAD + "\n" + "\n".join(vectors))
+    (root / "channel.txt").write_text(HEAD + "\n" + "\n".join(channel()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,549 @@
+// SPDX-License-Identifier: GPL-2.0
+/* crc32c.c and hello.c: greeting, hello, welcome, entry, names, algorithms. */
+#include "unit.h"
+
+static void crc32c_of_rfc3720(void **state)
+{
+	u8 bytes[48] = {0};
+
+	/* RFC 3720, B.4 */
+	assert_int_equal(dstor_crc32c(bytes, 32), 0x8a9136aa);
+	memset(bytes, 0xff, 32);
+	assert_int_equal(dstor_crc32c(bytes, 32), 0x62a8ab43);
+	for (int i = 0; i < 32; i++)
+		bytes[i] = i;
+	assert_int_equal(dstor_crc32c(bytes, 32), 0x46dd794e);
+	for (int i = 0; i < 32; i++)
+		bytes[i] = 31 - i;
+	assert_int_equal(dstor_crc32c(bytes, 32), 0x113fdb5c);
+	assert_int_equal(dstor_crc32c("123456789", 9), 0xe3069283);
+	assert_int_equal(dstor_crc32c(bytes, 0), 0);
+}
+
+static void ids_compare_all_their_bytes(void **state)
+{
+	u8 a[DST_ID_LEN] = {0}, b[DST_ID_LEN] = {0};
+
+	assert_true(dstor_id_is_zero(a));
+	assert_true(dstor_id_equal(a, b));
+	for (int i = 0; i < DST_ID_LEN; i++) {
+		a[i] = 1;
+		assert_false(dstor_id_is_zero(a));
+		assert_false(dstor_id_equal(a, b));
+		a[i] = 0;
+	}
+}
+
+/* --- every single bit of a sealed message matters --- */
+
+static void one_flipped_bit_in_a_greeting_is_refused(void **state)
+{
+	struct dstor_greeting g;
+
+	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_seal(&g);
+	assert_true(dstor_greeting_is_ours(&g));
+	for (size_t bit = 0; bit < sizeof(g) * 8; bit++) {
+		((u8 *)&g)[bit / 8] ^= 1 << bit % 8;
+		assert_false(dstor_greeting_is_ours(&g));
+		((u8 *)&g)[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+static void one_flipped_bit_in_a_hello_is_refused(void **state)
+{
+	struct dstor_hello h = good_hello();
+	const char *why;
+
+	assert_int_equal(dstor_hello_check(&h, &why), DST_WELCOME_OK);
+	assert_null(why);
+	for (size_t bit = 0; bit < sizeof(h) * 8; bit++) {
+		((u8 *)&h)[bit / 8] ^= 1 << bit % 8;
+		assert_int_equal(dstor_hello_check(&h, &why), DST_WELCOME_MALFORMED);
+		assert_non_null(why);
+		((u8 *)&h)[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+static void one_flipped_bit_in_a_welcome_is_refused(void **state)
+{
+	struct dstor_hello h = good_hello();
+	struct dstor_welcome w = good_welcome();
+	const char *why;
+
+	assert_true(dstor_welcome_check(&w, &h, &why));
+	assert_null(why);
+	for (size_t bit = 0; bit < sizeof(w) * 8; bit++) {
+		((u8 *)&w)[bit / 8] ^= 1 << bit % 8;
+		assert_false(dstor_welcome_check(&w, &h, &why));
+		assert_non_null(why);
+		((u8 *)&w)[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+static void one_flipped_bit_in_an_entry_is_refused(void **state)
+{
+	struct dstor_entry e = good_entry();
+
+	assert_true(dstor_entry_check(&e));
+	for (size_t bit = 0; bit < sizeof(e) * 8; bit++) {
+		((u8 *)&e)[bit / 8] ^= 1 << bit % 8;
+		assert_false(dstor_entry_check(&e));
+		((u8 *)&e)[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+/* Defect 1 of the original: it swapped the bytes in place at each send. */
+static void defect_1_sealing_or_checking_twice_changes_nothing(void **state)
+{
+	struct dstor_hello h = good_hello(), h0 = h;
+	struct dstor_welcome w = good_welcome(), w0 = w;
+	struct dstor_greeting g, g0;
+	struct dstor_entry e = good_entry(), e0 = e;
+	const char *why;
+	u64 unknown;
+
+	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_seal(&g);
+	g0 = g;
+	for (int i = 0; i < 3; i++) {
+		dstor_greeting_seal(&g);
+		dstor_greeting_check(&g, &unknown);
+		dstor_hello_seal(&h);
+		dstor_hello_check(&h, &why);
+		dstor_welcome_seal(&w);
+		dstor_welcome_check(&w, &h, &why);
+		dstor_entry_seal(&e);
+		dstor_entry_check(&e);
+		assert_memory_equal(&g, &g0, sizeof(g));
+		assert_memory_equal(&h, &h0, sizeof(h));
+		assert_memory_equal(&w, &w0, sizeof(w));
+		assert_memory_equal(&e, &e0, sizeof(e));
+	}
+}
+
+/* --- greeting --- */
+
+static enum dstor_greeting_status greet(struct dstor_greeting *g)
+{
+	u64 unknown;
+
+	return dstor_greeting_check(g, &unknown);
+}
+
+static void greeting_versions(void **state)
+{
+	static const struct {
+		u16 newest, oldest;
+		enum dstor_greeting_status want;
+	} v[] = {
+		{ 1, 1, DST_GREETING_OK }, { 2, 1, DST_GREETING_OK },
+		{ 0xffff, 0, DST_GREETING_OK }, { 1, 0, DST_GREETING_OK },
+		{ 0, 0, DST_GREETING_VERSION }, { 2, 2, DST_GREETING_VERSION },
+		{ 1, 2, DST_GREETING_VERSION }, { 0xffff, 0xffff, DST_GREETING_VERSION },
+	};
+	struct dstor_greeting g;
+
+	for (size_t i = 0; i < COUNT(v); i++) {
+		dstor_greeting_init(&g, DST_MODE_PLAIN);
+		g.version = cpu_to_le16(v[i].newest);
+		g.version_min = cpu_to_le16(v[i].oldest);
+		assert_int_equal(greet(&g), v[i].want);
+	}
+}
+
+static void greeting_names_the_unknown_features(void **state)
+{
+	struct dstor_greeting g;
+	u64 unknown;
+
+	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	g.features_optional = cpu_to_le64(~0ULL);
+	assert_int_equal(dstor_greeting_check(&g, &unknown), DST_GREETING_OK);
+	assert_int_equal(unknown, 0);
+	for (int bit = 0; bit < 64; bit++) {
+		g.features_required = cpu_to_le64(1ULL << bit);
+		assert_int_equal(dstor_greeting_check(&g, &unknown), DST_GREETING_FEATURE);
+		assert_int_equal(unknown, 1ULL << bit);
+	}
+}
+
+static void greeting_reserved_and_mode(void **state)
+{
+	struct dstor_greeting g;
+
+	dstor_greeting_init(&g, DST_MODE_NOISE);
+	assert_int_equal(g.mode, DST_MODE_NOISE);
+	assert_int_equal(greet(&g), DST_GREETING_OK);
+	for (int mode = DST_MODE_NOISE + 1; mode < 256; mode++) {
+		g.mode = mode;
+		assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+	}
+	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	g.reserved0 = cpu_to_le16(1);
+	assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+	for (size_t i = 0; i < sizeof(g.reserved1); i++) {
+		dstor_greeting_init(&g, DST_MODE_PLAIN);
+		g.reserved1[i] = 0x80;
+		assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+	}
+}
+
+/* --- hello --- */
+
+static enum dstor_welcome_status sealed(struct dstor_hello h)
+{
+	const char *why;
+	enum dstor_welcome_status status;
+
+	dstor_hello_seal(&h);
+	status = dstor_hello_check(&h, &why);
+	assert_true((status == DST_WELCOME_OK) == !why);
+	return status;
+}
+
+#define HELLO(want, change) do {					\
+	struct dstor_hello h = good_hello();				\
+	change;								\
+	assert_int_equal(sealed(h), want);				\
+} while (0)
+#define TAKES(change) HELLO(DST_WELCOME_OK, change)
+#define REFUSES(change) HELLO(DST_WELCOME_MALFORMED, change)
+
+static void hello_boundaries(void **state)
+{
+	REFUSES(h.kind = 0);
+	TAKES(h.kind = DST_HELLO_PING);
+	REFUSES(h.kind = DST_HELLO_PING + 1);
+	REFUSES(h.kind = 255);
+	TAKES(h.flags = DST_HELLO_FLAGS_KNOWN);
+	for (int bit = 2; bit < 8; bit++)
+		REFUSES(h.flags = 1 << bit);
+	REFUSES(h.queues = 0; h.queue = 0);
+	TAKES(h.queues = cpu_to_le16(1); h.queue = 0);
+	TAKES(h.queues = cpu_to_le16(64); h.queue = cpu_to_le16(63));
+	REFUSES(h.queues = cpu_to_le16(65));
+	REFUSES(h.queues = cpu_to_le16(0xffff));
+	REFUSES(h.queue = h.queues);
+	REFUSES(h.queue = cpu_to_le16(0xffff));
+	REFUSES(h.slots = 0);
+	TAKES(h.slots = cpu_to_le16(1));
+	TAKES(h.slots = cpu_to_le16(DST_SLOTS_MAX));
+	REFUSES(h.slots = cpu_to_le16(DST_SLOTS_MAX + 1));
+	REFUSES(h.max_io = 0);
+	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN - 1));
+	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN / 2));
+	TAKES(h.max_io = cpu_to_le32(DST_IO_MIN));
+	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN + 512));
+	REFUSES(h.max_io = cpu_to_le32(DST_IO_MAX + DST_IO_MIN));
+	REFUSES(h.max_io = cpu_to_le32(0xffffffff));
+	REFUSES(h.generation = 0);
+	TAKES(h.generation = cpu_to_le64(~0ULL));
+	REFUSES(memset(h.session, 0, DST_ID_LEN));
+	REFUSES(memset(h.client, 0, DST_ID_LEN));
+	TAKES(fill_id(h.takeover, 1));
+	REFUSES(h.ping_ms = 0);
+	REFUSES(h.timeout_ms = 0);
+	TAKES(h.ping_ms = cpu_to_le32(1); h.timeout_ms = cpu_to_le32(1));
+	TAKES(h.retries = 0);
+	TAKES(h.retries = cpu_to_le32(DST_RETRIES_FOREVER));
+}
+
+static void hello_reserved_bytes(void **state)
+{
+	REFUSES(h.reserved0 = cpu_to_le32(1));
+	REFUSES(h.reserved1 = cpu_to_le32(1U << 31));
+	for (size_t i = 0; i < 12; i++)
+		REFUSES(h.reserved2[i] = 1);
+}
+
+static void hello_texts(void **state)
+{
+	REFUSES(memset(h.export, 'a', sizeof(h.export)));
+	REFUSES(memset(h.client_name, 'a', sizeof(h.client_name)));
+	REFUSES(memset(h.checksums, 'a', sizeof(h.checksums)));
+	REFUSES(memset(h.ciphers, 'a', sizeof(h.ciphers)));
+	TAKES(memset(h.export, 'a', sizeof(h.export) - 1));
+	TAKES(memset(h.ciphers, 'a', sizeof(h.ciphers) - 1));
+	REFUSES(h.export[0] = 0);
+	REFUSES(h.export[0] = '/');
+	TAKES(h.client_name[0] = 0);
+	REFUSES(h.client_name[0] = '\n');
+	REFUSES(memcpy(h.checksums, "crc\033[2J", 8));
+	REFUSES(h.ciphers[0] = 0x7f);
+	/* LIST and PING name no export, but a text is a text */
+	TAKES(h.kind = DST_HELLO_LIST; h.export[0] = 0);
+	TAKES(h.kind = DST_HELLO_PING; h.export[0] = 0; h.session[0] = 0);
+	REFUSES(h.kind = DST_HELLO_LIST; memset(h.export, 'a', sizeof(h.export)));
+	REFUSES(h.kind = DST_HELLO_LIST; h.client_name[0] = '\n');
+	REFUSES(h.kind = DST_HELLO_PING; h.reserved0 = cpu_to_le32(1));
+}
+
+/* --- welcome --- */
+
+static bool answer_ok(struct dstor_welcome w, struct dstor_hello h)
+{
+	const char *why;
+	bool ok;
+
+	dstor_welcome_seal(&w);
+	ok = dstor_welcome_check(&w, &h, &why);
+	assert_true(ok == !why);
+	return ok;
+}
+
+#define WELCOME(want, change) do {					\
+	struct dstor_hello h = good_hello();				\
+	struct dstor_welcome w = good_welcome();				\
+	change;								\
+	if (answer_ok(w, h) != (want))					\
+		fail_msg("%s: not %d", #change, want);			\
+} while (0)
+#define ACTS_ON(change) WELCOME(true, change)
+#define REJECTS(change) WELCOME(false, change)
+
+static void welcome_grant_boundaries(void **state)
+{
+	REJECTS(w.access = DST_ACCESS_NONE);
+	ACTS_ON(w.access = DST_ACCESS_READ);
+	REJECTS(w.access = DST_ACCESS_WRITE + 1);
+	REJECTS(w.access = 255);
+	REJECTS(w.queues = 0);
+	ACTS_ON(w.queues = cpu_to_le16(1));
+	REJECTS(w.queues = cpu_to_le16(DST_QUEUES_MAX + 1));
+	REJECTS(w.slots = 0);
+	ACTS_ON(w.slots = cpu_to_le16(1));
+	REJECTS(w.slots = cpu_to_le16(129));
+	REJECTS(w.max_io = 0);
+	ACTS_ON(w.max_io = cpu_to_le32(DST_IO_MIN));
+	REJECTS(w.max_io = cpu_to_le32(DST_IO_MIN + 512));
+	REJECTS(w.max_io = cpu_to_le32(DST_IO_MIN - 1));
+	REJECTS(h.max_io = cpu_to_le32(DST_IO_MAX / 2));
+	REJECTS(w.logical_block = 0);
+	REJECTS(w.logical_block = cpu_to_le32(256));
+	REJECTS(w.logical_block = cpu_to_le32(513));
+	REJECTS(w.logical_block = cpu_to_le32(3000));
+	ACTS_ON(w.logical_block = cpu_to_le32(4096));
+	REJECTS(w.logical_block = cpu_to_le32(8192); w.physical_block = cpu_to_le32(8192));
+	REJECTS(w.physical_block = 0);
+	REJECTS(w.physical_block = cpu_to_le32(511));
+	REJECTS(w.physical_block = cpu_to_le32(3000));
+	ACTS_ON(w.physical_block = cpu_to_le32(512));
+	REJECTS(w.size = 0);
+	REJECTS(w.size = cpu_to_le64(GIB + 1));
+	ACTS_ON(w.size = cpu_to_le64(512));
+	ACTS_ON(w.size = cpu_to_le64((1ULL << 62) - 512));
+	REJECTS(w.size = cpu_to_le64(1ULL << 62));
+	REJECTS(w.size = cpu_to_le64(~511ULL));
+	REJECTS(memset(w.uuid, 0, DST_ID_LEN));
+	REJECTS(memset(w.instance, 0, DST_ID_LEN));
+}
+
+static void welcome_unknown_bits(void **state)
+{
+	for (int i = 7; i < 32; i++)
+		REJECTS(w.disk_flags = cpu_to_le32(1U << i));
+	REJECTS(w.status = DST_WELCOME_STATUS_MAX + 1);
+	REJECTS(w.status = 255);
+	REJECTS(w.reserved0 = cpu_to_le16(1));
+	REJECTS(w.reserved1[0] = cpu_to_le32(1));
+	REJECTS(w.reserved1[1] = cpu_to_le32(1));
+	for (size_t i = 0; i < 92; i++)
+		REJECTS(w.reserved2[i] = 1);
+	ACTS_ON(w.entries = cpu_to_le32(DST_ENTRIES_MAX));
+	REJECTS(w.entries = cpu_to_le32(DST_ENTRIES_MAX + 1));
+	REJECTS(w.entries = cpu_to_le32(~0U));
+}
+
+static void welcome_texts(void **state)
+{
+	REJECTS(memset(w.checksum, 'a', sizeof(w.checksum)));
+	REJECTS(memset(w.cipher, 'a', sizeof(w.cipher)));
+	REJECTS(memset(w.reason, 'a', sizeof(w.reason)));
+	ACTS_ON(memset(w.reason, 'a', sizeof(w.reason) - 1));
+	/* an exporter has no business with the terminal of the client's administrator */
+	REJECTS(memcpy(w.reason, "\033]0;x\007", 7));
+	ACTS_ON(memcpy(w.reason, "caf\xc3\xa9 ~", 8));
+}
+
+static void welcome_choice_must_have_been_offered(void **state)
+{
+	REJECTS(memset(w.checksum, 0, sizeof(w.checksum)));
+	REJECTS(memcpy(w.checksum, "none", 5));
+	REJECTS(memcpy(w.checksum, "crc32", 6); w.checksum[5] = 0);
+	ACTS_ON(memcpy(h.checksums, "sha256,crc32c", 14));
+	REJECTS(memcpy(h.checksums, "sha256,crc32c", 14); memcpy(w.checksum, "sha256,crc32c", 14));
+	REJECTS(memcpy(h.checksums, "sha256,crc32c2", 15));
+	ACTS_ON(memset(h.checksums, 0, sizeof(h.checksums)); w.checksum[0] = 0);
+	REJECTS(memset(h.checksums, 0, sizeof(h.checksums)));
+	REJECTS(memcpy(w.cipher, "null", 5));
+	ACTS_ON(memcpy(h.ciphers, "a,b", 4); memcpy(w.cipher, "b", 2));
+	ACTS_ON(memcpy(h.ciphers, "a,b", 4); memcpy(w.cipher, "b", 2); w.checksum[0] = 0);
+	/* Whoever offers ciphers has a key, and goes on with one of them or not at all. */
+	REJECTS(memcpy(h.ciphers, "a,b", 4));
+	ACTS_ON(memcpy(h.ciphers, "none", 5); memcpy(w.cipher, "none", 5));
+	REJECTS(memcpy(h.ciphers, "none", 5); memcpy(w.cipher, "none", 5); w.checksum[0] = 0);
+}
+
+static void welcome_refusal_needs_no_grant(void **state)
+{
+	for (int s = DST_WELCOME_WAIT; s <= DST_WELCOME_STATUS_MAX; s++)
+		ACTS_ON(memset(&w, 0, sizeof(w)); w.status = s);
+	REJECTS(memset(&w, 0, sizeof(w)));
+	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DST_HELLO_LIST; w.entries = cpu_to_le32(2));
+	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DST_HELLO_PING);
+}
+
+/* --- entry, names, algorithms, texts --- */
+
+static bool entry_ok(struct dstor_entry e)
+{
+	dstor_entry_seal(&e);
+	return dstor_entry_check(&e);
+}
+
+static void entry_fields(void **state)
+{
+	struct dstor_entry e;
+
+	for (int access = 0; access < 256; access++) {
+		e = good_entry();
+		e.access = access;
+		assert_true(entry_ok(e) == (access <= DST_ACCESS_WRITE));
+	}
+	for (int bit = 0; bit < 32; bit++) {
+		e = good_entry();
+		e.disk_flags = cpu_to_le32(1U << bit);
+		assert_true(entry_ok(e) == (bit < 7));
+	}
+	for (size_t i = 0; i < sizeof(e.reserved); i++) {
+		e = good_entry();
+		e.reserved[i] = 1;
+		assert_false(entry_ok(e));
+	}
+	e = good_entry();
+	memset(e.name, 'a', sizeof(e.name));
+	assert_false(entry_ok(e));
+	e.name[sizeof(e.name) - 1] = 0;
+	assert_true(entry_ok(e));
+	e.name[0] = 0;
+	assert_false(entry_ok(e));
+}
+
+static void names(void **state)
+{
+	static const char * const good[] = { "a", "Z", "0", "_", "data", "a.b-c_d", "a-", "a..b" };
+	static const char * const bad[] = { "", ".", "..", "-", "-a", ".a", "a/b", "a b", "a\n",
+					    "\xc3\xa9", "a:", "a\x7f", "@", "[", "`", "{" };
+	char name[DST_NAME_LEN + 1] = {0};
+
+	for (size_t i = 0; i < COUNT(good); i++)
+		assert_true(dstor_name_ok(good[i], strlen(good[i]) + 1));
+	for (size_t i = 0; i < COUNT(bad); i++)
+		assert_false(dstor_name_ok(bad[i], strlen(bad[i]) + 1));
+	memset(name, 'a', DST_NAME_LEN - 1);
+	assert_true(dstor_name_ok(name, sizeof(name)));
+	assert_true(dstor_name_ok(name, DST_NAME_LEN));
+	assert_false(dstor_name_ok(name, DST_NAME_LEN - 1));
+	name[DST_NAME_LEN - 1] = 'a';
+	assert_false(dstor_name_ok(name, sizeof(name)));
+}
+
+static void exactly_these_characters_are_of_names(void **state)
+{
+	static const char of_names[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+
+	for (int c = 1; c < 256; c++) {
+		char name[3] = { 'a', (char)c, 0 };
+
+		assert_true(dstor_name_ok(name, sizeof(name)) == !!strchr(of_names, c));
+	}
+}
+
+static void algorithm_choice(void **state)
+{
+	char chosen[DST_ALGO_LEN], long_name[DST_ALGO_LEN + 1] = {0};
+	static const struct {
+		const char *wanted, *offered, *want;
+	} v[] = {
+		{ "crc32c", "crc32c", "crc32c" },
+		{ "sha256,crc32c", "crc32c,sha256", "sha256" },
+		{ "xxh64,crc32c", "crc32c", "crc32c" },
+		{ "none", "crc32c,none", "none" },
+		{ ",,crc32c,", "crc32c", "crc32c" },
+		{ "hmac(sha256)", "none,hmac(sha256)", "hmac(sha256)" },
+		{ "a(b,c(d,e)),f", "f,a(b,c(d,e))", "a(b,c(d,e))" },
+		{ "b", "a(b,c)", NULL },
+		{ "a(b,c", "a(b,c", "a(b,c" },
+		{ "crc32", "crc32c", NULL }, { "crc32c", "crc32", NULL },
+		{ "", "crc32c", NULL }, { "crc32c", "", NULL }, { "", "", NULL },
+		{ ",", ",", NULL }, { "a", ",", NULL }, { "CRC32C", "crc32c", NULL },
+		{ "a b", "a,b", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT(v); i++) {
+		memset(chosen, 0x55, sizeof(chosen));
+		assert_int_equal(dstor_algorithm_choose(v[i].wanted, v[i].offered, chosen),
+				 v[i].want ? 0 : -1);
+		if (!v[i].want)
+			continue;
+		assert_string_equal(chosen, v[i].want);
+		for (size_t k = strlen(chosen); k < sizeof(chosen); k++)
+			assert_int_equal(chosen[k], 0);
+	}
+	memset(long_name, 'a', DST_ALGO_LEN);
+	assert_int_equal(dstor_algorithm_choose(long_name, long_name, chosen), -1);
+	long_name[DST_ALGO_LEN - 1] = 0;
+	assert_int_equal(dstor_algorithm_choose(long_name, long_name, chosen), 0);
+	assert_string_equal(chosen, long_name);
+	assert_int_equal(dstor_word_len("a(b,c),d"), 6);
+	assert_int_equal(dstor_word_len("a),d"), 2);
+}
+
+static void every_code_has_a_text_of_its_own(void **state)
+{
+	const char *unknown = dstor_welcome_text(DST_WELCOME_STATUS_MAX + 1);
+
+	for (int s = 0; s <= DST_WELCOME_STATUS_MAX; s++) {
+		assert_non_null(dstor_welcome_text(s));
+		assert_string_not_equal(dstor_welcome_text(s), unknown);
+		for (int k = 0; k < s; k++)
+			assert_string_not_equal(dstor_welcome_text(s), dstor_welcome_text(k));
+	}
+	for (int s = DST_WELCOME_STATUS_MAX + 1; s < 256; s++)
+		assert_string_equal(dstor_welcome_text(s), unknown);
+	for (int s = 0; s < 256; s++)
+		assert_true(!strcmp(dstor_greeting_text(s), unknown) == (s > DST_GREETING_BUSY));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(crc32c_of_rfc3720),
+		cmocka_unit_test(ids_compare_all_their_bytes),
+		cmocka_unit_test(one_flipped_bit_in_a_greeting_is_refused),
+		cmocka_unit_test(one_flipped_bit_in_a_hello_is_refused),
+		cmocka_unit_test(one_flipped_bit_in_a_welcome_is_refused),
+		cmocka_unit_test(one_flipped_bit_in_an_entry_is_refused),
+		cmocka_unit_test(defect_1_sealing_or_checking_twice_changes_nothing),
+		cmocka_unit_test(greeting_versions),
+		cmocka_unit_test(greeting_names_the_unknown_features),
+		cmocka_unit_test(greeting_reserved_and_mode),
+		cmocka_unit_test(hello_boundaries),
+		cmocka_unit_test(hello_reserved_bytes),
+		cmocka_unit_test(hello_texts),
+		cmocka_unit_test(welcome_grant_boundaries),
+		cmocka_unit_test(welcome_unknown_bits),
+		cmocka_unit_test(welcome_texts),
+		cmocka_unit_test(welcome_choice_must_have_been_offered),
+		cmocka_unit_test(welcome_refusal_needs_no_grant),
+		cmocka_unit_test(entry_fields),
+		cmocka_unit_test(names),
+		cmocka_unit_test(exactly_these_characters_are_of_names),
+		cmocka_unit_test(algorithm_choice),
+		cmocka_unit_test(every_code_has_a_text_of_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What every unit test of wire/ starts with: cmocka, and messages that are in
+ * order, for the tests to spoil.
+ */
+#ifndef DST_TESTS_UNIT_H
+#define DST_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+#include <cmocka.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define GIB 0x40000000ULL
+
+static inline void fill_id(u8 id[DST_ID_LEN], u8 first)
+{
+	for (int i = 0; i < DST_ID_LEN; i++)
+		id[i] = first + i;
+}
+
+static inline struct dstor_hello good_hello(void)
+{
+	struct dstor_hello h = {
+		.kind = DST_HELLO_ATTACH,
+		.queue = cpu_to_le16(1),
+		.queues = cpu_to_le16(4),
+		.slots = cpu_to_le16(128),
+		.max_io = cpu_to_le32(DST_IO_MAX),
+		.generation = cpu_to_le64(1),
+		.ping_ms = cpu_to_le32(1000),
+		.timeout_ms = cpu_to_le32(5000),
+		.retries = cpu_to_le32(24),
+		.export = "data",
+		.client_name = "alpha",
+		.checksums = "crc32c",
+	};
+
+	fill_id(h.session, 0x10);
+	fill_id(h.client, 0x30);
+	dstor_hello_seal(&h);
+	return h;
+}
+
+static inline struct dstor_welcome good_welcome(void)
+{
+	struct dstor_welcome w = {
+		.status = DST_WELCOME_OK,
+		.access = DST_ACCESS_WRITE,
+		.queues = cpu_to_le16(DST_QUEUES_MAX),
+		.slots = cpu_to_le16(128),
+		.max_io = cpu_to_le32(DST_IO_MAX),
+		.disk_flags = cpu_to_le32(DST_DISK_FLAGS_KNOWN),
+		.size = cpu_to_le64(GIB),
+		.logical_block = cpu_to_le32(512),
+		.physical_block = cpu_to_le32(4096),
+		.checksum = "crc32c",
+	};
+
+	fill_id(w.uuid, 0x50);
+	fill_id(w.instance, 0x70);
+	dstor_welcome_seal(&w);
+	return w;
+}
+
+static inline struct dstor_entry good_entry(void)
+{
+	struct dstor_entry e = {
+		.name = "data",
+		.size = cpu_to_le64(GIB),
+		.access = DST_ACCESS_WRITE,
+	};
+
+	fill_id(e.uuid, 0x50);
+	dstor_entry_seal(&e);
+	return e;
+}
+
+/* The bounds of docs/vectors/frame.txt. */
+static inline struct dstor_bounds good_bounds(void)
+{
+	return (struct dstor_bounds){
+		.size = GIB, .block = 512, .max_io = DST_IO_MAX, .slots = 128,
+	};
+}
+
+static inline struct dstor_frame request(u8 op, u64 offset, u32 bytes)
+{
+	return (struct dstor_frame){
+		.type = DST_FRAME_REQUEST,
+		.op = op,
+		.length = cpu_to_le32(op == DST_OP_WRITE ? bytes : 0),
+		.bytes = cpu_to_le32(bytes),
+		.seq = cpu_to_le64(1),
+		.offset = cpu_to_le64(offset),
+	};
+}
+
+#endif

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One writer (P15). An export that is not shared has one lease. It passes to
+ * another session when its holder released it (detach), was silent for its
+ * whole budget, or is the same client's former session that this client says
+ * it no longer has (reboot). Each grant to a new session has a new token; a
+ * session that comes back with an older token has been replaced meanwhile and
+ * may never write again.
+ */
+#include "wire.h"
+
+static bool silent_too_long(const struct dstor_lease *l, u64 now_ms)
+{
+	/* @now_ms may have been read a moment before the holder was heard. */
+	return !l->connected && l->budget_ms != ~0ULL && now_ms > l->heard_ms &&
+	       now_ms - l->heard_ms >= l->budget_ms;
+}
+
+static bool takes_over(const struct dstor_lease *l, const struct dstor_lease_request *r)
+{
+	return !dstor_id_is_zero(r->takeover) && dstor_id_equal(r->takeover, l->session) &&
+	       dstor_id_equal(r->client, l->client);
+}
+
+enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
+					const struct dstor_lease_request *r, u64 now_ms)
+{
+	if (l->held && dstor_id_equal(r->session, l->session))
+		return DST_LEASE_GRANTED;
+	/* A session that was the writer once: is it still the last one? */
+	if (r->token && l->token && r->token != l->token)
+		return DST_LEASE_EXPIRED;
+	if (!l->held)
+		return DST_LEASE_GRANTED;
+	if (takes_over(l, r) || silent_too_long(l, now_ms))
+		return DST_LEASE_AFTER_FENCE;
+	return DST_LEASE_HELD;
+}
+
+u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
+		      u64 now_ms)
+{
+	bool same = l->held && dstor_id_equal(r->session, l->session);
+
+	if (!same) {
+		memcpy(l->session, r->session, DST_ID_LEN);
+		memcpy(l->client, r->client, DST_ID_LEN);
+		/* A writer that returns to an exporter which forgot it keeps its token. */
+		l->token = r->token ? r->token : new_token;
+	}
+	l->held = true;
+	l->connected = true;
+	l->budget_ms = r->budget_ms;
+	l->heard_ms = now_ms;
+	return l->token;
+}
+
+void dstor_lease_release(struct dstor_lease *l)
+{
+	l->held = false;
+	l->connected = false;
+	memset(l->session, 0, DST_ID_LEN);
+}
+
+/*
+ * Whoever remembers that the holder was evicted may forget it; the token is
+ * what an exporter keeps. So it must be kept before anybody is told.
+ */
+void dstor_lease_revoke(struct dstor_lease *l, u64 new_token)
+{
+	l->token = new_token;
+}

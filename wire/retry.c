@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Retry arithmetic of the client, in milliseconds of a monotonic clock.
+ *
+ * A transaction has a budget of timeout x (retries + 1): the first attempt and
+ * its resends, of one timeout each, whether or not there was a connection to
+ * send on. Within it no error is reported (P7); after it the transaction fails
+ * (P8), except that an attempt on a live connection always gets a whole
+ * timeout, so that nothing expires just after the line is back. Such extra
+ * attempts are bounded by the number of resends.
+ */
+#include "wire.h"
+
+#define LEASE_MIN_MS 30000	/* P15 */
+#define SILENCE_SLACK_MS 2500	/* see dstor_silence_ms() */
+#define RECONNECT_MAX_MS 2000
+
+/* The caller's clock may have been read before @then was set, by another CPU. */
+static u64 elapsed_ms(u64 now_ms, u64 then_ms)
+{
+	return now_ms > then_ms ? now_ms - then_ms : 0;
+}
+
+u64 dstor_budget_ms(const struct dstor_retry_policy *p)
+{
+	if (p->retries == DST_RETRIES_FOREVER)
+		return ~0ULL;
+	return (u64)p->timeout_ms * ((u64)p->retries + 1);
+}
+
+enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
+				       const struct dstor_retry_policy *p, u64 now_ms, bool live)
+{
+	bool spent = elapsed_ms(now_ms, a->start_ms) >= dstor_budget_ms(p);
+
+	if (live && elapsed_ms(now_ms, a->sent_ms) < p->timeout_ms &&
+	    (!spent || a->resends <= p->retries))
+		return DST_VERDICT_WAIT;
+	if (spent)
+		return DST_VERDICT_FAIL;
+	return live ? DST_VERDICT_ASK : DST_VERDICT_WAIT;
+}
+
+u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry_policy *p,
+			 u64 now_ms)
+{
+	u64 ms = elapsed_ms(now_ms, a->start_ms);
+	u32 n;
+
+	if (p->retries != DST_RETRIES_FOREVER && ms >= dstor_budget_ms(p))
+		return p->retries;
+	/* Only shown to people; a 32-bit kernel cannot divide 64 bits. */
+	n = (ms < ~0U ? (u32)ms : ~0U) / (p->timeout_ms ? p->timeout_ms : 1);
+	return n > p->retries ? p->retries : n;
+}
+
+u32 dstor_reconnect_delay_ms(u32 n)
+{
+	if (!n)
+		return 0;
+	if (n >= 6)
+		return RECONNECT_MAX_MS;
+	return 50U << (n - 1);
+}
+
+/*
+ * At most ping + timeout (P8). The exporter gives up on a silent client a
+ * little earlier when the timeout is long, so that the pages of a write that
+ * failed on the client are out of danger soon (P4, docs/architecture.md).
+ */
+u32 dstor_silence_ms(u32 ping_ms, u32 timeout_ms)
+{
+	u32 slack = timeout_ms < SILENCE_SLACK_MS ? timeout_ms : SILENCE_SLACK_MS;
+
+	return ping_ms > 0x7fffffffU - slack ? 0x7fffffffU : ping_ms + slack;
+}
+
+u64 dstor_lease_ms(u32 timeout_ms, u32 retries)
+{
+	u64 budget = (u64)timeout_ms * retries;
+
+	if (retries == DST_RETRIES_FOREVER)
+		return ~0ULL;
+	return budget < LEASE_MIN_MS ? LEASE_MIN_MS : budget;
+}
+
+u64 dstor_memory_ms(u32 timeout_ms, u32 retries)
+{
+	struct dstor_retry_policy p = { .timeout_ms = timeout_ms, .retries = retries };
+	u64 budget = dstor_budget_ms(&p), lease = dstor_lease_ms(timeout_ms, retries);
+
+	return budget > lease ? budget : lease;
+}

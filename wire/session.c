@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots: the exporter's memory of the last transaction in each (queue, tag),
+ * by which a living exporter executes a write once however often it is resent
+ * (P3). The idea is the slot table of NFSv4.1 sessions (RFC 8881, 2.10.6).
+ *
+ * A slot is BUSY only while a connection of the current generation executes
+ * it: a newer generation is answered only after the older one has drained (P2).
+ */
+#include "wire.h"
+
+enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op)
+{
+	if (seq < s->seq)
+		return DST_ADMIT_REFUSE;
+	if (seq == s->seq && s->state != DST_SLOT_FREE) {
+		if (op != s->op)
+			return DST_ADMIT_REFUSE;
+		if (s->state == DST_SLOT_BUSY)
+			return DST_ADMIT_BUSY;
+		if (op != DST_OP_READ && op != DST_OP_FLUSH)
+			return DST_ADMIT_REPLAY;
+	} else if (s->state == DST_SLOT_BUSY) {
+		return DST_ADMIT_REFUSE;
+	}
+	s->seq = seq;
+	s->op = op;
+	s->status = DST_STATUS_OK;
+	s->state = DST_SLOT_BUSY;
+	return DST_ADMIT_EXECUTE;
+}
+
+void dstor_slot_done(struct dstor_slot *s, u64 seq, u8 status)
+{
+	if (s->seq != seq || s->state != DST_SLOT_BUSY)
+		return;
+	s->status = status;
+	s->state = DST_SLOT_DONE;
+}
+
+void dstor_slot_drop(struct dstor_slot *s, u64 seq)
+{
+	if (s->seq == seq && s->state == DST_SLOT_BUSY)
+		s->state = DST_SLOT_FREE;
+}
+
+enum dstor_state dstor_slot_ask(const struct dstor_slot *s, u64 seq)
+{
+	if (s->seq != seq || s->state == DST_SLOT_FREE)
+		return DST_STATE_UNKNOWN;
+	return s->state == DST_SLOT_BUSY ? DST_STATE_BUSY : DST_STATE_DONE;
+}
