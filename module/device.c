@@ -113,15 +113,33 @@ static void declare_dead(struct dstor_device *dev)
 		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
 }
 
+/* Says nothing of a device that has failed for good: what was told first stays. */
+static void note(struct dstor_device *dev, const char *why, bool for_good)
+{
+	bool first;
+
+	mutex_lock(&dev->lock);
+	first = !dev->failed;
+	if (first)
+		strscpy(dev->reason, why, sizeof(dev->reason));
+	if (for_good) {
+		/* Who sees it sees the reason. */
+		smp_store_release(&dev->failed, true);
+		declare_dead(dev);
+	}
+	mutex_unlock(&dev->lock);
+	if (first)
+		dstor_event_state(dev, why);
+}
+
+void dstor_device_note(struct dstor_device *dev, const char *why)
+{
+	note(dev, why, false);
+}
+
 void dstor_device_expel(struct dstor_device *dev, const char *why)
 {
-	mutex_lock(&dev->lock);
-	WRITE_ONCE(dev->failed, true);
-	declare_dead(dev);
-	if (why != dev->reason)
-		strscpy(dev->reason, why, sizeof(dev->reason));
-	mutex_unlock(&dev->lock);
-	dstor_event_state(dev, dev->reason);
+	note(dev, why, true);
 }
 
 static void resize_work(struct work_struct *work)

@@ -187,7 +187,9 @@ struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
 /* device_control.c. Sleeps. */
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info);
-/* Sets state "failed" and fails everything. Any context that sleeps. */
+/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
+void dstor_device_note(struct dstor_device *dev, const char *why);
+/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
 void dstor_device_expel(struct dstor_device *dev, const char *why);
 
 /* transaction.c */

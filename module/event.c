@@ -51,7 +51,7 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 {
 	unsigned int i;
 
-	if (READ_ONCE(dev->failed))
+	if (smp_load_acquire(&dev->failed))
 		return DSTOR_DEVICE_FAILED;
 	if (READ_ONCE(dev->suspended))
 		return DSTOR_DEVICE_SUSPENDED;
@@ -92,6 +92,9 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 		goto out;
 	state = dstor_device_state(dev);
 	before = dev->told_state;
+	/* That one stays as it is, and another queue's word may have come late. */
+	if (state == DSTOR_DEVICE_FAILED)
+		reason = dev->reason;
 	news = state != before ||
 	       (state != DSTOR_DEVICE_CONNECTED && reason && strcmp(reason, dev->told_reason));
 	if (news) {

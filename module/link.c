@@ -595,13 +595,10 @@ static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
 	struct dstor_device *dev = q->dev;
 	u8 status = g->welcome.status;
 
-	mutex_lock(&dev->lock);
-	strscpy(dev->reason, err->text, sizeof(dev->reason));
-	mutex_unlock(&dev->lock);
 	if (status == DST_WELCOME_EXPIRED || status == DST_WELCOME_EVICTED)
 		dstor_device_expel(dev, err->text);
 	else
-		dstor_event_state(dev, err->text);
+		dstor_device_note(dev, err->text);
 	mutex_lock(&q->lock);
 	q->tries++;
 	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));

@@ -341,6 +341,16 @@ static bool choose_protection(struct dstor_peer *p, struct dstor_welcome *w)
 	return true;
 }
 
+/* Why a session that was ended by this exporter is not let in again. */
+static bool refuse_ended(struct dstor_export *e, const u8 id[DST_ID_LEN], struct dstor_welcome *w)
+{
+	if (in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, id))
+		return refuse(w, DST_WELCOME_EVICTED, "this client was evicted from \"%s\"",
+			      e->name);
+	return refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
+		      e->name);
+}
+
 static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
@@ -357,15 +367,12 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	}
 	if (e->stopping)
 		return refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
-	if (in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, h->session))
-		return refuse(w, DST_WELCOME_EVICTED, "this client was evicted from \"%s\"",
-			      e->name);
+	s = find(e, h->session);
+	if ((s && s->ended) || in_ring(e->ended, DSTOR_ENDED_MAX, e->n_ended, h->session) ||
+	    in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, h->session))
+		return refuse_ended(e, h->session, w);
 	if (!choose_protection(p, w))
 		return false;
-	s = find(e, h->session);
-	if ((s && s->ended) || in_ring(e->ended, DSTOR_ENDED_MAX, e->n_ended, h->session))
-		return refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
-			      e->name);
 	if (s && !same_session(s, p))
 		return refuse(w, DST_WELCOME_MALFORMED, "the session was made otherwise");
 	if (s && le64_to_cpu(h->generation) <=
@@ -492,9 +499,7 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	case DST_LEASE_HELD:
 		return in_use(e, p, w);
 	case DST_LEASE_EXPIRED:
-		refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
-		       e->name);
-		return true;
+		return !refuse_ended(e, p->hello.session, w);
 	case DST_LEASE_AFTER_FENCE:
 		holder = find(e, e->lease.session);
 		if (holder)
@@ -522,7 +527,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (e->stopping)
 		return !refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
 	if (p->session->ended)
-		return !refuse(w, DST_WELCOME_EXPIRED, "the session has ended");
+		return !refuse_ended(e, p->session->id, w);
 	if (!wait && p->session->access == DST_ACCESS_WRITE && !(e->flags & DSTOR_EXPORT_SHARED) &&
 	    lease_stands_in_the_way(p, w, &wait) && !wait)
 		return true;

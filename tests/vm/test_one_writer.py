@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Without --shared one client writes; the next one only after it left, was evicted, or was silent for its budget."""
+import time
+
 from common import (attach_to, device, export, export_and_attach, fails, guest_python, read_block, wait_state, write_block,
                     writes_on)
 
@@ -48,6 +50,25 @@ def test_evicted_writer_has_failed_and_says_so(machine):
     attach_to(m, "dst://127.0.0.1/data")
     assert read_block(m, path) == "rival"
     write_block(m, path, "back")
+
+
+def test_why_it_was_evicted_stays(machine):
+    """The connections learn it one after the other, and some of them only that they were cut."""
+    m = machine
+    disk = m.ramdisk(16)
+    m.run(f"dst export data {disk} --allow from=127.0.0.0/8")
+    for _ in range(12):
+        path = attach_to(m, "dst://127.0.0.1/data --connections 8")
+        job = m.start(f"fio --name=x --filename={path} --rw=randwrite --bs=4k --direct=1 --ioengine=libaio --iodepth=16 "
+                      "--size=8M --time_based --runtime=60 --minimal --numjobs=4")
+        writes_on(m, path)
+        m.run(f"dst set data evict={m.name}")
+        wait_state(m, "failed")
+        assert job.wait(20).status != 0
+        time.sleep(0.3)
+        d = device(m)
+        assert d["state"] == "failed" and "evict" in d["reason"], d["reason"]
+        m.run("dst detach d")
 
 
 def test_evicted_with_io_under_way(machine):
