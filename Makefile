@@ -115,6 +115,10 @@ test:	## check, and every scenario in machines of both stock kernels: about an h
 	@$(MAKE) all
 	@$(PYTEST) tests/check tests/vm --ignore-glob='*/test_install_*'
 
+.PHONY: test-both
+test-both:	## the same, without turns: each scenario on each of the kernels, over an hour
+	@DST_TURNS=no $(MAKE) test
+
 .PHONY: uml
 uml:	## User Mode Linux with every checker, and dstor.ko for it
 	@dist/deps build uml
@@ -131,13 +135,13 @@ test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the ker
 outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_OUTAGES=all $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+	@DST_TURNS=no $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
 
 .PHONY: torture
 torture:	## the same in their long form: hours
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_OUTAGES=all DST_TORTURE=1 $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+	@DST_TURNS=no DST_TORTURE=1 $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
 
 .PHONY: kernel-tree-check
 kernel-tree-check:	## the sources in a kernel tree, built as a module and built in

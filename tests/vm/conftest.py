@@ -62,9 +62,15 @@ def group_of(item):
     return item.callspec.params.get("kernel_name"), kind_of(item)
 
 
+# What these show is decided by code that is the same on every kernel (wire/, sessions, rules, the utility), and of some
+# there are dozens: each runs on one of the kernels, and every kernel gets its share of each file.
+BY_TURNS = re.compile(r"test_(torture_.*|sealed_stream|keys|hostile_.*|flipped_bits|protocol_is_enforced|bad_input|configuration|"
+                      r"observing|one_writer|read_only|same_disk|many_clients|resends|long_outages)")
+
+
 def turn_of_another(item, kernels):
-    """The long scenarios take turns: each on one of the kernels, unless DST_OUTAGES=all (make outages, make torture)."""
-    if not item.path.stem.startswith("test_torture_") or os.environ.get("DST_OUTAGES") == "all":
+    """Scenarios that take turns, unless DST_TURNS=no (make test-both, make outages, make torture)."""
+    if not BY_TURNS.fullmatch(item.path.stem) or os.environ.get("DST_TURNS") == "no":
         return False
     what = item.nodeid.replace(item.callspec.params["kernel_name"], "")
     return zlib.crc32(what.encode()) % len(kernels) != kernels.index(item.callspec.params["kernel_name"])
