@@ -135,13 +135,13 @@ test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the ker
 outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_TURNS=no $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+	@DST_TURNS=no PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py)
 
 .PHONY: torture
 torture:	## the same in their long form: hours
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_TURNS=no DST_TORTURE=1 $(PYTEST) $(wildcard tests/vm/test_torture_*.py)
+	@DST_TURNS=no DST_TORTURE=1 PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py)
 
 .PHONY: kernel-tree-check
 kernel-tree-check:	## the sources in a kernel tree, built as a module and built in

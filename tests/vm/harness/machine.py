@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import clean, logcheck
 from .boot import PROJECT, HarnessError
-from .channel import Channel, MachineDied
+from .channel import Channel, CommandFailed, MachineDied
 
 
 # Scenarios that say nothing of keys run encrypted: see tools/sealed-dst.
@@ -60,6 +60,17 @@ class Machine:
             raise HarnessError(f"{self.name} did not boot within {self.boot_limit} s; {said}")
         self.boot_seconds = time.monotonic() - self._boot_began
         self.boots += 1
+        self._clock = self._clock_offset()
+
+    def _clock_offset(self):
+        return float(self.run("cut -d' ' -f1 /proc/uptime").out) - time.monotonic()
+
+    def clock_ahead(self):
+        """Seconds that the machine's clock ran faster than ours since it booted; 0 when it cannot be asked."""
+        try:
+            return self._clock_offset() - self._clock if self.alive else 0
+        except (MachineDied, CommandFailed, TimeoutError, ValueError):
+            return 0
 
     @property
     def alive(self):
