@@ -15,6 +15,7 @@
 #include <linux/vm_sockets.h>
 
 #include "address.h"
+#include "transport.h"
 #include "values.h"
 
 #ifndef IPPROTO_MPTCP
@@ -121,6 +122,7 @@ static void fill_tipc(const struct uri *u, struct address *a)
 int uri_resolve(const struct uri *u, struct address a[ADDRESSES_MAX], struct reason *why)
 {
 	memset(a, 0, ADDRESSES_MAX * sizeof(*a));
+	transport_load(u);
 	switch (u->transport) {
 	case TRANSPORT_UNIX:
 		fill_unix(u, a);

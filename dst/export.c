@@ -14,6 +14,7 @@
 #include "key.h"
 #include "netlink.h"
 #include "state.h"
+#include "transport.h"
 #include "values.h"
 
 #define LISTEN_MAX 8
@@ -190,6 +191,8 @@ static int put_listens(struct nl_msg *msg, const struct wanted *w, struct reason
 	int j, n;
 
 	for (i = 0; i < w->n_listen; i++) {
+		if (transport_sweep(&w->listen[i], why))
+			return -1;
 		n = uri_resolve(&w->listen[i], a, why);
 		if (n < 0)
 			return -1;

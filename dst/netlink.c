@@ -5,14 +5,12 @@
  * are wiped after use, because they may hold keys.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <netlink/genl/ctrl.h>
 
 #include "netlink.h"
+#include "transport.h"
 
 #define REQUEST_BYTES 65536	/* most rules and addresses, with room to spare */
 
@@ -43,28 +41,6 @@ static int connect_to_family(struct netlink *nl, struct reason *why)
 	return 1;
 }
 
-static void load_module(void)
-{
-	static char * const argv[] = { "modprobe", "-q", "dstor", NULL };
-	static const char * const places[] = { "/sbin/modprobe", "/usr/sbin/modprobe" };
-	posix_spawn_file_actions_t quiet;
-	size_t i;
-	pid_t pid;
-
-	posix_spawn_file_actions_init(&quiet);
-	posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		if (access(places[i], X_OK) ||
-		    posix_spawn(&pid, places[i], &quiet, NULL, argv, NULL))
-			continue;
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		break;
-	}
-	posix_spawn_file_actions_destroy(&quiet);
-}
-
 int netlink_open_if_loaded(struct netlink *nl, struct reason *why)
 {
 	return connect_to_family(nl, why);
@@ -78,7 +54,7 @@ int netlink_open(struct netlink *nl, struct reason *why)
 		return ret;
 	if (geteuid())
 		return refuse(why, "the module dstor is not loaded, and only root may load it");
-	load_module();
+	module_load("dstor");
 	ret = connect_to_family(nl, why);
 	if (ret == 1)
 		return refuse(why, "modprobe cannot load dstor: is it installed for this kernel?");

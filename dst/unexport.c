@@ -9,6 +9,7 @@
 
 #include "info.h"
 #include "state.h"
+#include "transport.h"
 #include "values.h"
 
 const char help_unexport[] =
@@ -52,6 +53,18 @@ static void name_clients(const struct export_info *e, struct reason *why)
 		       names);
 }
 
+/* What nobody needs any more; another export may still listen there. */
+static void remove_sockets(const struct export_info *e)
+{
+	struct reason ignored;
+	struct uri u;
+	size_t i;
+
+	for (i = 0; i < e->listen.n; i++)
+		if (!uri_parse(e->listen.text[i], &u, &ignored))
+			transport_sweep(&u, &ignored);
+}
+
 static int unexport(struct netlink *nl, const char *name, bool force, struct reason *why)
 {
 	struct info info;
@@ -72,6 +85,8 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	put_text(msg, DSTOR_A_NAME, name);
 	put_flag(msg, DSTOR_A_FORCE, force);
 	ret = netlink_ask(nl, msg, NULL, NULL, why);
+	if (!ret)
+		remove_sockets(&info.exports[0]);
 	if (!ret && (state || note_end(&f, token, &lost)))
 		ret = refuse(why, "it is gone, but that it ended in order is not noted: %.300s",
 			     lost.text);

@@ -11,7 +11,6 @@
 #include <net/tcp.h>
 
 #include "connection.h"
-#include "transport.h"
 
 void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 		     struct workqueue_struct *wq, struct work_struct *work)
@@ -46,14 +45,13 @@ void dstor_conn_resume(struct dstor_conn *c)
 	dstor_conn_kick(c);
 }
 
-static bool receives_inline(const struct dstor_conn *c, const struct sock *sk)
+static bool receives_inline(const struct dstor_conn *c)
 {
-	return c->ops->inline_rx && !c->cipher && c->sock->ops->read_sock &&
-	       sk->sk_protocol == IPPROTO_TCP;
+	return c->ops->inline_rx && !c->cipher && c->transport->segments;
 }
 
 /*
- * For TCP this runs in softirq with the socket's spinlock held, or in the
+ * This runs in softirq with the socket's spinlock held, or in the
  * context that owns the socket when that one works off its backlog; then we
  * may be in the middle of our own sendmsg, which looks after it.
  */
@@ -65,7 +63,7 @@ static void data_ready(struct sock *sk)
 	c = sk->sk_user_data;
 	if (!c) {
 		/* closed meanwhile */
-	} else if (!receives_inline(c, sk)) {
+	} else if (!receives_inline(c)) {
 		dstor_conn_kick(c);
 	} else if (!sock_owned_by_user_nocheck(sk)) {
 		dstor_rx_softirq(c);
@@ -85,8 +83,7 @@ static void write_space(struct sock *sk)
 
 	read_lock_bh(&sk->sk_callback_lock);
 	c = sk->sk_user_data;
-	if (c && test_bit(DSTOR_CONN_TX_FULL, &c->flags) &&
-	    (sk->sk_protocol != IPPROTO_TCP || sk_stream_is_writeable(sk))) {
+	if (c && test_bit(DSTOR_CONN_TX_FULL, &c->flags) && sk_stream_is_writeable(sk)) {
 		clear_bit(SOCK_NOSPACE, &c->sock->flags);
 		dstor_conn_kick(c);
 	}
@@ -104,11 +101,62 @@ static void kick_owner(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
+/* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
+static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
+{
+	struct dstor_conn *c = container_of(entry, struct dstor_conn, wait);
+	__poll_t why = key_to_poll(key);
+
+	/* Room alone is news only to who waits for it. */
+	if (!why || why & ~(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND) ||
+	    test_bit(DSTOR_CONN_TX_FULL, &c->flags))
+		dstor_conn_kick(c);
+	return 0;
+}
+
+/* From now on data, room, errors and the end are told to the owner. */
+static void watch(struct dstor_conn *c, struct sock *sk)
+{
+	if (!c->transport->segments) {
+		init_waitqueue_func_entry(&c->wait, woken);
+		add_wait_queue(sk_sleep(sk), &c->wait);
+		return;
+	}
+	write_lock_bh(&sk->sk_callback_lock);
+	c->saved_data_ready = sk->sk_data_ready;
+	c->saved_write_space = sk->sk_write_space;
+	c->saved_state_change = sk->sk_state_change;
+	c->saved_error_report = sk->sk_error_report;
+	sk->sk_user_data = c;
+	sk->sk_data_ready = data_ready;
+	sk->sk_write_space = write_space;
+	sk->sk_state_change = kick_owner;
+	sk->sk_error_report = kick_owner;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Nothing is told any more when it returns. */
+static void unwatch(struct dstor_conn *c, struct sock *sk)
+{
+	if (!c->transport->segments) {
+		remove_wait_queue(sk_sleep(sk), &c->wait);
+		return;
+	}
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_user_data = NULL;
+	sk->sk_data_ready = c->saved_data_ready;
+	sk->sk_write_space = c->saved_write_space;
+	sk->sk_state_change = c->saved_state_change;
+	sk->sk_error_report = c->saved_error_report;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
 void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
 {
 	struct sock *sk = sock->sk;
 
 	mutex_lock(&c->tx.lock);
+	c->transport = dstor_transport_of(sk);
 	memset(&c->rx, 0, sizeof(c->rx));
 	c->frames = !want;
 	c->rx.want = want ? want : DST_FRAME_LEN + dstor_conn_overhead(c);
@@ -125,18 +173,8 @@ void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->sock = sock;
 	mutex_unlock(&c->tx.lock);
 
-	write_lock_bh(&sk->sk_callback_lock);
-	c->saved_data_ready = sk->sk_data_ready;
-	c->saved_write_space = sk->sk_write_space;
-	c->saved_state_change = sk->sk_state_change;
-	c->saved_error_report = sk->sk_error_report;
-	sk->sk_user_data = c;
-	sk->sk_data_ready = data_ready;
-	sk->sk_write_space = write_space;
-	sk->sk_state_change = kick_owner;
-	sk->sk_error_report = kick_owner;
-	write_unlock_bh(&sk->sk_callback_lock);
-	/* What came before the callbacks were ours. */
+	watch(c, sk);
+	/* What came before we watched. */
 	dstor_conn_kick(c);
 }
 
@@ -176,13 +214,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	if (!sock)
 		return NULL;
 	sk = sock->sk;
-	write_lock_bh(&sk->sk_callback_lock);
-	sk->sk_user_data = NULL;
-	sk->sk_data_ready = c->saved_data_ready;
-	sk->sk_write_space = c->saved_write_space;
-	sk->sk_state_change = c->saved_state_change;
-	sk->sk_error_report = c->saved_error_report;
-	write_unlock_bh(&sk->sk_callback_lock);
+	unwatch(c, sk);
 
 	mutex_lock(&c->tx.lock);
 	dstor_cipher_drain(c);
@@ -203,6 +235,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	dstor_cipher_close(c);
 	mutex_unlock(&c->tx.lock);
 
+	keep &= c->transport->segments;
 	if (keep)
 		sock_hold(sk);
 	/* What is queued must not be sent any more (P4). */

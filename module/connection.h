@@ -12,11 +12,13 @@
 #include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
 #include "cipher.h"
 #include "digest.h"
+#include "transport.h"
 #include "wire.h"
 
 struct dstor_conn;
@@ -89,6 +91,7 @@ enum dstor_conn_flags {
 struct dstor_conn {
 	const struct dstor_conn_ops *ops;
 	struct socket *sock;		/* NULL: closed; changed under tx.lock */
+	const struct dstor_transport *transport;	/* of sock */
 	struct workqueue_struct *wq;
 	struct work_struct *work;	/* the owner's: rx, tx, end of life */
 	unsigned long flags;
@@ -135,10 +138,12 @@ struct dstor_conn {
 		struct bio_vec bv[DSTOR_TX_BVECS];
 	} tx;
 
+	/* what watches the socket: its callbacks (TCP), or an entry where a poll would wait */
 	void (*saved_data_ready)(struct sock *sk);
 	void (*saved_write_space)(struct sock *sk);
 	void (*saved_state_change)(struct sock *sk);
 	void (*saved_error_report)(struct sock *sk);
+	wait_queue_entry_t wait;
 };
 
 /* main.c */
@@ -165,7 +170,8 @@ void dstor_conn_begin_frames(struct dstor_conn *c);
 /*
  * End it: nothing is received, sent or called back any more when it returns;
  * what was to be sent is forgotten (the owner knows its messages). Returns the
- * socket's sock with a reference (dstor_zombie) when @keep, else NULL.
+ * socket's sock with a reference (dstor_zombie) when @keep and it may have been
+ * lent pages, else NULL.
  * Context: process, sleeps, not from c->work itself.
  */
 struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);

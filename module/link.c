@@ -220,6 +220,7 @@ static const char *connect_text(int ret)
 {
 	switch (ret) {
 	case -ECONNREFUSED:
+	case -ECONNRESET:
 		return "connection refused: nothing listens there";
 	case -ETIMEDOUT:
 		return "no answer";

@@ -21,7 +21,7 @@ struct dstor_listener {
 	struct dstor_address address;
 	struct socket *sock;
 	struct work_struct accept;
-	void (*saved_data_ready)(struct sock *sk);
+	wait_queue_entry_t wait;
 };
 
 static LIST_HEAD(listeners);
@@ -45,16 +45,13 @@ struct net *dstor_listener_net(struct dstor_listener *l)
 	return l->net;
 }
 
-static void data_ready(struct sock *sk)
+/* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
+static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
 {
-	struct dstor_listener *l;
+	struct dstor_listener *l = container_of(entry, struct dstor_listener, wait);
 
-	read_lock_bh(&sk->sk_callback_lock);
-	l = sk->sk_user_data;
-	/* Sockets made from it inherit the callback until they are ours. */
-	if (l && sk == l->sock->sk)
-		queue_work(dstor_disk_wq, &l->accept);
-	read_unlock_bh(&sk->sk_callback_lock);
+	queue_work(dstor_disk_wq, &l->accept);
+	return 0;
 }
 
 static void accept_work(struct work_struct *work)
@@ -67,11 +64,6 @@ static void accept_work(struct work_struct *work)
 
 		if (kernel_accept(l->sock, &sock, O_NONBLOCK))
 			return;
-		/* What the listening socket's callbacks left behind. */
-		write_lock_bh(&sock->sk->sk_callback_lock);
-		sock->sk->sk_user_data = NULL;
-		sock->sk->sk_data_ready = l->saved_data_ready;
-		write_unlock_bh(&sock->sk->sk_callback_lock);
 		dstor_peer_new(l, sock);
 	}
 	queue_work(dstor_disk_wq, &l->accept);
@@ -87,7 +79,6 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 					   struct dstor_error *err)
 {
 	struct dstor_listener *l = kzalloc(sizeof(*l), GFP_KERNEL);
-	struct sock *sk;
 	int ret;
 
 	if (!l) {
@@ -104,17 +95,15 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 		dstor_fail(err, ret, "cannot listen at %s: %s", a->text,
 			   ret == -EADDRINUSE ? "the port is taken" :
 			   ret == -EADDRNOTAVAIL ? "this machine has no such address" :
-			   ret == -EAFNOSUPPORT ? "this kernel has no such transport" :
+			   ret == -EAFNOSUPPORT ||
+			   ret == -EPROTONOSUPPORT ? "this kernel has no such transport" :
+			   ret == -ENOENT ? "there is no such folder" :
 			   "error of the socket");
 		kref_put(&l->kref, free_listener);
 		return ERR_PTR(ret);
 	}
-	sk = l->sock->sk;
-	write_lock_bh(&sk->sk_callback_lock);
-	l->saved_data_ready = sk->sk_data_ready;
-	sk->sk_user_data = l;
-	sk->sk_data_ready = data_ready;
-	write_unlock_bh(&sk->sk_callback_lock);
+	init_waitqueue_func_entry(&l->wait, woken);
+	add_wait_queue(sk_sleep(l->sock->sk), &l->wait);
 	queue_work(dstor_disk_wq, &l->accept);
 	return l;
 }
@@ -142,17 +131,13 @@ out:
 /* A user goes; with the last one the socket. */
 void dstor_listener_put(struct dstor_listener *l)
 {
-	struct sock *sk = l->sock->sk;
 	bool last;
 
 	mutex_lock(&listeners_lock);
 	last = !--l->users;
 	if (last) {
 		list_del(&l->entry);
-		write_lock_bh(&sk->sk_callback_lock);
-		sk->sk_user_data = NULL;
-		sk->sk_data_ready = l->saved_data_ready;
-		write_unlock_bh(&sk->sk_callback_lock);
+		remove_wait_queue(sk_sleep(l->sock->sk), &l->wait);
 		cancel_work_sync(&l->accept);
 		dstor_socket_close_listener(l->sock);
 	}

@@ -285,7 +285,7 @@ int dstor_rx_pass(struct dstor_conn *c, u32 frames)
 	if (!c->sock || dstor_conn_lost(c))
 		return 0;
 	sk = c->sock->sk;
-	if (c->sock->ops->read_sock && sk->sk_protocol == IPPROTO_TCP) {
+	if (c->transport->segments) {
 		lock_sock(sk);
 		rx_segments(c, frames);
 		release_sock(sk);

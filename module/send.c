@@ -183,10 +183,12 @@ static void unmark(struct dstor_conn *c)
 
 void dstor_tx_flush_locked(struct dstor_conn *c)
 {
+	bool full = false;
 	ssize_t n;
 
 	lockdep_assert_held(&c->tx.lock);
 	while (c->sock && !dstor_conn_lost(c)) {
+		size_t bytes;
 		bool more;
 
 		dstor_tx_collect(c);
@@ -197,14 +199,29 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 			gather(c);
 		if (!c->tx.bytes)
 			return;
-		more = c->tx.now || !list_empty(&c->tx.queue) || !llist_empty(&c->submitted);
-		clear_bit(DSTOR_CONN_TX_FULL, &c->flags);
+		bytes = c->transport->most ? min_t(size_t, c->tx.bytes, c->transport->most) :
+					     c->tx.bytes;
+		more = c->transport->segments &&
+		       (c->tx.now || !list_empty(&c->tx.queue) || !llist_empty(&c->submitted));
+		if (!full)
+			clear_bit(DSTOR_CONN_TX_FULL, &c->flags);
 		set_bit(DSTOR_CONN_SENDING, &c->flags);
 		n = dstor_compat_send(c->sock, c->tx.bv + c->tx.first,
-				      c->tx.count - c->tx.first, c->tx.bytes, c->tx.splice, more);
+				      c->tx.count - c->tx.first, bytes,
+				      c->tx.splice && c->transport->segments, more);
 		if (n == -EAGAIN) {
 			set_bit(DSTOR_CONN_TX_FULL, &c->flags);
-			smp_mb__after_atomic(); /* write_space() looks at it */
+			smp_mb__after_atomic(); /* write_space() and woken() look at it */
+			/* Only TCP can be asked. The others: once more, now that they tell us. */
+			if (!c->transport->segments && !full) {
+				full = true;
+				unmark(c);
+				continue;
+			}
+			if (!c->transport->segments) {
+				unmark(c);
+				return;
+			}
 			n = sk_stream_is_writeable(c->sock->sk) ? 0 : n;
 			unmark(c);
 			if (!n)
@@ -212,6 +229,7 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 			return;
 		}
 		if (n > 0) {
+			full = false;
 			taken(c, n);
 			c->tx.spoke = jiffies;
 		}

@@ -7,8 +7,34 @@
 #include <linux/tcp.h>
 #include <net/sock.h>
 #include <net/tcp.h>
+#include <uapi/linux/sctp.h>
 
 #include "transport.h"
+
+/*
+ * SCTP keeps the borders of messages, and one that is larger than the receiver's buffer
+ * comes in parts that wait for each other.
+ */
+static const struct dstor_transport transports[] = {
+	{ AF_INET, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
+	{ AF_INET6, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
+	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY },
+	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY },
+	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
+	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
+};
+
+const struct dstor_transport *dstor_transport_of(const struct sock *sk)
+{
+	static const struct dstor_transport any;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++)
+		if (transports[i].family == sk->sk_family &&
+		    transports[i].protocol == sk->sk_protocol)
+			return &transports[i];
+	return &any;
+}
 
 #ifdef CONFIG_DEBUG_LOCK_ALLOC
 /*
@@ -19,7 +45,8 @@ static struct lock_class_key slock_key[2], sk_key[2];
 
 static void reclassify(struct sock *sk)
 {
-	if (!sock_allow_reclassification(sk))
+	/* Others have classes of their own for sockets of the kernel; MPTCP nests them. */
+	if (!sock_allow_reclassification(sk) || !dstor_transport_of(sk)->segments)
 		return;
 	if (sk->sk_family == AF_INET)
 		sock_lock_init_class_and_name(sk, "slock-AF_INET-DST", &slock_key[0],
@@ -36,12 +63,14 @@ static void reclassify(struct sock *sk)
 
 static void tune(struct socket *sock)
 {
-	struct sock *sk = sock->sk;
+	const struct dstor_transport *t = dstor_transport_of(sock->sk);
+	int on = 1;
 
-	sk->sk_use_task_frag = false;
-	if (sk->sk_protocol == IPPROTO_TCP &&
-	    (sk->sk_family == AF_INET || sk->sk_family == AF_INET6))
-		tcp_sock_set_nodelay(sk);
+	sock->sk->sk_use_task_frag = false;
+	/* Without it answers come late, not wrong. */
+	if (t->nodelay)
+		sock->ops->setsockopt(sock, t->nodelay_level, t->nodelay, KERNEL_SOCKPTR(&on),
+				      sizeof(on));
 }
 
 void dstor_socket_for_client(struct socket *sock)

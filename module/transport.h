@@ -8,6 +8,18 @@
 
 #include "config.h"
 
+/* What a kind of socket needs beyond the socket calls. */
+struct dstor_transport {
+	int family;
+	int protocol;			/* 0: any */
+	bool segments;			/* TCP: received by segment, sent by reference */
+	int nodelay_level, nodelay;	/* the option that sends small messages at once, or 0 */
+	u32 most;			/* bytes in one call, 0: any */
+};
+
+/* Never NULL. Any context. */
+const struct dstor_transport *dstor_transport_of(const struct sock *sk);
+
 /* The client's side: may be used to free memory, and must not wait for memory then. */
 void dstor_socket_for_client(struct socket *sock);
 void dstor_socket_for_exporter(struct socket *sock);
