@@ -47,8 +47,15 @@ def cluster(kernel, rundir, count, disks=None):
     network = Network(kernel, rundir, count)
     out = [QemuMachine(kernel, name, rundir, disks=(disks or {}).get(name, ()), network=network, number=i)
            for i, name in enumerate(names(count), 1)]
-    for m in out:
-        m.start_boot()
-    for m in out:
-        m.finish_boot()
+    try:
+        for m in out:
+            m.start_boot()
+        for m in out:
+            m.finish_boot()
+    except BaseException:
+        # nobody else knows of those that did boot
+        for m in out:
+            m.kill()
+        network.close()
+        raise
     return network, out
