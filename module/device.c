@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "event.h"
+#include "netns.h"
 #include "transport.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
@@ -40,7 +41,6 @@ static void free_device(struct kref *kref)
 	free_percpu(dev->stats);
 	kfree(dev->addresses);
 	kfree(dev->uri);
-	put_net(dev->net);
 	dstor_threads_stop(&dev->threads);
 	kfree_sensitive(dev);
 	module_put(THIS_MODULE);
@@ -248,7 +248,7 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	}
 	__module_get(THIS_MODULE);
 	kref_init(&dev->kref);
-	dev->net = get_net(net);
+	dev->net = net;
 	mutex_init(&dev->lock);
 	mutex_init(&dev->told_lock);
 	INIT_WORK(&dev->uevent, dstor_event_work);
@@ -663,6 +663,40 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 out:
 	dstor_device_put(dev);
 	return ret;
+}
+
+static struct dstor_device *find_in_net(struct net *net)
+{
+	struct dstor_device *dev, *found = NULL;
+
+	mutex_lock(&devices_lock);
+	list_for_each_entry(dev, &devices, entry)
+		if (READ_ONCE(dev->net) == net)
+			found = dev;
+	if (found)
+		dstor_device_get(found);
+	mutex_unlock(&devices_lock);
+	return found;
+}
+
+void dstor_devices_leave(struct net *net)
+{
+	struct dstor_device *dev;
+	unsigned int i;
+
+	while ((dev = find_in_net(net))) {
+		dstor_device_expel(dev, "its network namespace was deleted");
+		for (i = 0; i < dev->n_queues; i++) {
+			struct dstor_queue *q = &dev->queues[i];
+
+			/* Who connects has a reference, and then we would not be here. */
+			mutex_lock(&q->lock);
+			dstor_link_close(q, NULL);
+			mutex_unlock(&q->lock);
+		}
+		dstor_netns_gone(&dev->net);
+		dstor_device_put(dev);
+	}
 }
 
 /* A device without its exporter must not hold up the machine's end. */

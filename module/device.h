@@ -105,7 +105,7 @@ struct dstor_queue {
 struct dstor_device {
 	struct list_head entry;		/* in the list of devices */
 	struct kref kref;
-	struct net *net;
+	struct net *net;		/* not held: see netns.h */
 	char name[DST_NAME_LEN];
 	char *uri;
 	char export[DST_NAME_LEN];

@@ -10,6 +10,7 @@
 #include "event.h"
 #include "export.h"
 #include "netlink.h"
+#include "netns.h"
 
 #define GFP_EVENT (GFP_NOWAIT | __GFP_NOWARN)	/* a lost message is no harm */
 #define EVENT_BYTES 1024
@@ -19,19 +20,23 @@ struct event {
 	void *hdr;
 };
 
-/* False: nobody listens, or there is no memory. */
+/* False: nobody listens, there is no memory, or no @net; else end() follows. Takes over the reference to @net. */
 static bool begin(struct event *e, struct net *net, enum dstor_event what, const char *name)
 {
-	if (!genl_has_listeners(&dstor_genl_family, net, 0))
+	if (!net)
 		return false;
+	if (!genl_has_listeners(&dstor_genl_family, net, 0))
+		goto no;
 	e->skb = genlmsg_new(EVENT_BYTES, GFP_EVENT);
 	if (!e->skb)
-		return false;
+		goto no;
 	e->hdr = genlmsg_put(e->skb, 0, 0, &dstor_genl_family, 0, DSTOR_CMD_EVENT);
 	if (e->hdr && !nla_put_u8(e->skb, DSTOR_A_EVENT, what) &&
 	    !nla_put_string(e->skb, DSTOR_A_NAME, name))
 		return true;
 	nlmsg_free(e->skb);
+no:
+	put_net(net);
 	return false;
 }
 
@@ -39,10 +44,11 @@ static void end(struct event *e, struct net *net, int ret)
 {
 	if (ret) {
 		nlmsg_free(e->skb);
-		return;
+	} else {
+		genlmsg_end(e->skb, e->hdr);
+		genlmsg_multicast_netns(&dstor_genl_family, net, e->skb, 0, 0, GFP_EVENT);
 	}
-	genlmsg_end(e->skb, e->hdr);
-	genlmsg_multicast_netns(&dstor_genl_family, net, e->skb, 0, 0, GFP_EVENT);
+	put_net(net);
 }
 
 /* Devices ------------------------------------------------------------------ */
@@ -63,17 +69,18 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 
 static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, const char *reason)
 {
+	struct net *net = dstor_netns_get(&dev->net);
 	struct event e;
 	int ret;
 
-	if (!begin(&e, dev->net, what, dev->name))
+	if (!begin(&e, net, what, dev->name))
 		return;
 	ret = nla_put_u8(e.skb, DSTOR_A_STATE, state) ?:
 	      nla_put(e.skb, DSTOR_A_UUID, DST_ID_LEN, dev->identity.uuid) ?:
 	      nla_put_u64_64bit(e.skb, DSTOR_A_SIZE, READ_ONCE(dev->identity.size), DSTOR_A_PAD);
 	if (!ret && reason && reason[0])
 		ret = nla_put_string(e.skb, DSTOR_A_REASON, reason);
-	end(&e, dev->net, ret);
+	end(&e, net, ret);
 }
 
 void dstor_event_device(struct dstor_device *dev, enum dstor_event what)
@@ -123,8 +130,9 @@ void dstor_event_work(struct work_struct *work)
 
 /* Exports and clients ------------------------------------------------------ */
 
-void dstor_event_export(struct dstor_export *e, struct net *net, enum dstor_event what)
+void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 {
+	struct net *net = dstor_netns_get(&e->net);
 	struct event m;
 	int ret;
 
@@ -151,7 +159,7 @@ static int put_client(struct sk_buff *skb, const struct dstor_session *s)
 
 void dstor_event_client(struct dstor_peer *p, enum dstor_event what, const char *reason)
 {
-	struct net *net = dstor_listener_net(p->listener);
+	struct net *net = dstor_netns_get(&p->export->net);
 	struct event m;
 	int ret;
 

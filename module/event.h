@@ -26,7 +26,7 @@ void dstor_event_state(struct dstor_device *dev, const char *reason);
 void dstor_event_work(struct work_struct *work);
 enum dstor_device_state dstor_device_state(const struct dstor_device *dev);
 
-void dstor_event_export(struct dstor_export *e, struct net *net, enum dstor_event what);
+void dstor_event_export(struct dstor_export *e, enum dstor_event what);
 /* Under export->lock. */
 void dstor_event_client(struct dstor_peer *p, enum dstor_event what, const char *reason);
 

@@ -12,6 +12,7 @@
 
 #include "event.h"
 #include "export.h"
+#include "netns.h"
 
 #define COMMANDS_RESERVE 64
 #define MONITOR_MS 1000
@@ -126,13 +127,14 @@ static void monitor_work(struct work_struct *work)
 		WRITE_ONCE(e->geometry.size, size);
 		if (grew)
 			notify_all(e, DSTOR_NOTICE_SIZE);
-		dstor_event_export(e, dstor_listener_net(e->listeners[0]),
-				   DSTOR_EVENT_EXPORT_RESIZED);
+		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
 	}
 	dstor_session_expire(e);
 	mutex_unlock(&e->lock);
 	queue_delayed_work(dstor_link_wq, &e->monitor, msecs_to_jiffies(MONITOR_MS));
 }
+
+static void burial_work(struct work_struct *work);
 
 /* Making ------------------------------------------------------------------- */
 
@@ -169,6 +171,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->sessions);
 	init_waitqueue_head(&e->wait);
 	INIT_DELAYED_WORK(&e->monitor, monitor_work);
+	INIT_WORK(&e->burial, burial_work);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->checksums));
@@ -256,6 +259,7 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	e = new_export(c);
 	if (!e)
 		return dstor_fail(err, -ENOMEM, "out of memory");
+	e->net = net;
 	if (dstor_cipher_list(c->ciphers, e->ciphers) && has_keys(c->rules, c->n_rules))
 		ret = dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				 c->ciphers[0] ? c->ciphers : "auto");
@@ -280,7 +284,7 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 		/* Until unexport; what outlives that, dstor_peers_end() waits for. */
 		__module_get(THIS_MODULE);
 		queue_delayed_work(dstor_link_wq, &e->monitor, 0);
-		dstor_event_export(e, net, DSTOR_EVENT_EXPORT_ADDED);
+		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
 		return 0;
 	}
 	mutex_lock(&e->lock);
@@ -336,10 +340,31 @@ static int wind_down(struct dstor_export *e)
 	return ret;
 }
 
+/* The last of an export that has no more I/O: when it returns its disk is free. */
+static void finish(struct dstor_export *e)
+{
+	mutex_lock(&e->lock);
+	dstor_session_end_all(e);
+	mutex_unlock(&e->lock);
+	close_listeners(e);
+	wait_event(e->wait, no_peers(e));
+	cancel_delayed_work_sync(&e->monitor);
+	mutex_lock(&e->lock);
+	dstor_session_end_all(e);
+	mutex_unlock(&e->lock);
+	/* Whoever still looks at the export. */
+	dstor_disk_close(e);
+	mutex_lock(&exports_lock);
+	list_del_init(&e->entry);
+	mutex_unlock(&exports_lock);
+	dstor_event_export(e, DSTOR_EVENT_EXPORT_REMOVED);
+	dstor_export_put(e);
+	module_put(THIS_MODULE);
+}
+
 int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 {
 	struct dstor_export *e = get_export_by_name(name);
-	struct net *net;
 	int ret = 0;
 
 	if (!e)
@@ -370,28 +395,55 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 		dstor_fail(err, ret,
 			   "export \"%s\" is gone, but its disk could not be flushed: error %d",
 			   name, -ret);
-	mutex_lock(&e->lock);
-	dstor_session_end_all(e);
-	mutex_unlock(&e->lock);
-	net = get_net(dstor_listener_net(e->listeners[0]));
-	close_listeners(e);
-	wait_event(e->wait, no_peers(e));
-	cancel_delayed_work_sync(&e->monitor);
-	mutex_lock(&e->lock);
-	dstor_session_end_all(e);
-	mutex_unlock(&e->lock);
-	/* The disk is free when we return, whoever still looks at the export. */
-	dstor_disk_close(e);
-	mutex_lock(&exports_lock);
-	list_del_init(&e->entry);
-	mutex_unlock(&exports_lock);
-	dstor_event_export(e, net, DSTOR_EVENT_EXPORT_REMOVED);
-	put_net(net);
-	dstor_export_put(e);
-	module_put(THIS_MODULE);
+	finish(e);
 out:
 	dstor_export_put(e);
 	return ret;
+}
+
+/* What is left of an export without a network: its disk may take its time. */
+static void burial_work(struct work_struct *work)
+{
+	struct dstor_export *e = container_of(work, struct dstor_export, burial);
+
+	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
+	if (!(e->flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
+		pr_warn("dstor: the disk of export \"%s\" could not be flushed\n", e->name);
+	finish(e);
+}
+
+static struct dstor_export *find_in_net(struct net *net)
+{
+	struct dstor_export *e, *found = NULL;
+
+	mutex_lock(&exports_lock);
+	list_for_each_entry(e, &exports, entry)
+		if (READ_ONCE(e->net) == net)
+			found = e;
+	if (found)
+		dstor_export_get(found);
+	mutex_unlock(&exports_lock);
+	return found;
+}
+
+void dstor_exports_leave(struct net *net)
+{
+	struct dstor_export *e;
+	bool go;
+
+	while ((e = find_in_net(net))) {
+		mutex_lock(&e->lock);
+		go = !e->ending;
+		e->stopping = true;
+		e->ending = true;
+		dstor_session_end_all(e);
+		mutex_unlock(&e->lock);
+		close_listeners(e);
+		dstor_netns_gone(&e->net);
+		if (go)
+			queue_work(dstor_disk_wq, &e->burial);
+		dstor_export_put(e);
+	}
 }
 
 /* The machine goes down: in order, but nothing is taken apart. */

@@ -46,6 +46,7 @@ struct dstor_export {
 	char checksums[DST_ALGO_LIST_LEN];
 	char ciphers[DST_ALGO_LIST_LEN];
 	struct dstor_threads threads;	/* when a rule has a key */
+	struct net *net;		/* not held: see netns.h */
 	unsigned int n_listen;
 	struct dstor_address *listen;
 	struct dstor_listener *listeners[DSTOR_LISTEN_MAX];
@@ -79,6 +80,7 @@ struct dstor_export {
 	bool ending;			/* somebody waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work monitor;
+	struct work_struct burial;	/* when its network namespace is gone */
 	wait_queue_head_t wait;		/* in_flight and n_peers fall */
 	struct dstor_stats __percpu *stats;
 };
@@ -255,7 +257,8 @@ void dstor_handshake_failed(struct dstor_peer *p);
 struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_address *a,
 					  struct dstor_error *err);
 void dstor_listener_put(struct dstor_listener *l);
-struct net *dstor_listener_net(struct dstor_listener *l);
+/* Only compares: the namespace may be gone. */
+bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net);
 void dstor_listener_hold(struct dstor_listener *l);
 void dstor_listener_drop(struct dstor_listener *l);
 

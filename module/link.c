@@ -13,8 +13,9 @@
 
 #include "device.h"
 #include "event.h"
-#include "transport.h"
+#include "netns.h"
 #include "trace.h"
+#include "transport.h"
 
 #define READ_SLICE_MS 200		/* how soon a detach is noticed */
 #define CONNECT_MAX_MS 2000
@@ -613,6 +614,7 @@ void dstor_link_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 	struct dstor_grant *g = NULL;
 	struct dstor_error err;
+	struct net *net = NULL;
 	unsigned long next;
 	bool live;
 
@@ -628,6 +630,10 @@ void dstor_link_work(struct work_struct *work)
 		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
 		goto out;
 	}
+	/* Until the socket is the queue's, or closed again. */
+	net = dstor_netns_get(&dev->net);
+	if (!net)
+		goto out;
 	g = kzalloc(sizeof(*g), GFP_NOIO);
 	if (!g || dstor_link_connect(q, g, NULL, &err) || dstor_link_live(q, g, &err)) {
 		if (g)
@@ -637,6 +643,8 @@ void dstor_link_work(struct work_struct *work)
 					 msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries)));
 	}
 out:
+	if (net)
+		put_net(net);
 	kfree_sensitive(g);
 	memalloc_noio_restore(noio);
 }

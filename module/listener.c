@@ -17,7 +17,7 @@ struct dstor_listener {
 	struct list_head entry;
 	struct kref kref;
 	unsigned int users;		/* exports; listeners_lock */
-	struct net *net;
+	struct net *net;		/* not held; all are closed before it goes */
 	struct dstor_address address;
 	struct socket *sock;
 	struct work_struct accept;
@@ -31,7 +31,6 @@ static void free_listener(struct kref *kref)
 {
 	struct dstor_listener *l = container_of(kref, struct dstor_listener, kref);
 
-	put_net(l->net);
 	kfree(l);
 }
 
@@ -40,9 +39,9 @@ void dstor_listener_hold(struct dstor_listener *l)
 	kref_get(&l->kref);
 }
 
-struct net *dstor_listener_net(struct dstor_listener *l)
+bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net)
 {
-	return l->net;
+	return l->net == net;
 }
 
 /* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
@@ -86,7 +85,7 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 		return ERR_PTR(-ENOMEM);
 	}
 	kref_init(&l->kref);
-	l->net = get_net(net);
+	l->net = net;
 	l->address = *a;
 	l->users = 1;
 	INIT_WORK(&l->accept, accept_work);
@@ -108,22 +107,37 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 	return l;
 }
 
+/* One more user of what listens there already, or NULL. */
+static struct dstor_listener *share(struct net *net, const struct dstor_address *a)
+{
+	struct dstor_listener *l, *found = NULL;
+
+	mutex_lock(&listeners_lock);
+	list_for_each_entry(l, &listeners, entry)
+		if (net_eq(l->net, net) && same_address(&l->address, a))
+			found = l;
+	if (found)
+		found->users++;
+	mutex_unlock(&listeners_lock);
+	return found;
+}
+
 struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_address *a,
 					  struct dstor_error *err)
 {
-	struct dstor_listener *l;
+	struct dstor_listener *l = share(net, a), *other;
 
-	mutex_lock(&listeners_lock);
-	list_for_each_entry(l, &listeners, entry) {
-		if (net_eq(l->net, net) && same_address(&l->address, a)) {
-			l->users++;
-			goto out;
-		}
-	}
+	if (l)
+		return l;
+	/* Without the lock: see netns.c. */
 	l = new_listener(net, a, err);
-	if (!IS_ERR(l))
-		list_add_tail(&l->entry, &listeners);
-out:
+	if (IS_ERR(l)) {
+		/* Somebody may have been faster. */
+		other = share(net, a);
+		return other ?: l;
+	}
+	mutex_lock(&listeners_lock);
+	list_add_tail(&l->entry, &listeners);
 	mutex_unlock(&listeners_lock);
 	return l;
 }

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "device.h"
 #include "export.h"
+#include "netns.h"
 
 struct workqueue_struct *dstor_io_wq;
 struct workqueue_struct *dstor_link_wq;
@@ -63,12 +64,17 @@ static int __init dstor_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_reboot;
+	ret = dstor_netns_init();
+	if (ret)
+		goto err_netns;
 	ret = dstor_netlink_init();
 	if (ret)
 		goto err_netlink;
 	return 0;
 
 err_netlink:
+	dstor_netns_exit();
+err_netns:
 	unregister_reboot_notifier(&reboot_notifier);
 err_reboot:
 	destroy_workqueues();
@@ -79,6 +85,7 @@ err_reboot:
 static void __exit dstor_exit(void)
 {
 	dstor_netlink_exit();
+	dstor_netns_exit();
 	unregister_reboot_notifier(&reboot_notifier);
 	dstor_peers_end();
 	destroy_workqueues();

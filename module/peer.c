@@ -12,6 +12,7 @@
 #include <net/sock.h>
 
 #include "export.h"
+#include "netns.h"
 #include "transport.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
@@ -501,6 +502,30 @@ void dstor_peers_end_of(struct dstor_listener *l)
 		if ((!l || p->listener == l) && (!l || !p->session))
 			dstor_conn_lose(&p->conn);
 	spin_unlock(&peers_lock);
+}
+
+/* Those that are not in it are left alone. */
+static bool lose_peers_in(struct net *net)
+{
+	struct dstor_peer *p;
+	bool some = false;
+
+	spin_lock(&peers_lock);
+	list_for_each_entry(p, &peers, entry) {
+		if (!dstor_listener_is_in(p->listener, net) ||
+		    READ_ONCE(p->state) == DSTOR_PEER_CLOSED)
+			continue;
+		dstor_conn_lose(&p->conn);
+		some = true;
+	}
+	spin_unlock(&peers_lock);
+	return some;
+}
+
+void dstor_peers_leave(struct net *net)
+{
+	while (lose_peers_in(net))
+		usleep_range(500, 1000);
 }
 
 void dstor_peers_end(void)

@@ -18,8 +18,8 @@
 static const struct dstor_transport transports[] = {
 	{ AF_INET, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
 	{ AF_INET6, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
-	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY },
-	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY },
+	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
+	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
 	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
 	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
 };
@@ -141,6 +141,18 @@ int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 tim
 	return 0;
 }
 
+/* An exporter comes back while connections of its former life still end. */
+static void reuse_address(struct socket *sock)
+{
+	int on = 1;
+
+	if (dstor_transport_of(sock->sk)->inside)
+		sock->ops->setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, KERNEL_SOCKPTR(&on),
+				      sizeof(on));
+	else
+		sock_set_reuseaddr(sock->sk);
+}
+
 int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out)
 {
 	struct sockaddr_storage addr = a->addr;
@@ -149,7 +161,7 @@ int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct s
 
 	if (ret)
 		return ret;
-	sock_set_reuseaddr(sock->sk);
+	reuse_address(sock);
 	ret = kernel_bind(sock, (struct sockaddr *)&addr, a->len);
 	if (!ret)
 		ret = kernel_listen(sock, 128);
