@@ -165,6 +165,12 @@ bench-crypto:	## what checksums and ciphers cost, on User Mode Linux; CRYPTO="--
 	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
 	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
 
+.PHONY: bench-transports
+bench-transports:	## what each transport costs beside TCP; TRANSPORTS="--kernel 6.1" on that
+	@dist/deps build kernel-6.1 kernel-6.12 vm
+	@$(MAKE) all
+	@/usr/bin/python3 -B tests/bench/transports $(TRANSPORTS)
+
 .PHONY: deps
 deps:	## install what is missing for all of the above (apt-get)
 	@dist/deps

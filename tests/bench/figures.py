@@ -48,3 +48,32 @@ def processor():
 
 def keep(name, report):
     (TOP / "build" / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+def side_by_side(m, devices, workloads, rounds, ms):
+    """{name: device} measured slice by slice, in turns; rows, with the ratio to the first of them paired within a round."""
+    names, measured, rows = list(devices), {}, []
+    for n in range(rounds):
+        for workload in workloads:
+            for name in names if n % 2 else reversed(names):
+                measured.setdefault((workload, name), []).append(slice_of(m, devices[name], workload, ms))
+    for workload in workloads:
+        base = [r["iops"] for r in measured[workload, names[0]]]
+        for name in names:
+            mine = measured[workload, name]
+            iops = statistics.median(r["iops"] for r in mine)
+            rows.append({"workload": name_of(workload), "system": name, "iops": round(iops), "MiB/s": round(iops * workload[1] / 2**20, 1),
+                         "p99 us": round(statistics.median(r["p99_ns"] for r in mine) / 1000, 1),
+                         f"of {names[0]}": quartiles([r["iops"] / b for r, b in zip(mine, base)])})
+    return rows
+
+
+def report(name, kernel, rounds, ms, rows):
+    """Keeps them as build/NAME-KERNEL.json, and prints a table."""
+    base = rows[0]["system"]
+    keep(f"{name}-{kernel}", {"kernel": kernel, "cpu": processor(), "rounds": rounds, "ms": ms, "rows": rows})
+    print(f"{kernel}, on {processor()}; {rounds} rounds of {ms} ms\n")
+    print(f"{'':20}{'':30}{'I/Os per s':>12}{'MiB/s':>10}{'p99 us':>10}   of {base}, quartiles")
+    for r in rows:
+        print(f"{r['workload'] if r['system'] == base else '':20}{r['system']:30}{r['iops']:>12,}{r['MiB/s']:>10,}{r['p99 us']:>10,}   "
+              + " ".join(f"{v:.2f}" for v in r[f"of {base}"]))
