@@ -26,7 +26,6 @@ static bool aim(struct dstor_conn *c)
 {
 	struct dstor_sink *at = &c->rx.at;
 	struct bvec_iter it;
-	struct bio_vec bv;
 	unsigned int segments = 0;
 
 	while (at->bio && !at->iter.bi_size) {
@@ -36,8 +35,12 @@ static bool aim(struct dstor_conn *c)
 	}
 	if (!at->bio)
 		return false;
-	for_each_bvec(bv, at->bio->bi_io_vec, it, at->iter)
-		segments++;
+	/* Not one more: an iterator looks at the segment behind what it has used up. */
+	for (it = at->iter; it.bi_size; segments++) {
+		struct bio_vec bv = mp_bvec_iter_bvec(at->bio->bi_io_vec, it);
+
+		bvec_iter_advance_single(at->bio->bi_io_vec, &it, bv.bv_len);
+	}
 	iov_iter_bvec(&c->rx.iter, ITER_DEST, __bvec_iter_bvec(at->bio->bi_io_vec, at->iter),
 		      segments, at->iter.bi_size);
 	c->rx.iter.iov_offset = at->iter.bi_bvec_done;

@@ -43,12 +43,28 @@ const struct dstor_transport *dstor_transport_of(const struct sock *sk)
  */
 static struct lock_class_key slock_key[2], sk_key[2];
 
+/* MPTCP locks the sockets inside under the outer one, whose class is the same if the kernel made it. */
+static void reclassify_outer(struct sock *sk)
+{
+	static struct lock_class_key slock_outer, sk_outer;
+
+	if (!sock_allow_reclassification(sk))
+		return;
+	lockdep_set_class_and_name(&sk->sk_lock.slock, &slock_outer, "slock-MPTCP-DST");
+	lockdep_init_map(&sk->sk_lock.dep_map, "sk_lock-MPTCP-DST", &sk_outer, 0);
+	/* It only chooses the class of those that a listener makes, under the lock of one inside. */
+	sk->sk_kern_sock = 0;
+}
+
 static void reclassify(struct sock *sk)
 {
-	/* Others have classes of their own for sockets of the kernel; MPTCP nests them. */
-	if (!sock_allow_reclassification(sk) || !dstor_transport_of(sk)->segments)
+	if (!sock_allow_reclassification(sk))
 		return;
-	if (sk->sk_family == AF_INET)
+	if (dstor_transport_of(sk)->inside)
+		reclassify_outer(sk);
+	else if (!dstor_transport_of(sk)->segments)
+		return;	/* it has a class of its own for sockets of the kernel */
+	else if (sk->sk_family == AF_INET)
 		sock_lock_init_class_and_name(sk, "slock-AF_INET-DST", &slock_key[0],
 					      "sk_lock-AF_INET-DST", &sk_key[0]);
 	else if (sk->sk_family == AF_INET6)
@@ -56,6 +72,10 @@ static void reclassify(struct sock *sk)
 					      "sk_lock-AF_INET6-DST", &sk_key[1]);
 }
 #else
+static void reclassify_outer(struct sock *sk)
+{
+}
+
 static void reclassify(struct sock *sk)
 {
 }
@@ -88,6 +108,9 @@ void dstor_socket_for_exporter(struct socket *sock)
 {
 	/* The exporter may be on the client's own machine, behind its reclaim. */
 	sock->sk->sk_allocation = GFP_NOIO;
+	/* It was made by the kernel, not by us. */
+	if (dstor_transport_of(sock->sk)->inside)
+		reclassify_outer(sock->sk);
 	tune(sock);
 }
 
