@@ -11,7 +11,10 @@
 void module_load(const char *name);
 /* The modules that the kernel does not load by itself when a socket is made. */
 void transport_load(const struct uri *u);
-/* Removes the file of a UNIX socket at which nobody listens; says so of anything else in its place. */
+/*
+ * Removes the file of a UNIX socket at which nobody listens; refuses when
+ * something else is in its place.
+ */
 int transport_sweep(const struct uri *u, struct reason *why);
 
 #endif

@@ -20,7 +20,10 @@ struct event {
 	void *hdr;
 };
 
-/* False: nobody listens, there is no memory, or no @net; else end() follows. Takes over the reference to @net. */
+/*
+ * False: nobody listens, there is no memory, or no @net; else end() follows.
+ * Takes over the reference to @net.
+ */
 static bool begin(struct event *e, struct net *net, enum dstor_event what, const char *name)
 {
 	if (!net)
@@ -57,7 +60,7 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 {
 	unsigned int i;
 
-	if (smp_load_acquire(&dev->failed))
+	if (smp_load_acquire(&dev->failed)) /* its reason can be read then */
 		return DSTOR_DEVICE_FAILED;
 	if (READ_ONCE(dev->suspended))
 		return DSTOR_DEVICE_SUSPENDED;

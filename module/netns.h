@@ -8,7 +8,10 @@
 
 #include <net/net_namespace.h>
 
-/* With a reference (put_net), or NULL once it is being deleted. @home is changed by netns.c only. Any context. */
+/*
+ * With a reference (put_net), or NULL once it is being deleted. @home is changed
+ * by netns.c only. Any context.
+ */
 struct net *dstor_netns_get(struct net **home);
 /* The namespace of @home is gone. Any context. */
 void dstor_netns_gone(struct net **home);
@@ -16,7 +19,10 @@ void dstor_netns_gone(struct net **home);
 int dstor_netns_init(void);
 void dstor_netns_exit(void);
 
-/* Ends all that has a socket in @net, which nobody can use any more; when it returns there is none. Sleeps. */
+/*
+ * Ends all that has a socket in @net, which nobody can use any more; when it
+ * returns there is none. Sleeps.
+ */
 void dstor_devices_leave(struct net *net);	/* device.c */
 void dstor_exports_leave(struct net *net);	/* export.c */
 void dstor_peers_leave(struct net *net);	/* peer.c */

@@ -43,7 +43,10 @@ const struct dstor_transport *dstor_transport_of(const struct sock *sk)
  */
 static struct lock_class_key slock_key[2], sk_key[2];
 
-/* MPTCP locks the sockets inside under the outer one, whose class is the same if the kernel made it. */
+/*
+ * MPTCP locks the sockets inside under the outer one, whose class is the same if
+ * the kernel made it.
+ */
 static void reclassify_outer(struct sock *sk)
 {
 	static struct lock_class_key slock_outer, sk_outer;
@@ -52,7 +55,7 @@ static void reclassify_outer(struct sock *sk)
 		return;
 	lockdep_set_class_and_name(&sk->sk_lock.slock, &slock_outer, "slock-MPTCP-DST");
 	lockdep_init_map(&sk->sk_lock.dep_map, "sk_lock-MPTCP-DST", &sk_outer, 0);
-	/* It only chooses the class of those that a listener makes, under the lock of one inside. */
+	/* It only chooses the class of what a listener makes, under the lock of one inside. */
 	sk->sk_kern_sock = 0;
 }
 

@@ -15,7 +15,7 @@ struct dstor_transport {
 	bool segments;			/* TCP: received by segment, sent by reference */
 	int nodelay_level, nodelay;	/* the option that sends small messages at once, or 0 */
 	u32 most;			/* bytes in one call, 0: any */
-	bool inside;			/* has sockets inside that its own setsockopt tells of options */
+	bool inside;			/* has sockets inside, which its setsockopt tells */
 };
 
 /* Never NULL. Any context. */

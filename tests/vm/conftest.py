@@ -65,7 +65,7 @@ def group_of(item):
 # What these show is decided by code that is the same on every kernel (wire/, sessions, rules, the utility), and of some
 # there are dozens: each runs on one of the kernels, and every kernel gets its share of each file.
 BY_TURNS = re.compile(r"test_(torture_.*|sealed_stream|keys|hostile_.*|flipped_bits|protocol_is_enforced|bad_input|configuration|"
-                      r"observing|one_writer|read_only|same_disk|many_clients|resends|long_outages)")
+                      r"observing|networks|one_writer|read_only|same_disk|many_clients|resends|long_outages)")
 
 
 def turn_of_another(item, kernels):
