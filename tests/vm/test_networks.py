@@ -7,6 +7,8 @@ import pytest
 from common import attach_to, device, export, fails, read_block, show, wait_state, write_block, writes_on
 from torture import Rounds
 
+pytestmark = pytest.mark.limit(600)
+
 # Two namespaces with a wire, or two, between them. The machine has no others.
 WIRE = """
 set -e
@@ -100,7 +102,7 @@ def test_one_of_two_paths_is_cut(wired):
           "ip -n far mptcp endpoint add 10.9.2.1 dev far2 signal")
     serve(m, m.ramdisk(16), "--listen dst+mptcp://0.0.0.0")
     path = attach_to_from(m, "near", "dst+mptcp://10.9.1.1/data --timeout 30s --connections 1")
-    load = Rounds(m, path, jobs=1, size="1M")
+    load = Rounds(m, path, jobs=1)
     m.wait_for("[ $(ip netns exec near ss -Htn state established dst 10.9.2.1 | wc -l) -ge 1 ]")
     load.wait(1)
     m.run("ip -n near link set near1 down")
@@ -113,7 +115,6 @@ def test_one_of_two_paths_is_cut(wired):
     m.run("dst detach d; dst unexport data")
 
 
-@pytest.mark.limit(180)
 def test_firewall_with_address_translation(wired):
     """Only the client connects, from an address of its router's; what was silent for 10 s is forgotten and dropped."""
     m = wired("1 2")

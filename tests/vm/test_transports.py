@@ -11,6 +11,7 @@ import pytest
 from common import attach_to, device, export, fails, read_block, sums, wait_state, write_block, writes_on
 from torture import Rounds, form
 
+pytestmark = pytest.mark.limit(600)
 SOCKET = "/tmp/dst.sock"
 # Where the exporter listens, where the client connects.
 TRANSPORTS = {
@@ -51,7 +52,7 @@ def test_whole_path(machine, name):
     assert sums(m, path) == [want] and sums(m, disk) == [want]
     m.run(f"dd if=/dev/urandom of={path} bs=4M count=4 oflag=direct status=none && sync {path}", timeout=120)
     assert len(set(sums(m, path, disk))) == 1
-    load = Rounds(m, path, jobs=2, blocks="4k/60:64k/20:256k/20", size="1M")
+    load = Rounds(m, path, jobs=2, blocks="4k/60:64k/20:256k/20", size=form("512k", "1M"))
     for n in range(form(3, 20)):
         load.wait(1)
         restart(m, disk, [name])
@@ -74,7 +75,7 @@ def test_all_at_once_and_moved_under_load(machine):
     serve(m, disk, TRANSPORTS)
     assert len(export(m)["listen"]) == len(TRANSPORTS)
     path = attach_to(m, f"'{TRANSPORTS['tcp'][1]}' {PATIENT}")
-    load = Rounds(m, path, jobs=2, size="1M")
+    load = Rounds(m, path, jobs=2)
     for name in [*TRANSPORTS, "tcp"]:
         m.run(f"dst set d 'uri={TRANSPORTS[name][1]}'")
         wait_state(m, "connected")
