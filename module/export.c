@@ -7,6 +7,7 @@
  * waits for the disk to complete what it has, flushes it, tells the clients
  * that all they have an ack for is durable (P5), and only then lets go.
  */
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
@@ -352,7 +353,7 @@ static void finish(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
-	/* Whoever still looks at the export. */
+	/* Free for others, whoever still looks at the export. */
 	dstor_disk_close(e);
 	mutex_lock(&exports_lock);
 	list_del_init(&e->entry);
@@ -444,6 +445,9 @@ void dstor_exports_leave(struct net *net)
 			queue_work(dstor_disk_wq, &e->burial);
 		dstor_export_put(e);
 	}
+	/* An unexport that is under way closes its own. */
+	while (dstor_listeners_in(net))
+		usleep_range(500, 1000);
 }
 
 /* The machine goes down: in order, but nothing is taken apart. */

@@ -257,6 +257,8 @@ void dstor_handshake_failed(struct dstor_peer *p);
 struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_address *a,
 					  struct dstor_error *err);
 void dstor_listener_put(struct dstor_listener *l);
+/* Has @net one whose socket is not closed yet? Sleeps. */
+bool dstor_listeners_in(const struct net *net);
 /* Only compares: the namespace may be gone. */
 bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net);
 void dstor_listener_hold(struct dstor_listener *l);

@@ -142,6 +142,19 @@ struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_ad
 	return l;
 }
 
+bool dstor_listeners_in(const struct net *net)
+{
+	struct dstor_listener *l;
+	bool found = false;
+
+	/* Held until the socket of one that left the list is closed. */
+	mutex_lock(&listeners_lock);
+	list_for_each_entry(l, &listeners, entry)
+		found |= l->net == net;
+	mutex_unlock(&listeners_lock);
+	return found;
+}
+
 /* A user goes; with the last one the socket. */
 void dstor_listener_put(struct dstor_listener *l)
 {
