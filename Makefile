@@ -113,7 +113,7 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 test:	## check, and every scenario in machines of both stock kernels: about an hour
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@$(PYTEST) tests/check tests/vm --ignore-glob='*/test_install_*'
+	@$(RUN) tests/check tests/vm --ignore-glob='*/test_install_*'
 
 .PHONY: test-both
 test-both:	## the same, without turns: each scenario on each of the kernels, over an hour
@@ -130,6 +130,11 @@ test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the ker
 	@dist/deps build vm check scenarios uml
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
+
+.PHONY: fuzz
+fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)
+	$(call need,clang)
+	+@$(MAKE) -f tests/fuzz/build.mk fuzz
 
 .PHONY: outages
 outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes

@@ -6,18 +6,30 @@ from pathlib import Path
 import pytest
 
 
+# What a test asks for of tests/vm, by how much of the host it takes.
+KINDS = ["machine", "pair", "cluster"]
+
+
+def kind(item):
+    return max((KINDS.index(k) + 1 for k in KINDS if k in item.fixturenames), default=0)
+
+
 def unit(item):
-    """What one process takes at a time: the tests of a file on one kernel."""
+    """What one process takes at a time: the tests of a file on one kernel, with as many machines."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    return f"{params.get('kernel_name', 'host')}-{item.path.stem}"
+    return f"{kind(item)}-{params.get('kernel_name', 'host')}-{item.path.stem}"
 
 
-def claimed(folder, items):
-    """The tests of those units that no other process has taken yet; a unit is taken when its first test is asked for."""
+def claimed(folder, items, backwards):
+    """The tests of those units that no other process has taken yet; a unit is taken when its first test is asked for.
+
+    Half of the processes begin at the other end, with the tests of several machines: what needs most of the host
+    does not meet its like there.
+    """
     units = {}
-    for item in items:
+    for item in sorted(items, key=kind):
         units.setdefault(unit(item), []).append(item)
-    for name, members in units.items():
+    for name, members in reversed(units.items()) if backwards else units.items():
         try:
             (folder / name).touch(exist_ok=False)
         except FileExistsError:
@@ -30,7 +42,7 @@ def pytest_runtestloop(session):
     folder = os.environ.get("DST_TESTS_TAKEN")
     if not folder or session.config.option.collectonly or session.testsfailed:
         return None
-    mine = claimed(Path(folder), session.items)
+    mine = claimed(Path(folder), session.items, int(os.environ["DST_TEST_PROCESS"]) % 2)
     item = next(mine, None)
     while item is not None:
         following = next(mine, None)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# libFuzzer targets over what comes from outside. `make -f tests/fuzz/build.mk`
-# builds them; `fuzz-quick` runs each over its corpus and FUZZ_RUNS inputs more,
-# `make -f tests/fuzz/build.mk fuzz FUZZ_SECONDS=3600` goes hunting.
+# libFuzzer targets over what comes from outside. `make -f tests/fuzz/build.mk fuzz-binaries`
+# builds them; tests/check runs each shortly; `make fuzz`, in the Makefile, runs each for ten
+# million inputs (FUZZ_RUNS=N: as many), an hour or so; -j2: two at a time.
 #
 # Needs: clang, libsodium-dev
 
 FUZZ_OUT := build/fuzz
-FUZZ_RUNS ?= 200000
-FUZZ_SECONDS ?= 60
+FUZZ_RUNS ?= 10000000
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Iwire \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -16,7 +15,7 @@ FUZZ_WIRE := $(wildcard wire/*.c)
 # What parses the utility's command line, for the targets that are about it.
 FUZZ_DST := $(addprefix dst/,report.c values.c uri.c rule.c)
 
-.PHONY: fuzz-binaries fuzz-quick fuzz
+.PHONY: fuzz-binaries fuzz
 fuzz-binaries: $(addprefix $(FUZZ_OUT)/,$(FUZZ_TARGETS))
 
 $(addprefix $(FUZZ_OUT)/,fuzz_uri fuzz_rule): FUZZ_MORE := -D_GNU_SOURCE -Idst $(FUZZ_DST)
@@ -32,14 +31,15 @@ $(FUZZ_OUT)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_WIRE) $(wildcard wire/*.h)
 
 # New inputs go to build/fuzz, never to the corpus in the tree. The seed is fixed
 # and no run knows of another: what fails once fails again.
-fuzz-quick: fuzz-binaries
-	@for t in $(FUZZ_TARGETS); do rm -rf $(FUZZ_OUT)/new; mkdir -p $(FUZZ_OUT)/new; \
-		$(FUZZ_OUT)/$$t -runs=$(FUZZ_RUNS) -seed=7710 -max_len=600 -timeout=5 \
-			-max_total_time=60 -artifact_prefix=$(FUZZ_OUT)/$$t- \
-			$(FUZZ_OUT)/new tests/fuzz/corpus/$$t || exit 1; done
+runs := $(addprefix fuzz-run-,$(FUZZ_TARGETS))
+.PHONY: $(runs)
+$(runs): fuzz-run-%: $(FUZZ_OUT)/%
+	@rm -rf $(FUZZ_OUT)/found/$* && mkdir -p $(FUZZ_OUT)/found/$*
+	@echo "$*: $(FUZZ_RUNS) runs, log in $(FUZZ_OUT)/$*.log"
+	@$< -runs=$(FUZZ_RUNS) -seed=7711 -max_len=600 -timeout=5 -print_final_stats=1 \
+		-artifact_prefix=$(FUZZ_OUT)/$*- $(FUZZ_OUT)/found/$* tests/fuzz/corpus/$* \
+		>$(FUZZ_OUT)/$*.log 2>&1 || { tail -n 40 $(FUZZ_OUT)/$*.log; exit 1; }
+	@echo "$*: $$(grep -o 'number_of_executed_units.*' $(FUZZ_OUT)/$*.log | grep -o '[0-9]*') inputs," \
+		"$$(sed -n 's/^Done .* in \([0-9]*\) second.*/\1/p' $(FUZZ_OUT)/$*.log) s, nothing found"
 
-fuzz: fuzz-binaries
-	@for t in $(FUZZ_TARGETS); do mkdir -p $(FUZZ_OUT)/found/$$t; \
-		$(FUZZ_OUT)/$$t -max_total_time=$(FUZZ_SECONDS) -max_len=600 -timeout=5 \
-			-artifact_prefix=$(FUZZ_OUT)/$$t- \
-			$(FUZZ_OUT)/found/$$t tests/fuzz/corpus/$$t || exit 1; done
+fuzz: $(runs)
