@@ -61,7 +61,7 @@ static void accept_work(struct work_struct *work)
 	for (n = 0; n < ACCEPT_BATCH; n++) {
 		struct socket *sock;
 
-		if (kernel_accept(l->sock, &sock, O_NONBLOCK))
+		if (dstor_socket_accept(l->sock, &sock))
 			return;
 		dstor_peer_new(l, sock);
 	}

@@ -4,12 +4,18 @@
  * chose; only what a family needs beyond the socket calls is named here.
  * No locks. Called by link.c (client) and listener.c (exporter).
  */
+#include <linux/file.h>
 #include <linux/tcp.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 #include <uapi/linux/sctp.h>
 
+#include "compat.h"
 #include "transport.h"
+
+/* Not in the kernel's headers for modules: net/smc/smc.h. */
+#define SMCPROTO_SMC 0
+#define SMCPROTO_SMC6 1
 
 /*
  * SCTP keeps the borders of messages, and one that is larger than the receiver's buffer
@@ -22,6 +28,8 @@ static const struct dstor_transport transports[] = {
 	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
 	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
 	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
+	{ AF_SMC, SMCPROTO_SMC, false, SOL_TCP, TCP_NODELAY, .file = true },
+	{ AF_SMC, SMCPROTO_SMC6, false, SOL_TCP, TCP_NODELAY, .file = true },
 };
 
 const struct dstor_transport *dstor_transport_of(const struct sock *sk)
@@ -84,6 +92,28 @@ static void reclassify(struct sock *sk)
 }
 #endif
 
+/*
+ * SMC redirects the file of a socket when the other side does not speak SMC: its
+ * accept and its callbacks go wrong without one. On error the socket is gone.
+ */
+static int give_file(struct socket *sock)
+{
+	return PTR_ERR_OR_ZERO(sock_alloc_file(sock, O_NONBLOCK, NULL));
+}
+
+/* The socket ends here and now, though a file is put later in a kernel thread. */
+static void release(struct socket *sock)
+{
+	struct file *file = sock->file;
+
+	sock_release(sock);
+	if (file) {
+		/* What frees the inode is the file, as long as the socket says so. */
+		sock->file = file;
+		fput(file);
+	}
+}
+
 static void tune(struct socket *sock)
 {
 	const struct dstor_transport *t = dstor_transport_of(sock->sk);
@@ -120,12 +150,12 @@ void dstor_socket_for_exporter(struct socket *sock)
 void dstor_socket_abort(struct socket *sock)
 {
 	sock_no_linger(sock->sk);
-	sock_release(sock);
+	release(sock);
 }
 
 void dstor_socket_close_listener(struct socket *sock)
 {
-	sock_release(sock);
+	release(sock);
 	/* Where lockdep names its class, the sock holds the module until RCU has freed it. */
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		rcu_barrier();
@@ -133,18 +163,12 @@ void dstor_socket_close_listener(struct socket *sock)
 
 static int make(struct net *net, const struct dstor_address *a, struct socket **out)
 {
-	int ret;
+	int ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
 
-	/*
-	 * Its accept takes every socket for a program's, with a file, and oopses
-	 * without one when the other side does not speak SMC.
-	 */
-	if (a->family == AF_SMC)
-		return -EAFNOSUPPORT;
-	ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
-	if (!ret)
-		reclassify((*out)->sk);
-	return ret;
+	if (ret)
+		return ret;
+	reclassify((*out)->sk);
+	return dstor_transport_of((*out)->sk)->file ? give_file(*out) : 0;
 }
 
 int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
@@ -192,11 +216,36 @@ int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct s
 	if (!ret)
 		ret = kernel_listen(sock, 128);
 	if (ret) {
-		sock_release(sock);
+		release(sock);
 		return ret;
 	}
 	*out = sock;
 	return 0;
+}
+
+int dstor_socket_accept(struct socket *listener, struct socket **out)
+{
+	const struct sock *sk = listener->sk;
+	struct socket *sock;
+	int ret;
+
+	if (!dstor_transport_of(sk)->file)
+		return kernel_accept(listener, out, O_NONBLOCK);
+	ret = sock_create_lite(sk->sk_family, sk->sk_type, sk->sk_protocol, &sock);
+	if (ret)
+		return ret;
+	sock->type = listener->type;
+	sock->ops = listener->ops;
+	__module_get(sock->ops->owner);
+	ret = give_file(sock);
+	if (ret)
+		return ret;
+	ret = dstor_compat_accept(listener, sock);
+	if (ret)
+		release(sock);
+	else
+		*out = sock;
+	return ret;
 }
 
 int dstor_socket_write(struct socket *sock, const void *data, size_t len)

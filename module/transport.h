@@ -16,6 +16,7 @@ struct dstor_transport {
 	int nodelay_level, nodelay;	/* the option that sends small messages at once, or 0 */
 	u32 most;			/* bytes in one call, 0: any */
 	bool inside;			/* has sockets inside, which its setsockopt tells */
+	bool file;			/* takes every socket for a program's, with an open file */
 };
 
 /* Never NULL. Any context. */
@@ -31,6 +32,8 @@ void dstor_socket_close_listener(struct socket *sock);
 int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
 			 struct socket **out);
 int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out);
+/* The next connection of a listener. Does not wait: -EAGAIN when there is none. */
+int dstor_socket_accept(struct socket *listener, struct socket **out);
 /* All of @len bytes, waiting at most the socket's timeouts. */
 int dstor_socket_write(struct socket *sock, const void *data, size_t len);
 /*

@@ -3,6 +3,8 @@
  * Implementations of compat.h, one pair for each difference. No locks of its
  * own; see compat.h for the contexts.
  */
+#include <net/sock.h>
+
 #include "compat.h"
 
 #ifdef DSTOR_HAVE_ALLOC_DISK_LIMITS
@@ -105,6 +107,24 @@ int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, v
 void dstor_compat_close_bdev(struct dstor_bdev *b)
 {
 	blkdev_put(b->bdev, b->mode);
+}
+
+#endif
+
+#ifdef DSTOR_HAVE_ACCEPT_ARG
+
+int dstor_compat_accept(struct socket *sock, struct socket *new)
+{
+	struct proto_accept_arg arg = { .flags = O_NONBLOCK, .kern = true };
+
+	return sock->ops->accept(sock, new, &arg);
+}
+
+#else
+
+int dstor_compat_accept(struct socket *sock, struct socket *new)
+{
+	return sock->ops->accept(sock, new, O_NONBLOCK, true);
 }
 
 #endif

@@ -51,6 +51,9 @@ struct dstor_bdev {
 int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, void *holder);
 void dstor_compat_close_bdev(struct dstor_bdev *b);
 
+/* The next connection of a listener becomes @new's; does not wait (-EAGAIN). */
+int dstor_compat_accept(struct socket *sock, struct socket *new);
+
 /* The memory of message heads: page_frag_alloc() from it; all fragments must be free. */
 void dstor_compat_drain_heads(struct page_frag_cache *heads);
 

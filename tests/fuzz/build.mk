@@ -36,7 +36,7 @@ runs := $(addprefix fuzz-run-,$(FUZZ_TARGETS))
 $(runs): fuzz-run-%: $(FUZZ_OUT)/%
 	@rm -rf $(FUZZ_OUT)/found/$* && mkdir -p $(FUZZ_OUT)/found/$*
 	@echo "$*: $(FUZZ_RUNS) runs, log in $(FUZZ_OUT)/$*.log"
-	@$< -runs=$(FUZZ_RUNS) -seed=7711 -max_len=600 -timeout=5 -print_final_stats=1 \
+	@$< -runs=$(FUZZ_RUNS) -seed=7711 -max_len=600 -timeout=60 -print_final_stats=1 \
 		-artifact_prefix=$(FUZZ_OUT)/$*- $(FUZZ_OUT)/found/$* tests/fuzz/corpus/$* \
 		>$(FUZZ_OUT)/$*.log 2>&1 || { tail -n 40 $(FUZZ_OUT)/$*.log; exit 1; }
 	@echo "$*: $$(grep -o 'number_of_executed_units.*' $(FUZZ_OUT)/$*.log | grep -o '[0-9]*') inputs," \

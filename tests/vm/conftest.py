@@ -36,6 +36,7 @@ def pytest_configure(config):
     for line in ("single: uses one machine only (set by itself); all that runs on UML kernels",
                  "fresh: boots its machines anew before the test",
                  "nomodule: does not load dstor",
+                 "stock: needs what User Mode Linux cannot have",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
@@ -65,7 +66,8 @@ def group_of(item):
 # What these show is decided by code that is the same on every kernel (wire/, sessions, rules, the utility), and of some
 # there are dozens: each runs on one of the kernels, and every kernel gets its share of each file.
 BY_TURNS = re.compile(r"test_(torture_.*|sealed_stream|keys|hostile_.*|flipped_bits|protocol_is_enforced|bad_input|configuration|"
-                      r"observing|networks|one_writer|read_only|same_disk|many_clients|resends|long_outages)")
+                      r"observing|networks|one_writer|read_only|same_disk|many_clients|resends|long_outages|two_machines|"
+                      r"errors_are_honest|harness)")
 
 
 def turn_of_another(item, kernels):
@@ -84,7 +86,7 @@ def pytest_collection_modifyitems(config, items):
         kernel, kind = group_of(item) or (None, None)
         if kind == "machine":
             item.add_marker("single")
-        elsewhere = kernel and kernel.startswith("uml-") and kind != "machine"
+        elsewhere = kernel and kernel.startswith("uml-") and (kind != "machine" or item.get_closest_marker("stock"))
         (drop if elsewhere or turn_of_another(item, kernels) else keep).append(item)
 
     def order(item):
