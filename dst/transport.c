@@ -46,6 +46,8 @@ void transport_load(const struct uri *u)
 		return;
 	if (u->transport == TRANSPORT_TIPC)
 		module_load("tipc");
+	if (u->transport == TRANSPORT_SMC)
+		module_load("smc");
 	if (u->transport == TRANSPORT_VSOCK && u->cid == VMADDR_CID_LOCAL)
 		module_load("vsock_loopback");
 }

@@ -2,9 +2,8 @@
 /*
  * Devices: attach, detach, settings, the disk that the block layer sees.
  *
- * Locks: devices_lock protects the list and is taken alone; dev->lock comes
- * before q->lock (link.c). A device lives as long as somebody has it open:
- * the last reference is the disk's.
+ * Locks: dev->lock comes before q->lock (link.c). A device lives as long as
+ * somebody has it open: the last reference is the disk's.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -19,9 +18,6 @@
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */
 #define LOOK_MS 500		/* for somebody who has it open in passing */
-
-static LIST_HEAD(devices);
-static DEFINE_MUTEX(devices_lock);
 
 static void free_device(struct kref *kref)
 {
@@ -68,40 +64,6 @@ static const struct block_device_operations fops = {
 	.owner = THIS_MODULE,
 	.free_disk = free_disk,
 };
-
-static struct dstor_device *find_locked(const char *name)
-{
-	struct dstor_device *dev;
-
-	list_for_each_entry(dev, &devices, entry)
-		if (!strcmp(dev->name, name))
-			return dev;
-	return NULL;
-}
-
-struct dstor_device *dstor_device_find(const char *name)
-{
-	struct dstor_device *dev;
-
-	mutex_lock(&devices_lock);
-	dev = find_locked(name);
-	if (dev)
-		dstor_device_get(dev);
-	mutex_unlock(&devices_lock);
-	return dev;
-}
-
-bool dstor_device_has_session(const u8 session[DST_ID_LEN])
-{
-	struct dstor_device *dev;
-	bool found = false;
-
-	mutex_lock(&devices_lock);
-	list_for_each_entry(dev, &devices, entry)
-		found |= dstor_id_equal(dev->session, session);
-	mutex_unlock(&devices_lock);
-	return found;
-}
 
 /* What it holds, and what comes, ends with an error. */
 static void declare_dead(struct dstor_device *dev)
@@ -397,30 +359,6 @@ static int make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
 	return 0;
 }
 
-static int claim_name(struct dstor_device *dev, struct dstor_error *err)
-{
-	int ret = 0;
-
-	if (strlen(dev->name) + strlen("dst-") >= DISK_NAME_LEN)
-		return dstor_fail(err, -ENAMETOOLONG,
-				  "device name \"%s\" is longer than %zu characters",
-				  dev->name, DISK_NAME_LEN - 1 - strlen("dst-"));
-	mutex_lock(&devices_lock);
-	if (find_locked(dev->name))
-		ret = dstor_fail(err, -EEXIST, "a device \"%s\" exists already", dev->name);
-	else
-		list_add_tail(&dev->entry, &devices);
-	mutex_unlock(&devices_lock);
-	return ret;
-}
-
-static void leave_list(struct dstor_device *dev)
-{
-	mutex_lock(&devices_lock);
-	list_del_init(&dev->entry);
-	mutex_unlock(&devices_lock);
-}
-
 /* No connection comes back after it, and no work runs. */
 static void stop_works(struct dstor_device *dev)
 {
@@ -538,7 +476,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 		kfree_sensitive(g);
 		return PTR_ERR(dev);
 	}
-	ret = claim_name(dev, err);
+	ret = dstor_device_join(dev, err);
 	if (ret)
 		goto err_put;
 	ret = first_connection(dev, g, err);
@@ -554,7 +492,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	return 0;
 
 err_list:
-	leave_list(dev);
+	dstor_device_leave(dev);
 err_put:
 	dstor_device_put(dev);
 	kfree_sensitive(g);
@@ -657,7 +595,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!deleted)
 		del_gendisk(dev->disk);
 	stop_works(dev);
-	leave_list(dev);
+	dstor_device_leave(dev);
 	dstor_event_device(dev, DSTOR_EVENT_DEVICE_DETACHED);
 	put_disk(dev->disk);
 out:
@@ -665,26 +603,12 @@ out:
 	return ret;
 }
 
-static struct dstor_device *find_in_net(struct net *net)
-{
-	struct dstor_device *dev, *found = NULL;
-
-	mutex_lock(&devices_lock);
-	list_for_each_entry(dev, &devices, entry)
-		if (READ_ONCE(dev->net) == net)
-			found = dev;
-	if (found)
-		dstor_device_get(found);
-	mutex_unlock(&devices_lock);
-	return found;
-}
-
 void dstor_devices_leave(struct net *net)
 {
 	struct dstor_device *dev;
 	unsigned int i;
 
-	while ((dev = find_in_net(net))) {
+	while ((dev = dstor_device_in(net))) {
 		dstor_device_expel(dev, "its network namespace was deleted");
 		for (i = 0; i < dev->n_queues; i++) {
 			struct dstor_queue *q = &dev->queues[i];
@@ -700,44 +624,10 @@ void dstor_devices_leave(struct net *net)
 }
 
 /* A device without its exporter must not hold up the machine's end. */
-void dstor_devices_shutdown(void)
+void dstor_device_shutdown(struct dstor_device *dev)
 {
-	struct dstor_device *dev;
-
-	mutex_lock(&devices_lock);
-	list_for_each_entry(dev, &devices, entry) {
-		mutex_lock(&dev->lock);
-		if (dev->added && !all_live(dev))
-			declare_dead(dev);
-		mutex_unlock(&dev->lock);
-	}
-	mutex_unlock(&devices_lock);
-}
-
-/* With @next: the first by name behind @name. */
-static struct dstor_device *pick(const char *name, bool next)
-{
-	struct dstor_device *dev, *best = NULL;
-
-	list_for_each_entry(dev, &devices, entry) {
-		int order = strcmp(dev->name, name);
-
-		if (!READ_ONCE(dev->added) || (next ? order <= 0 : order != 0))
-			continue;
-		if (!best || strcmp(dev->name, best->name) < 0)
-			best = dev;
-	}
-	return best;
-}
-
-struct dstor_device *dstor_device_pick(const char *name, bool next)
-{
-	struct dstor_device *dev;
-
-	mutex_lock(&devices_lock);
-	dev = pick(name, next);
-	if (dev)
-		dstor_device_get(dev);
-	mutex_unlock(&devices_lock);
-	return dev;
+	mutex_lock(&dev->lock);
+	if (dev->added && !all_live(dev))
+		declare_dead(dev);
+	mutex_unlock(&dev->lock);
 }

@@ -179,12 +179,20 @@ static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsign
 /* device.c */
 void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
+/* The machine goes down: what has no exporter fails from now on. Sleeps. */
+void dstor_device_shutdown(struct dstor_device *dev);
+
+/* device_list.c: who is in it has its name to itself. Sleep. */
+int dstor_device_join(struct dstor_device *dev, struct dstor_error *err);
+void dstor_device_leave(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
 bool dstor_device_has_session(const u8 session[DST_ID_LEN]);
 void dstor_devices_shutdown(void);
 /* With a reference, or NULL. @next: the first behind @name, of those that can be seen. */
 struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
+/* One of that network namespace, with a reference, or NULL. */
+struct dstor_device *dstor_device_in(struct net *net);
 /* device_control.c. Sleeps. */
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info);
 /* Why it is not connected, for people; not once it has failed for good. Sleeps. */
