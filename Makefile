@@ -157,8 +157,8 @@ kernel-tree-check:	## the sources in a kernel tree, built as a module and built 
 
 # On a machine of its own, with nothing else running; BENCH="--checksum crc32c --rounds 6".
 .PHONY: bench
-bench:	## figures beside nvme-tcp, on User Mode Linux (first time: compiles it, 10 minutes)
-	@dist/deps build vm uml
+bench:	## figures beside the peers, on User Mode Linux (compiles it first); BENCH="--kernel 6.12" on that
+	@dist/deps build vm uml peers
 	@tests/uml/build fast
 	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
 	@/usr/bin/python3 -B tests/bench/run $(BENCH)
