@@ -170,6 +170,13 @@ bench-crypto:	## what checksums and ciphers cost, on User Mode Linux; CRYPTO="--
 	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
 	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
 
+.PHONY: bench-sharing
+bench-sharing:	## many clients, exports, connections; small beside large; long links
+	@dist/deps build vm uml scenarios
+	@tests/uml/build fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@/usr/bin/python3 -B tests/bench/sharing $(SHARING)
+
 .PHONY: bench-transports
 bench-transports:	## what each transport costs beside TCP; TRANSPORTS="--kernel 6.1" on that
 	@dist/deps build kernel-6.1 kernel-6.12 vm

@@ -534,8 +534,9 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 		return;
 	WRITE_ONCE(q->state, DSTOR_Q_DOWN);
 	sk = dstor_conn_close(&q->conn, true);
+	/* What was acked has arrived. Asked now that nothing is sent any more. */
 	if (sk)
-		remember_zombie(q, sk, wait);
+		remember_zombie(q, sk, wait && atomic_read(&q->in_flight));
 	dstor_event_state(q->dev, why ?: "the connection broke");
 	for (i = 0; i < DSTOR_CONTROLS; i++)
 		clear_bit(0, &q->control[i].busy);

@@ -17,7 +17,7 @@ PROJECT = HERE.parents[2]
 CACHE = Path(os.environ.get("DST_CACHE", Path.home() / ".cache/dst"))
 RUN = CACHE / "vm"
 
-QEMU_MODULES = ["virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "9pnet_virtio", "9p", "overlay"]
+QEMU_MODULES = ["virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "e1000e", "9pnet_virtio", "9p", "overlay"]
 
 
 class HarnessError(Exception):

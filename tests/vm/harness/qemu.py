@@ -46,7 +46,7 @@ class Qmp:
 class QemuMachine(Machine):
     def __init__(self, kernel, name, rundir, disks=(), network=None, number=1, memory=1024, cpus=2):
         super().__init__(kernel, name, rundir)
-        self.memory, self.cpus = memory, cpus
+        self.memory, self.cpus, self.nic = memory, cpus, "virtio-net-pci"
         self.network, self.number = network, number
         self.has_network = network is not None
         self.address = f"10.77.0.{number}" if network else "127.0.0.1"
@@ -91,7 +91,7 @@ class QemuMachine(Machine):
         if self.network:
             command = self.network.enter + command + [
                 "-netdev", f"tap,id=net0,ifname={self.network.tap(self.number)},script=no,downscript=no",
-                "-device", f"virtio-net-pci,netdev=net0,id=nic0,mac=52:54:00:77:00:{self.number:02x}"]
+                "-device", f"{self.nic},netdev=net0,id=nic0,mac=52:54:00:77:00:{self.number:02x}"]
             append += f" dst.ip={self.number}"
         with open(self.rundir / f"{self.name}.qemu", "ab") as log:
             self.process = subprocess.Popen(command + ["-append", append], stdin=subprocess.DEVNULL, stdout=log,
