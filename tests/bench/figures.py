@@ -4,6 +4,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ def processor():
 
 
 def keep(name, report):
-    (TOP / "build" / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (TOP / "build" / f"{name}.json").write_text(json.dumps({"date": time.strftime("%Y-%m-%d"), **report}, indent=1) + "\n")
 
 
 def side_by_side(m, devices, workloads, rounds, ms):
