@@ -42,7 +42,7 @@ def test_swap_in_a_small_machine(pair):
     try:
         client.boot()
         client.load()
-        client.wait_for("ping -c 1 -W 1 10.77.0.1")
+        client.wait_for("timeout 1 bash -c '</dev/tcp/10.77.0.1/7710'")
         path = attach_to(client, "dst://10.77.0.1/data")
         client.run(f"mkswap {path} && swapon {path}")
         client.put("/tmp/program.py", PROGRAM)
