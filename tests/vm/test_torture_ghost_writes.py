@@ -42,14 +42,15 @@ def seconds(job, timeout=60):
 def test_the_disk_makes_ghosts(pair):
     """Without anybody's fence: what was held lands on what is newer. So the scenarios below can fail."""
     exporter, _ = pair
-    disk = HoldingDisk(exporter, 3)
+    disk = HoldingDisk(exporter, 120)
     old = start_write(exporter, disk.path, HoldingDisk.MAGIC)
     disk.wait("held")
-    start_write(exporter, disk.path, HoldingDisk.MAGIC).wait(10, check=True)
+    start_write(exporter, disk.path, HoldingDisk.MAGIC).wait(30, check=True)
     write_block(exporter, disk.path, "newer", BLOCK)
     assert read_block(exporter, disk.path, BLOCK) == "newer" and old.running
+    disk.release()
     disk.wait("released")
-    old.wait(10, check=True)
+    old.wait(30, check=True)
     assert read_block(exporter, disk.path, BLOCK) == HoldingDisk.MAGIC
     disk.end()
 
