@@ -49,7 +49,6 @@ def test_the_disk_makes_ghosts(pair):
     write_block(exporter, disk.path, "newer", BLOCK)
     assert read_block(exporter, disk.path, BLOCK) == "newer" and old.running
     disk.release()
-    disk.wait("released")
     old.wait(30, check=True)
     assert read_block(exporter, disk.path, BLOCK) == HoldingDisk.MAGIC
     disk.end()
