@@ -110,7 +110,7 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 	@$(PYTEST) tests/check
 
 .PHONY: test
-test:	## check, and every scenario in machines of both stock kernels: 40 minutes
+test:	## check, and every scenario in machines of both stock kernels: under an hour
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
 	@$(RUN) tests/check tests/vm --ignore-glob='*/test_install_*'
@@ -124,6 +124,12 @@ uml:	## User Mode Linux with every checker, and dstor.ko for it
 	@dist/deps build uml
 	@tests/uml/build debug
 	@$(MAKE) module utility ARCH=um KVER=uml-debug KDIR=$(uml)
+
+.PHONY: uml-fast
+uml-fast:	## User Mode Linux for figures, with the peers, and dstor.ko for it
+	@dist/deps build vm uml
+	@tests/uml/build fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
 
 .PHONY: test-debug
 test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the kernel-tree build
@@ -158,23 +164,19 @@ kernel-tree-check:	## the sources in a kernel tree, built as a module and built 
 # On a machine of its own, with nothing else running; BENCH="--checksum crc32c --rounds 6".
 .PHONY: bench
 bench:	## figures beside the peers, on User Mode Linux (compiles it first); BENCH="--kernel 6.12" on that
-	@dist/deps build vm uml peers
-	@tests/uml/build fast
-	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@dist/deps peers
+	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/run $(BENCH)
 
 .PHONY: bench-crypto
 bench-crypto:	## what checksums and ciphers cost, on User Mode Linux; CRYPTO="--kernel 6.12" on that
-	@dist/deps build vm uml
-	@tests/uml/build fast
-	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
 
 .PHONY: bench-sharing
 bench-sharing:	## many clients, exports, connections; small beside large; long links
-	@dist/deps build vm uml scenarios
-	@tests/uml/build fast
-	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@dist/deps scenarios
+	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/sharing $(SHARING)
 
 .PHONY: bench-transports

@@ -10,8 +10,9 @@
 /* Loads a kernel module, as far as modprobe finds it and we may. */
 void module_load(const char *name);
 /*
- * The modules that the kernel cannot load by itself when dstor makes a socket: those with a
- * generic netlink family of their own would wait for the end of our command, and it for them.
+ * The modules that the kernel does not load by itself when dstor makes a socket (vsock_loopback),
+ * or must not: those with a generic netlink family of their own would wait for the end of our
+ * command, and it for them.
  */
 void transport_load(const struct uri *u);
 /*

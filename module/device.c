@@ -476,7 +476,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 		kfree_sensitive(g);
 		return PTR_ERR(dev);
 	}
-	ret = dstor_device_join(dev, err);
+	ret = dstor_device_enlist(dev, err);
 	if (ret)
 		goto err_put;
 	ret = first_connection(dev, g, err);
@@ -492,7 +492,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	return 0;
 
 err_list:
-	dstor_device_leave(dev);
+	dstor_device_delist(dev);
 err_put:
 	dstor_device_put(dev);
 	kfree_sensitive(g);
@@ -595,7 +595,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!deleted)
 		del_gendisk(dev->disk);
 	stop_works(dev);
-	dstor_device_leave(dev);
+	dstor_device_delist(dev);
 	dstor_event_device(dev, DSTOR_EVENT_DEVICE_DETACHED);
 	put_disk(dev->disk);
 out:

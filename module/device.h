@@ -183,8 +183,8 @@ void dstor_device_put(struct dstor_device *dev);
 void dstor_device_shutdown(struct dstor_device *dev);
 
 /* device_list.c: who is in it has its name to itself. Sleep. */
-int dstor_device_join(struct dstor_device *dev, struct dstor_error *err);
-void dstor_device_leave(struct dstor_device *dev);
+int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
+void dstor_device_delist(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
 bool dstor_device_has_session(const u8 session[DST_ID_LEN]);
 void dstor_devices_shutdown(void);

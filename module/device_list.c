@@ -4,8 +4,6 @@
  * one until it is detached. devices_lock protects the list; dev->lock may be
  * taken under it.
  */
-#include <linux/kref.h>
-
 #include "device.h"
 
 static LIST_HEAD(devices);
@@ -45,7 +43,7 @@ bool dstor_device_has_session(const u8 session[DST_ID_LEN])
 	return found;
 }
 
-int dstor_device_join(struct dstor_device *dev, struct dstor_error *err)
+int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err)
 {
 	int ret = 0;
 
@@ -62,7 +60,7 @@ int dstor_device_join(struct dstor_device *dev, struct dstor_error *err)
 	return ret;
 }
 
-void dstor_device_leave(struct dstor_device *dev)
+void dstor_device_delist(struct dstor_device *dev)
 {
 	mutex_lock(&devices_lock);
 	list_del_init(&dev->entry);

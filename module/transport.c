@@ -234,7 +234,6 @@ int dstor_socket_accept(struct socket *listener, struct socket **out)
 	ret = sock_create_lite(sk->sk_family, sk->sk_type, sk->sk_protocol, &sock);
 	if (ret)
 		return ret;
-	sock->type = listener->type;
 	sock->ops = listener->ops;
 	__module_get(sock->ops->owner);
 	ret = give_file(sock);

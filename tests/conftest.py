@@ -6,18 +6,16 @@ from pathlib import Path
 import pytest
 
 
-# What a test asks for of tests/vm, by how much of the host it takes.
-KINDS = ["machine", "pair", "cluster"]
-
-
-def kind(item):
-    return max((KINDS.index(k) + 1 for k in KINDS if k in item.fixturenames), default=0)
+def weight(item):
+    """How much of the host it takes: tests/vm/conftest.py marks what needs machines."""
+    marker = item.get_closest_marker("weight")
+    return marker.args[0] if marker else 0
 
 
 def unit(item):
     """What one process takes at a time: the tests of a file on one kernel, with as many machines."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
-    return f"{kind(item)}-{params.get('kernel_name', 'host')}-{item.path.stem}"
+    return f"{weight(item)}-{params.get('kernel_name', 'host')}-{item.path.stem}"
 
 
 def claimed(folder, items, backwards):
@@ -27,7 +25,7 @@ def claimed(folder, items, backwards):
     does not meet its like there.
     """
     units = {}
-    for item in sorted(items, key=kind):
+    for item in sorted(items, key=weight):
         units.setdefault(unit(item), []).append(item)
     for name, members in reversed(units.items()) if backwards else units.items():
         try:

@@ -36,6 +36,7 @@ def pytest_configure(config):
     for line in ("single: uses one machine only (set by itself); all that runs on UML kernels",
                  "fresh: boots its machines anew before the test",
                  "nomodule: does not load dstor",
+                 "weight(number): how much of the host its machines take (set by itself)",
                  "stock: needs what User Mode Linux cannot have",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
@@ -84,6 +85,8 @@ def pytest_collection_modifyitems(config, items):
     keep, drop = [], []
     for item in items:
         kernel, kind = group_of(item) or (None, None)
+        if kind:
+            item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
         if kind == "machine":
             item.add_marker("single")
         elsewhere = kernel and kernel.startswith("uml-") and (kind != "machine" or item.get_closest_marker("stock"))

@@ -51,7 +51,7 @@ def test_whole_path(machine, name):
     assert re.search(r"min/(median|avg)", said), said
     path = attach_to(m, f"'{uri}' {PATIENT}")
     # from the smallest to the largest request there is
-    want = m.run(f"python3 /dst/tests/vm/tools/scatter.py write {path} 1 60 both 4096").out.strip()
+    want = m.run(f"python3 /dst/tests/vm/tools/scatter.py write {path} 1 60 both 4096", timeout=120).out.strip()
     assert sums(m, path) == [want] and sums(m, disk) == [want]
     m.run(f"dd if=/dev/urandom of={path} bs=4M count=4 oflag=direct status=none && sync {path}", timeout=120)
     assert len(set(sums(m, path, disk))) == 1
@@ -119,7 +119,7 @@ def test_unix_socket_is_taken_away(machine):
 ])
 def test_nobody_there(machine, uri, words):
     machine.run("ip link set lo up")
-    fails(machine, f"dst attach '{uri}' --name d --timeout 1s", *words, timeout=120)
+    fails(machine, f"dst attach '{uri}' --name d --timeout 1s", *words, timeout=60)
     assert machine.run("dst show --json").out.count('"name"') == 0
 
 
