@@ -26,6 +26,13 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 	set_bit(DSTOR_CONN_LOST, &c->flags);
 }
 
+void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
+			    struct kthread_work *work)
+{
+	c->thread_work = work;
+	smp_store_release(&c->thread, thread); /* pairs with dstor_conn_kick() */
+}
+
 void dstor_conn_lose(struct dstor_conn *c)
 {
 	set_bit(DSTOR_CONN_LOST, &c->flags);

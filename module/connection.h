@@ -7,6 +7,7 @@
 #define DSTOR_CONNECTION_H
 
 #include <linux/bvec.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/mutex.h>
@@ -94,6 +95,8 @@ struct dstor_conn {
 	const struct dstor_transport *transport;	/* of sock */
 	struct workqueue_struct *wq;
 	struct work_struct *work;	/* the owner's: rx, tx, end of life */
+	struct kthread_worker *thread;	/* who does the same instead, or NULL */
+	struct kthread_work *thread_work;
 	unsigned long flags;
 	bool frames;			/* the handshake is over */
 	struct dstor_digest digest;	/* of what is sent */
@@ -175,6 +178,9 @@ void dstor_conn_begin_frames(struct dstor_conn *c);
  * Context: process, sleeps, not from c->work itself.
  */
 struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);
+/* From now on @thread runs @work where c->work was. A run of that may still come. */
+void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
+			    struct kthread_work *work);
 /* Wakes everybody who uses it; dstor_conn_close() follows. Context: any but hard interrupt. */
 void dstor_conn_lose(struct dstor_conn *c);
 /* Is the other side still there, as far as the socket knows? */
@@ -200,7 +206,12 @@ static inline u32 dstor_conn_overhead(const struct dstor_conn *c)
 
 static inline void dstor_conn_kick(struct dstor_conn *c)
 {
-	queue_work(c->wq, c->work);
+	struct kthread_worker *thread = smp_load_acquire(&c->thread);
+
+	if (thread)
+		kthread_queue_work(thread, c->thread_work);
+	else
+		queue_work(c->wq, c->work);
 }
 
 /* send.c. Context: process, may sleep for the socket's lock. */
@@ -228,5 +239,11 @@ void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq);
 /* receive.c - one pass over what has arrived, at most @frames frames. Returns frames handled. */
 int dstor_rx_pass(struct dstor_conn *c, u32 frames);	/* process context */
 int dstor_rx_softirq(struct dstor_conn *c);		/* socket locked by the caller's context */
+/* May there be something to read? What comes later is told. Under tx.lock. */
+static inline bool dstor_rx_pending(const struct dstor_conn *c)
+{
+	return c->sock && (!c->transport->segments ||
+			   !skb_queue_empty_lockless(&c->sock->sk->sk_receive_queue));
+}
 
 #endif

@@ -139,7 +139,8 @@ struct dstor_peer {
 	struct dstor_listener *listener;
 	struct socket *accepted;	/* until the work opens conn with it */
 	struct dstor_conn conn;
-	struct work_struct work;	/* everything happens here */
+	struct work_struct work;	/* everything happens here, ... */
+	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
 	struct work_struct burial;
 	enum dstor_peer_state state;

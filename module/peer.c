@@ -2,8 +2,10 @@
 /*
  * A peer: one accepted connection, from its greeting to its end. Everything
  * happens in its work, one run at a time; callbacks, timers and completions
- * only kick it. It is freed when its socket is closed and its last command is
- * done.
+ * only kick it. Until it is granted that is an item of a workqueue, so that
+ * strangers cost no threads; from then on a thread of its own runs it, which
+ * wakes up sooner. It is freed when its socket is closed and its last command
+ * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
  * after it (session.c); peers_lock is taken alone.
@@ -287,6 +289,8 @@ static void burial_work(struct work_struct *work)
 
 	cancel_delayed_work_sync(&p->tick);
 	cancel_work_sync(&p->work);
+	if (p->conn.thread)
+		kthread_destroy_worker(p->conn.thread);
 	dstor_peer_put(p);
 }
 
@@ -371,12 +375,12 @@ static bool round_of(struct dstor_peer *p)
 	if (p->state == DSTOR_PEER_LIVE)
 		take_notices(p);
 	dstor_tx_flush_locked(&p->conn);
-	return frames > 0 && !p->conn.rx.paused;
+	return frames > 0 && !p->conn.rx.paused && dstor_rx_pending(&p->conn);
 }
 
-static void peer_work(struct work_struct *work)
+/* The whole work. False: the peer may be gone. */
+static bool serve(struct dstor_peer *p)
 {
-	struct dstor_peer *p = container_of(work, struct dstor_peer, work);
 	unsigned int passes = 0;
 	bool again = false, gone = false;
 
@@ -418,10 +422,40 @@ static void peer_work(struct work_struct *work)
 	mutex_unlock(&p->conn.tx.lock);
 	if (gone) {
 		retire(p);
-		return;
+		return false;
 	}
 	if (again)
 		dstor_conn_kick(&p->conn);
+	return true;
+}
+
+static void thread_work(struct kthread_work *work)
+{
+	serve(container_of(work, struct dstor_peer, thread_work));
+}
+
+/* Without memory for a thread it goes on as it is. */
+static void give_thread(struct dstor_peer *p)
+{
+	struct kthread_worker *thread = kthread_create_worker(0, "dst-%s", p->export->name);
+
+	if (IS_ERR(thread))
+		return;
+	kthread_init_work(&p->thread_work, thread_work);
+	dstor_conn_give_thread(&p->conn, thread, &p->thread_work);
+	/* What this item was kicked for meanwhile. */
+	dstor_conn_kick(&p->conn);
+}
+
+static void peer_work(struct work_struct *work)
+{
+	struct dstor_peer *p = container_of(work, struct dstor_peer, work);
+	bool was_live = p->state == DSTOR_PEER_LIVE;
+
+	if (p->conn.thread)
+		dstor_conn_kick(&p->conn);
+	else if (serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
+		give_thread(p);
 }
 
 static void tick_work(struct work_struct *work)

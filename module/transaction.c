@@ -205,7 +205,8 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	t->attempt.start_ms = dstor_now_ms();
 	t->attempt.sent_ms = t->attempt.start_ms;
 	t->attempt.resends = 0;
-	t->started_ns = ktime_get_ns();
+	/* The block layer has looked at the clock, unless it does no statistics. */
+	t->started_ns = rq->start_time_ns ?: ktime_get_ns();
 	begin_durable(t, rq->cmd_flags);
 	fill_frame(t, rq);
 	t->message.in_hand = false;

@@ -149,3 +149,20 @@ def test_commands_side_by_side(machine):
     assert show(m) == {"exports": [], "devices": []}
     m.unload()
     m.load()
+
+
+def test_a_thread_for_each_connection(machine):
+    """The exporter's threads come with what they serve and go with it; who only knocks costs none."""
+    m = machine
+
+    def threads():
+        return int(m.run("cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data", check=False).out)
+
+    export_and_attach(m, m.ramdisk(4), attach="--connections 2")
+    m.wait_for("[ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data) = 2 ]", 5)
+    knock = m.start("exec 3<>/dev/tcp/127.0.0.1/7710; sleep 60")
+    m.wait_for("[ $(ss -tnH state established dport = :7710 | wc -l) = 3 ]", 5)
+    assert threads() == 2
+    m.run("dst detach d")
+    m.wait_for("[ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data) = 0 ]", 5)
+    knock.kill()
