@@ -15,7 +15,7 @@
 #include "export.h"
 #include "netns.h"
 
-#define COMMANDS_RESERVE 64
+#define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000
 #define PARTING_MS 3000		/* for the clients to hear of the end */
 
