@@ -23,11 +23,11 @@ def build_load(kernel):
     return out / "dstload.ko"
 
 
-def slice_of(m, device, workload, ms):
+def slice_of(m, device, workload, ms, options=""):
     """One run of dstload in the machine: a dict of what it printed."""
     op, size, depth = workload
     # It has measured when it refuses to stay loaded.
-    m.run(f"insmod /run/dstload.ko dev={device} op={op} bs={size} qd={depth} ms={ms} 2>/dev/null", timeout=60, check=False)
+    m.run(f"insmod /run/dstload.ko dev={device} op={op} bs={size} qd={depth} ms={ms} {options} 2>/dev/null", timeout=60, check=False)
     line = m.run("dmesg | grep -o '{\"dev\".*}' | tail -n 1").out
     result = json.loads(line)
     assert result["dev"] == device and result["op"] == op and result["qd"] == depth and not result["errors"], line
