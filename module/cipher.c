@@ -209,6 +209,7 @@ int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 {
 	__le64 le = cpu_to_le64(nonce);
 	DECLARE_CRYPTO_WAIT(wait);
+	int ret;
 
 	memset(op->iv, 0, sizeof(op->iv));
 	memcpy(op->iv + sizeof(op->iv) - sizeof(le), &le, sizeof(le));
@@ -217,8 +218,16 @@ int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 				  crypto_req_done, &wait);
 	aead_request_set_ad(op->req, ad_len);
 	aead_request_set_crypt(op->req, op->src, op->dst ? op->dst : op->src, len, op->iv);
-	return crypto_wait_req(seal ? crypto_aead_encrypt(op->req) : crypto_aead_decrypt(op->req),
-			       &wait);
+	/* Only while it runs: the tables are large, and made once. */
+	sg_mark_end(&op->src[op->n_src - 1]);
+	if (op->dst)
+		sg_mark_end(&op->dst[op->n_dst - 1]);
+	ret = crypto_wait_req(seal ? crypto_aead_encrypt(op->req) : crypto_aead_decrypt(op->req),
+			      &wait);
+	sg_unmark_end(&op->src[op->n_src - 1]);
+	if (op->dst)
+		sg_unmark_end(&op->dst[op->n_dst - 1]);
+	return ret;
 }
 
 static bool unused(struct dstor_cipher *x, atomic_t *users)
@@ -295,8 +304,12 @@ static struct dstor_crypt *new_op(struct crypto_aead *tfm, bool two)
 	op->src = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->src), GFP_KERNEL);
 	if (two)
 		op->dst = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->dst), GFP_KERNEL);
-	if (op->req && op->src && (!two || op->dst))
+	if (op->req && op->src && (!two || op->dst)) {
+		sg_init_table(op->src, DSTOR_SG_MAX);
+		if (two)
+			sg_init_table(op->dst, DSTOR_SG_MAX);
 		return op;
+	}
 	free_op(op);
 	return NULL;
 }

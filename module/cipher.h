@@ -43,6 +43,8 @@ struct dstor_crypt {
 	struct aead_request *req;
 	struct scatterlist *src;
 	struct scatterlist *dst;
+	int n_src;			/* entries in use */
+	int n_dst;
 	u8 iv[12];
 	u8 ad[DST_FRAME_LEN];
 	u8 head[DST_FRAME_LEN + DST_TAG_LEN];

@@ -20,7 +20,8 @@ bool dstor_open_header(struct dstor_conn *c)
 	if (dstor_half_begin(x, h))
 		return false;
 	memcpy(op->head, c->rx.buf, sizeof(op->head));
-	sg_init_one(op->src, op->head, sizeof(op->head));
+	sg_set_buf(op->src, op->head, sizeof(op->head));
+	op->n_src = 1;
 	if (dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN), 0,
 			     sizeof(op->head), false))
 		return false;
@@ -34,13 +35,12 @@ static int open_data(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 {
 	int n;
 
-	sg_init_table(op->src, DSTOR_SG_MAX);
 	sg_set_buf(&op->src[0], op->ad, sizeof(op->ad));
 	n = dstor_sg_of_bio(op->src + 1, DSTOR_SEGMENTS_MAX, bio, iter, length);
 	if (WARN_ON_ONCE(n < 0))
 		return n;
 	sg_set_buf(&op->src[n + 1], op->tag, sizeof(op->tag));
-	sg_mark_end(&op->src[n + 1]);
+	op->n_src = n + 2;
 	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length + DST_TAG_LEN, false);
 }
 

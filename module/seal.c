@@ -62,18 +62,15 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct crypto_aead *tfm,
 		     u64 nonce, struct bio *bio, struct bvec_iter iter, u32 length, u64 pos)
 {
-	int from, to;
+	int from;
 
-	sg_init_table(op->src, DSTOR_SG_MAX);
-	sg_init_table(op->dst, DSTOR_SG_MAX);
 	sg_set_buf(&op->src[0], op->ad, sizeof(op->ad));
 	sg_set_buf(&op->dst[0], op->ad, sizeof(op->ad));
 	from = dstor_sg_of_bio(op->src + 1, DSTOR_SEGMENTS_MAX, bio, iter, length);
 	if (WARN_ON_ONCE(from < 0))
 		return from;
-	to = sg_of_ring(x, op->dst + 1, pos, length + DST_TAG_LEN);
-	sg_mark_end(&op->src[from]);
-	sg_mark_end(&op->dst[to]);
+	op->n_src = 1 + from;
+	op->n_dst = 1 + sg_of_ring(x, op->dst + 1, pos, length + DST_TAG_LEN);
 	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
 }
 
@@ -108,9 +105,7 @@ static int seal_header(struct dstor_cipher *x, const void *header)
 	int ret;
 
 	put_bytes(x, x->head, header, DST_FRAME_LEN);
-	sg_init_table(h->op->src, DSTOR_SG_MAX);
-	sg_mark_end(&h->op->src[sg_of_ring(x, h->op->src, x->head,
-					   DST_FRAME_LEN + DST_TAG_LEN) - 1]);
+	h->op->n_src = sg_of_ring(x, h->op->src, x->head, DST_FRAME_LEN + DST_TAG_LEN);
 	h->op->dst = NULL;
 	ret = dstor_cipher_run(h->op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN),
 			       0, DST_FRAME_LEN, true);

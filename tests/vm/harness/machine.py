@@ -175,6 +175,8 @@ class Machine:
         self.run("deps=$(modinfo -F depends /run/dstor.ko); [ -z \"$deps\" ] || modprobe -a ${deps//,/ }; "
                  f"insmod /run/dstor.ko {params}")
         self.loaded = True
+        # The next test loads it anew, without these parameters.
+        self._loaded_stamp = None
 
     def ensure_loaded(self):
         """load(), or again if dstor.ko was built anew since."""
