@@ -161,17 +161,25 @@ kernel-tree-check:	## the sources in a kernel tree, built as a module and built 
 	@tests/uml/in-tree m
 	@tests/uml/in-tree y
 
+# What is built for figures: for User Mode Linux, unless a stock kernel is named.
+measured = $(if $(filter --kernel%,$(1)),$(if $(findstring uml-fast,$(1)),uml-fast,stock),uml-fast)
+
 # On a machine of its own, with nothing else running; BENCH="--checksum crc32c --rounds 6".
 .PHONY: bench
 bench:	## figures beside the peers, on User Mode Linux (compiles it first); BENCH="--kernel 6.12" on that
 	@dist/deps peers
-	@$(MAKE) uml-fast
+	@$(MAKE) $(call measured,$(BENCH))
 	@/usr/bin/python3 -B tests/bench/run $(BENCH)
 
 .PHONY: bench-crypto
-bench-crypto:	## what checksums and ciphers cost, on User Mode Linux; CRYPTO="--kernel 6.12" on that
-	@$(MAKE) uml-fast
+bench-crypto:	## what checksums and ciphers cost beside the kernel's own; CRYPTO="--kernel 6.12" on that
+	@$(MAKE) $(call measured,$(CRYPTO))
 	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
+
+.PHONY: stock
+stock:
+	@dist/deps build kernel-6.1 kernel-6.12 vm
+	@$(MAKE) all
 
 .PHONY: bench-sharing
 bench-sharing:	## many clients, exports, connections; small beside large; long links

@@ -43,38 +43,68 @@ def quartiles(values):
     return [round(v, 3) for v in q]
 
 
-def processor():
-    return next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+def processor(name):
+    """What the kernel @name runs on."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    kernel = boot.Kernel(name)
+    return cpu if kernel.is_uml else f"{cpu}, QEMU with {boot.accelerator(kernel)}"
 
 
 def keep(name, report):
     (TOP / "build" / f"{name}.json").write_text(json.dumps({"date": time.strftime("%Y-%m-%d"), **report}, indent=1) + "\n")
 
 
-def side_by_side(m, devices, workloads, rounds, ms):
-    """{name: device} measured slice by slice, in turns; rows, with the ratio to the first of them paired within a round."""
-    names, measured, rows = list(devices), {}, []
+def crypt_of(m, algorithm, size, threads, ms):
+    """One run of dstcrypt in the machine: buffers per second that are sealed and opened, or whose checksum is taken twice."""
+    m.run(f"insmod /run/dstcrypt.ko alg={algorithm} bs={size} threads={threads} ms={ms} 2>/dev/null", timeout=60, check=False)
+    line = m.run("dmesg | grep -o '{\"dev\".*}' | tail -n 1").out
+    result = json.loads(line)
+    assert (result["dev"], result["alg"], result["bs"], result["threads"], result["errors"]) == ("crypt", algorithm, size, threads, 0), line
+    return result
+
+
+def measure(m, systems, workloads, rounds, ms):
+    """{name: a device, or what measures a slice of a workload}, slice by slice, in turns: {(workload, name): a result of each round}."""
+    measured = {}
     for n in range(rounds):
         for workload in workloads:
-            for name in names if n % 2 else reversed(names):
-                measured.setdefault((workload, name), []).append(slice_of(m, devices[name], workload, ms))
+            for name in systems if n % 2 else reversed(systems):
+                what = systems[name]
+                result = what(workload) if callable(what) else slice_of(m, what, workload, ms)
+                measured.setdefault((workload, name), []).append(result)
+    return measured
+
+
+def paired(measured, workload, a, b):
+    """Quartiles of how much faster @a is than @b, within a round."""
+    return quartiles([x["iops"] / y["iops"] for x, y in zip(measured[workload, a], measured[workload, b])])
+
+
+def rows_of(measured, workloads, names):
+    """What was measured, summed up, with the ratio to the first of @names."""
+    rows = []
     for workload in workloads:
-        base = [r["iops"] for r in measured[workload, names[0]]]
         for name in names:
             mine = measured[workload, name]
             iops = statistics.median(r["iops"] for r in mine)
-            rows.append({"workload": name_of(workload), "system": name, "iops": round(iops), "MiB/s": round(iops * workload[1] / 2**20, 1),
-                         "p99 us": round(statistics.median(r["p99_ns"] for r in mine) / 1000, 1),
-                         f"of {names[0]}": quartiles([r["iops"] / b for r, b in zip(mine, base)])})
+            row = {"workload": name_of(workload), "system": name, "iops": round(iops), "MiB/s": round(iops * workload[1] / 2**20, 1)}
+            if "p99_ns" in mine[0]:
+                row["p99 us"] = round(statistics.median(r["p99_ns"] for r in mine) / 1000, 1)
+            rows.append({**row, f"of {names[0]}": paired(measured, workload, name, names[0])})
     return rows
 
 
-def report(name, kernel, rounds, ms, rows):
+def side_by_side(m, devices, workloads, rounds, ms):
+    return rows_of(measure(m, devices, workloads, rounds, ms), workloads, list(devices))
+
+
+def report(name, kernel, rounds, ms, rows, more=None):
     """Keeps them as build/NAME-KERNEL.json, and prints a table."""
     base = rows[0]["system"]
-    keep(f"{name}-{kernel}", {"kernel": kernel, "cpu": processor(), "rounds": rounds, "ms": ms, "rows": rows})
-    print(f"{kernel}, on {processor()}; {rounds} rounds of {ms} ms\n")
-    print(f"{'':20}{'':30}{'I/Os per s':>12}{'MiB/s':>10}{'p99 us':>10}   of {base}, quartiles")
+    keep(f"{name}-{kernel}", {"kernel": kernel, "cpu": processor(kernel), "rounds": rounds, "ms": ms, "rows": rows, **(more or {})})
+    print(f"{kernel}, on {processor(kernel)}; {rounds} rounds of {ms} ms\n")
+    print(f"{'':20}{'':30}{'I/Os per s':>12}{'MiB/s':>10}{'p99 us':>14}   of {base}, quartiles")
     for r in rows:
-        print(f"{r['workload'] if r['system'] == base else '':20}{r['system']:30}{r['iops']:>12,}{r['MiB/s']:>10,}{r['p99 us']:>10,}   "
+        p99 = f"{r['p99 us']:,}" if "p99 us" in r else ""
+        print(f"{r['workload'] if r['system'] == base else '':20}{r['system']:30}{r['iops']:>12,}{r['MiB/s']:>10,}{p99:>14}   "
               + " ".join(f"{v:.2f}" for v in r[f"of {base}"]))

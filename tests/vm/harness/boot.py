@@ -170,9 +170,9 @@ SYSTEMD = (" dst.init=systemd systemd.unit=multi-user.target systemd.show_status
            "module_blacklist=kvm_amd,kvm_intel,ahci,libata,psmouse,pcspkr,i2c_i801,lpc_ich,powernow_k8,aesni_intel,joydev,"
            "drm,bochs,sr_mod,cdrom,button,iTCO_wdt"
            + "".join(f" systemd.mask={unit}" for unit in (
-               "postgresql.service postgresql@15-main.service nbd-server.service e2scrub_reap.service systemd-timesyncd.service "
-               "systemd-logind.service getty.target console-getty.service dbus.service apt-daily.timer apt-daily-upgrade.timer "
-               "man-db.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer mdadm-shutdown.service").split()))
+               "postgresql.service postgresql@15-main.service nbd-server.service iscsid.socket open-iscsi.service e2scrub_reap.service "
+               "systemd-timesyncd.service systemd-logind.service getty.target console-getty.service dbus.service apt-daily.timer "
+               "apt-daily-upgrade.timer man-db.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer mdadm-shutdown.service").split()))
 
 
 def accelerator(kernel):
