@@ -181,6 +181,12 @@ stock:
 	@dist/deps build kernel-6.1 kernel-6.12 vm
 	@$(MAKE) all
 
+.PHONY: bench-profile
+bench-profile:	## who spends the time of an I/O, beside nvme-tcp and an echo; PROFILE="--top 20"
+	@dist/deps peers
+	@$(MAKE) uml-fast
+	@/usr/bin/python3 -B tests/bench/profile $(PROFILE)
+
 .PHONY: bench-sharing
 bench-sharing:	## many clients, exports, connections; small beside large; long links
 	@dist/deps scenarios

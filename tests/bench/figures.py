@@ -1,5 +1,6 @@
 """What the benchmarks share: the load generator, one slice of a measurement, how a row is summed up."""
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -21,6 +22,26 @@ def build_load(kernel):
     tree = ["ARCH=um", "-C", boot.CACHE / kernel.name] if kernel.is_uml else ["-C", f"/lib/modules/{kernel.release}/build"]
     subprocess.run(["make", "-s", *tree, f"M={out}", "modules"], check=True)
     return out / "dstload.ko"
+
+
+def machine(kernel, load, memory=1024, cpus=None):
+    """One that is booted, with dstor and all load generators. What it does goes before everything else on this machine (but not under
+    QEMU, whose several threads would stop each other)."""
+    m = machines.single(kernel, machines.new_rundir())
+    m.memory = memory
+    if cpus and not kernel.is_uml:
+        m.cpus = cpus
+    if kernel.is_uml:
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        except PermissionError:
+            print("not allowed to run before others: figures are worth what else this machine does", file=sys.stderr)
+    m.boot()
+    m.load()
+    for module in load.parent.glob("*.ko"):
+        m.put(f"/run/{module.name}", module)
+    m.run("ip link set lo up")
+    return m
 
 
 def slice_of(m, device, workload, ms, options=""):
