@@ -111,11 +111,56 @@ static void free_pages_of(struct page **pages, unsigned int n)
 		put_page(pages[--n]);
 }
 
+/*
+ * A page that is still in the processor's cache is worth more than one of the
+ * allocator's. The newest is free when it was a write's, the oldest when it was a
+ * read's: by then the socket has let go of it.
+ */
+static struct page *take_spare(struct dstor_peer *p)
+{
+	unsigned int newest = (p->first_spare + p->n_spares - 1) % DSTOR_SPARES;
+	struct page *page;
+
+	if (!p->n_spares)
+		return NULL;
+	page = p->spares[newest];
+	if (page_count(page) == 1) {
+		p->n_spares--;
+		return page;
+	}
+	page = p->spares[p->first_spare];
+	if (page_count(page) != 1)
+		return NULL;
+	p->first_spare = (p->first_spare + 1) % DSTOR_SPARES;
+	p->n_spares--;
+	return page;
+}
+
+/* Somebody else may still look at it, nobody writes to it: it comes back when it is ours alone. */
+static void keep_spare(struct dstor_peer *p, struct page *page)
+{
+	if (p->n_spares == DSTOR_SPARES)
+		put_page(page);
+	else
+		p->spares[(p->first_spare + p->n_spares++) % DSTOR_SPARES] = page;
+}
+
+void dstor_command_drop_spares(struct dstor_peer *p)
+{
+	while (p->n_spares)
+		put_page(p->spares[(p->first_spare + --p->n_spares) % DSTOR_SPARES]);
+}
+
 /* Fills p->scratch; the number of pieces, or 0. */
 static unsigned int get_pages(struct dstor_peer *p, u32 bytes)
 {
 	unsigned int n = 0, order = CHUNK_ORDER;
 
+	if (bytes <= PAGE_SIZE) {
+		p->scratch[0] = take_spare(p);
+		if (p->scratch[0])
+			return 1;
+	}
 	while (bytes) {
 		struct page *page = NULL;
 
@@ -182,6 +227,10 @@ static void free_data(struct dstor_command *cmd)
 {
 	unsigned int i;
 
+	if (cmd->bio.bi_vcnt == 1 && cmd->bytes <= PAGE_SIZE) {
+		keep_spare(cmd->peer, cmd->bio.bi_io_vec[0].bv_page);
+		cmd->bio.bi_vcnt = 0;
+	}
 	for (i = 0; i < cmd->bio.bi_vcnt; i++)
 		put_page(cmd->bio.bi_io_vec[i].bv_page);
 	cmd->bio.bi_vcnt = 0;

@@ -133,6 +133,8 @@ enum dstor_peer_state {
 	DSTOR_PEER_CLOSED,		/* no socket; commands may still run */
 };
 
+#define DSTOR_SPARES 16
+
 struct dstor_peer {
 	struct list_head entry;		/* in the list of all peers; peers_lock */
 	struct kref kref;
@@ -168,6 +170,10 @@ struct dstor_peer {
 	struct dstor_command *refused;	/* answered when its data is thrown away */
 	struct list_head ready;		/* received, not submitted */
 	struct page **scratch;		/* room for the pages of one command */
+	/* pages of the last small commands, for the next: a ring, oldest at first_spare */
+	struct page *spares[DSTOR_SPARES];
+	unsigned int first_spare;
+	unsigned int n_spares;
 	struct page_frag_cache heads;
 	struct list_head waiting;	/* for memory; export->wait_lock */
 
@@ -283,6 +289,8 @@ void dstor_peer_attach(struct dstor_peer *p);	/* the hello, where it may sleep *
 void dstor_peer_try_grant(struct dstor_peer *p);	/* granted, refused, or still waiting */
 
 /* command.c. In the peer's work. */
+/* Gives back what it keeps for the next commands. */
+void dstor_command_drop_spares(struct dstor_peer *p);
 enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);	/* rx.frame is a REQUEST */
 void dstor_command_submit_ready(struct dstor_peer *p);
 void dstor_command_drop_ready(struct dstor_peer *p);

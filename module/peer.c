@@ -42,6 +42,7 @@ static void free_peer(struct kref *kref)
 	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
 
 	dstor_compat_drain_heads(&p->heads);
+	dstor_command_drop_spares(p);
 	kfree(p->scratch);
 	if (p->export)
 		dstor_export_put(p->export);
@@ -318,6 +319,8 @@ static bool keep_time(struct dstor_peer *p)
 	case DSTOR_PEER_LIVE:
 		if (p->parting)
 			return age < ENDING_MS;
+		if (idle >= TICK_MS)
+			dstor_command_drop_spares(p);
 		if (p->conn.rx.paused && !test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			p->conn.rx.paused = false;
 		/* While we do not read, silence is ours. */
