@@ -191,12 +191,10 @@ void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workque
 }
 
 /* The last that is done with it: the connection may be gone afterwards. */
-void dstor_job_end(struct dstor_job *job)
+void dstor_job_end(struct dstor_cipher *x, atomic_t *users)
 {
-	struct dstor_cipher *x = job->c->cipher;
-
 	spin_lock_bh(&x->idle.lock);
-	atomic_dec(job->users);
+	atomic_dec(users);
 	atomic_dec(&x->jobs);
 	wake_up_all_locked(&x->idle);
 	spin_unlock_bh(&x->idle.lock);

@@ -126,7 +126,8 @@ int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h);
 int dstor_sg_of_bio(struct scatterlist *sg, int max, struct bio *bio, struct bvec_iter iter,
 		    u32 length);
 void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workqueue_struct *wq);
-void dstor_job_end(struct dstor_job *job);
+/* @users of the key that the job ran with, noted before it was done: then it may be reused. */
+void dstor_job_end(struct dstor_cipher *x, atomic_t *users);
 
 /* seal.c - under tx.lock: seals what is queued, offers what is sealed in c->tx.bv */
 void dstor_seal_gather(struct dstor_conn *c);

@@ -48,7 +48,9 @@ void dstor_open_work(struct work_struct *work)
 {
 	struct dstor_job *job = container_of(work, struct dstor_job, work);
 	struct dstor_conn *c = job->c;
-	bool client = c->cipher->threads->client;
+	struct dstor_cipher *x = c->cipher;
+	atomic_t *users = job->users;	/* the job may be another's once it is not busy */
+	bool client = x->threads->client;
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
 	bool ok = !open_data(job->op, job->tfm, job->nonce, job->bio, job->iter, job->length);
 
@@ -59,7 +61,7 @@ void dstor_open_work(struct work_struct *work)
 		dstor_conn_lose(c);
 	/* pairs with free_job() */
 	smp_store_release(&job->busy, false);
-	dstor_job_end(job);
+	dstor_job_end(x, users);
 	if (client)
 		memalloc_noreclaim_restore(flags);
 	else

@@ -79,6 +79,7 @@ void dstor_seal_work(struct work_struct *work)
 	struct dstor_job *job = container_of(work, struct dstor_job, work);
 	struct dstor_conn *c = job->c;
 	struct dstor_cipher *x = c->cipher;
+	atomic_t *users = job->users;	/* the job may be another's once it is done */
 	bool client = x->threads->client;
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
 
@@ -91,7 +92,7 @@ void dstor_seal_work(struct work_struct *work)
 			smp_store_release(&job->done, true); /* pairs with reap() */
 	}
 	dstor_conn_kick(c);
-	dstor_job_end(job);
+	dstor_job_end(x, users);
 	if (client)
 		memalloc_noreclaim_restore(flags);
 	else
