@@ -130,8 +130,7 @@ class Tap:
             raise ValueError(f"no such command: {words}")
         return "ok"
 
-    def control(self, port):
-        server = socket.create_server(("127.0.0.1", port), backlog=8)
+    def control(self, server):
         while True:
             peer = server.accept()[0]
             with peer, peer.makefile("rw") as stream:
@@ -147,8 +146,8 @@ def main():
     listen, exporter, control = (int(a) for a in sys.argv[1:4])
     tap = Tap(exporter)
     listener = socket.create_server(("127.0.0.1", listen), backlog=64)
-    threading.Thread(target=tap.control, args=(control,), daemon=True).start()
-    socket.create_connection(("127.0.0.1", control)).close()
+    server = socket.create_server(("127.0.0.1", control), backlog=8)
+    threading.Thread(target=tap.control, args=(server,), daemon=True).start()
     print("ready", flush=True)
     while True:
         if not select.select([listener], [], [], 1)[0]:
