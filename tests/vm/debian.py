@@ -4,7 +4,6 @@
 debootstrap makes it, once (~/.cache/dst/vm); DST, the kernel's modules, and what a test wants are put there for each test.
 """
 import os
-import re
 import shutil
 import subprocess
 
@@ -89,9 +88,3 @@ def make(kernel, work, files):
     run("mkfs.ext4", "-q", "-d", tree, "-L", "root", image, "1G")
     shutil.rmtree(tree)
     return initrd, image
-
-
-def listed(initrd):
-    """{path: mode, as ls writes it} of what is in an initramfs."""
-    out = run("lsinitramfs", "-l", initrd)
-    return {words[-1]: words[0] for words in map(str.split, out.splitlines()) if re.match(r"[-dl][rwx-]{9}", words[0])}

@@ -16,6 +16,7 @@ IP = "ip=10.77.0.2::10.77.0.254:255.255.255.0:client:eth0:off"
 FILES = {
     "/etc/dst/root.conf": CONF,
     "/etc/hostname": "client\n",
+    "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "/etc/hosts": "127.0.0.1 localhost\n10.77.0.1 exporter\n",
     "/etc/fstab": "/dev/dst-root / ext4 errors=remount-ro 0 1\n",
     # as docs/boot.md says: what the initramfs configured stays until the end
@@ -27,14 +28,16 @@ WRITER = ("i=0; while [ ! -e /stop ]; do i=$((i + 1)); echo $i >>/log && head -c
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """made(kernel, machine-id): (initramfs, image of the root, key), once for each kernel."""
+    """made(kernel): (initramfs, image of the root, key), once for each kernel."""
     found = {}
 
-    def make(kernel, machine_id):
+    def make(kernel):
         if kernel.release not in found:
             key = subprocess.run([PROJECT / "build/dst", "genkey"], capture_output=True, check=True).stdout
-            files = {**FILES, "/etc/dst/root.key": (0o600, key), "/etc/machine-id": machine_id + "\n"}
-            found[kernel.release] = *debian.make(kernel, tmp_path_factory.mktemp("root") / "made", files), key
+            files = {**FILES, "/etc/dst/root.key": (0o600, key)}
+            initrd, image = debian.make(kernel, tmp_path_factory.mktemp("root") / "made", files)
+            assert initrd.stat().st_mode & 0o777 == 0o600, "it has a key in it"
+            found[kernel.release] = initrd, image, key
         return found[kernel.release]
     return make
 
@@ -43,8 +46,7 @@ def made(tmp_path_factory):
 def root(made, kernel, cluster):
     """root(append): (exporter with the disk, client that is off and boots from it)"""
     def make(append):
-        initrd, image, key = made(kernel, subprocess.run(["md5sum"], input=b"client", capture_output=True,
-                                                         check=True).stdout.decode()[:32])
+        initrd, image, key = made(kernel)
         exporter, client = cluster(2, disks={"exporter": [Disk("root", 1024, "keep", image)]})
         exporter.key = key
         client.kill()
@@ -145,7 +147,7 @@ def test_root_survives_its_exporter(root):
 def test_root_on_the_command_line(root):
     """One URI is all; names are resolved. A wrong one is said in one line when the time is over."""
     exporter, client = root(f"{IP} dst.root=dst://exporter/root,connections=1,ping=2s dst.wait=300 "
-                            "systemd.machine_id=0123456789abcdef0123456789abcdef")
+                            "systemd.machine_id=fedcba98765432100123456789abcdef")
     exporter.run(f"dst export root {exporter.disk('root')} --allow from=10.77.0.2 --write-through")
     client.boot()
     found = device(client, "root")
