@@ -79,7 +79,7 @@ def make(kernel, work, files):
     write(tree, {
         "/usr/local/sbin/dst-agent": (0o755, agent().read_bytes()),
         "/etc/systemd/system/dst-agent.service": AGENT,
-        "/etc/systemd/system/sysinit.target.wants/dst-agent.service": AGENT,
+        "/etc/systemd/system/sysinit.target.d/agent.conf": "[Unit]\nWants=dst-agent.service\n",
         "/etc/initramfs-tools/modules": "virtio_console\n",
         "/etc/initramfs-tools/conf.d/test": "MODULES=netboot\n",
         **files})
