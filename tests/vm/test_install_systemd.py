@@ -78,7 +78,7 @@ def test_boot_before_the_exporter_and_orderly_shutdown(cluster, kernel, tmp_path
     # names that stay, while the exporter is away, too
     uuid = device(client, "my-data")["uuid"]
     links = f"test -e /dev/disk/by-id/dst-{uuid} && ls -l /dev/disk/by-uuid | grep -q dst-my-data"
-    client.wait_for(links, 30)
+    client.wait_for(f"{links} && udevadm settle -t 30", 90)  # nobody reads it when the cable is pulled
     events = client.start("exec udevadm monitor --udev --property --subsystem-match=block")
     client.wait_for("pgrep -x udevadm && sleep 1")
     client.link(False)
