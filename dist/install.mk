@@ -71,7 +71,7 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 	@ls $(DEB)/*_$(DEB_VERSION)_*.deb
 
 .PHONY: test-install
-test-install:	## packages, and machines with systemd: attached at boot, shut down in time
+test-install:	## packages, and machines with systemd: attached at boot, shut down in time, / on a device
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios deb systemd
 	@$(MAKE) all
 	@$(PYTEST) $(wildcard tests/vm/test_install_*.py)
