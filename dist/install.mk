@@ -5,6 +5,8 @@
 
 DKMS_SOURCE := /usr/src/dst-$(DST_RELEASE)
 DEB := $(OUT)/deb
+# The only place where initramfs-tools looks, whatever PREFIX is.
+INITRAMFS := /usr/share/initramfs-tools
 
 .PHONY: install-utility
 install-utility: utility
@@ -21,6 +23,9 @@ install-utility: utility
 	install -D -m 755 dist/systemd/dst-generator \
 		$(DESTDIR)/lib/systemd/system-generators/dst-generator
 	install -D -m 755 dist/systemd/hurry $(DESTDIR)/usr/lib/dst/hurry
+	install -D -m 755 dist/initramfs/hook $(DESTDIR)$(INITRAMFS)/hooks/dst
+	install -D -m 644 dist/initramfs/conf-hook $(DESTDIR)$(INITRAMFS)/conf-hooks.d/dst
+	install -D -m 755 dist/initramfs/local-top $(DESTDIR)$(INITRAMFS)/scripts/local-top/dst
 
 .PHONY: uninstall-utility
 uninstall-utility:
@@ -29,6 +34,7 @@ uninstall-utility:
 		$(DESTDIR)/lib/udev/rules.d/59-dst.rules \
 		$(addprefix $(DESTDIR)/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
 		$(DESTDIR)/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
+		$(addprefix $(DESTDIR)$(INITRAMFS)/,hooks/dst conf-hooks.d/dst scripts/local-top/dst) \
 		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dst-utils
 
@@ -65,7 +71,7 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 	@ls $(DEB)/*_$(DEB_VERSION)_*.deb
 
 .PHONY: test-install
-test-install:	## packages, and machines with systemd: attached at boot, shut down in time
+test-install:	## packages, and machines with systemd: attached at boot, shut down in time, / on a device
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios deb systemd
 	@$(MAKE) all
 	@$(PYTEST) $(wildcard tests/vm/test_install_*.py)

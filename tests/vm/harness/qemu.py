@@ -57,12 +57,22 @@ class QemuMachine(Machine):
         self.qmp = None
         self.frozen = False
         self.files = None
+        self.own = None
+
+    def use_initrd(self, initrd, append):
+        """From the next boot on: this initramfs and these words on the command line, instead of the harness's.
+
+        What it boots must start the agent, with the port that is called "ctl".
+        """
+        self.own = (initrd, append)
 
     def use_systemd(self, files):
         """From the next boot on: systemd is its init, and the files are there, {path: str or (mode, bytes)}."""
         self.files = {path: what if isinstance(what, tuple) else (0o644, what.encode()) for path, what in files.items()}
 
     def _initrd(self):
+        if self.own:
+            return self.own[0]
         if self.files is None:
             return boot.initrd(self.kernel)
         return boot.initrd(self.kernel, extra=self.files, into=self.rundir / f"{self.name}.initrd")
@@ -93,6 +103,8 @@ class QemuMachine(Machine):
                 "-netdev", f"tap,id=net0,ifname={self.network.tap(self.number)},script=no,downscript=no",
                 "-device", f"{self.nic},netdev=net0,id=nic0,mac=52:54:00:77:00:{self.number:02x}"]
             append += f" dst.ip={self.number}"
+        if self.own:
+            append = boot.CMDLINE + self.own[1]
         with open(self.rundir / f"{self.name}.qemu", "ab") as log:
             self.process = subprocess.Popen(command + ["-append", append], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, pass_fds=fds, preexec_fn=die_with_parent)
