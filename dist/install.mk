@@ -21,6 +21,7 @@ install-utility: utility
 	install -D -m 755 dist/systemd/dst-generator \
 		$(DESTDIR)/lib/systemd/system-generators/dst-generator
 	install -D -m 755 dist/systemd/hurry $(DESTDIR)/usr/lib/dst/hurry
+	install -D -m 755 dist/ocf/dst $(DESTDIR)/usr/lib/ocf/resource.d/dst/dst
 
 .PHONY: uninstall-utility
 uninstall-utility:
@@ -29,6 +30,7 @@ uninstall-utility:
 		$(DESTDIR)/lib/udev/rules.d/59-dst.rules \
 		$(addprefix $(DESTDIR)/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
 		$(DESTDIR)/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
+		$(DESTDIR)/usr/lib/ocf/resource.d/dst/dst \
 		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dst-utils
 
