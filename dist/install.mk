@@ -26,6 +26,7 @@ install-utility: utility
 	install -D -m 755 dist/initramfs/hook $(DESTDIR)$(INITRAMFS)/hooks/dst
 	install -D -m 644 dist/initramfs/conf-hook $(DESTDIR)$(INITRAMFS)/conf-hooks.d/dst
 	install -D -m 755 dist/initramfs/local-top $(DESTDIR)$(INITRAMFS)/scripts/local-top/dst
+	install -D -m 755 dist/ocf/dst $(DESTDIR)/usr/lib/ocf/resource.d/dst/dst
 
 .PHONY: uninstall-utility
 uninstall-utility:
@@ -35,6 +36,7 @@ uninstall-utility:
 		$(addprefix $(DESTDIR)/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
 		$(DESTDIR)/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
 		$(addprefix $(DESTDIR)$(INITRAMFS)/,hooks/dst conf-hooks.d/dst scripts/local-top/dst) \
+		$(DESTDIR)/usr/lib/ocf/resource.d/dst/dst \
 		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/dst-utils
 

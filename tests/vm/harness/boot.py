@@ -172,7 +172,8 @@ SYSTEMD = (" dst.init=systemd systemd.unit=multi-user.target systemd.show_status
            + "".join(f" systemd.mask={unit}" for unit in (
                "postgresql.service postgresql@15-main.service nbd-server.service iscsid.socket open-iscsi.service e2scrub_reap.service "
                "systemd-timesyncd.service systemd-logind.service getty.target console-getty.service dbus.service apt-daily.timer "
-               "apt-daily-upgrade.timer man-db.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer mdadm-shutdown.service").split()))
+               "apt-daily-upgrade.timer man-db.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer mdadm-shutdown.service "
+               "lvm2-monitor.service blk-availability.service o2cb.service ocfs2.service").split()))
 
 
 def accelerator(kernel):

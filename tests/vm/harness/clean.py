@@ -13,6 +13,7 @@ read -r _ < /proc/swaps; tail -n +2 /proc/swaps | while read -r s _; do swapoff 
 shopt -s nullglob
 for m in /sys/block/md*; do mdadm --stop /dev/${m##*/}; done
 set -- /sys/block/dm-*; [ $# = 0 ] || dmsetup remove_all --force
+for b in /sys/block/bcache*/bcache/stop /sys/fs/bcache/*-*/stop; do echo 1 >$b; done
 """
 
 BOTTOM = r"""
@@ -27,7 +28,7 @@ esac
 for f in /sys/kernel/debug/fail*/probability; do echo 0 >$f; done
 for d in /dev/vd?; do blkdiscard --force $d && sync $d; done
 rm -rf /tmp/* /etc/dst /var/lib/dst
-left=$(echo /dev/dst-* /sys/block/dm-* /sys/block/md* /sys/kernel/config/nullb/*/)
+left=$(echo /dev/dst-* /sys/block/dm-* /sys/block/md* /sys/block/bcache* /sys/kernel/config/nullb/*/)
 [ -z "${left// /}" ] || { echo "left over: $left"; exit 1; }
 if [ -d /sys/module/dstor ]; then read -r n </sys/module/dstor/refcnt; [ "$n" = 0 ] || { echo "dstor is in use: $n"; exit 1; }; fi
 """

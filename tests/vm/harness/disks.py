@@ -21,13 +21,17 @@ FLUSH, FUA, DISCARD = 1, 2, 4
 
 
 class Disk:
-    def __init__(self, serial, size_mb=256, cache="keep", image=None):
-        if cache not in ("through", "keep", "volatile"):
+    """image: what it begins with. shared: the same Disk may be given to several machines, which all reach it, as one of a SAN."""
+
+    def __init__(self, serial, size_mb=256, cache="keep", image=None, shared=False):
+        if cache not in ("through", "keep", "volatile") or (shared and cache == "volatile"):
             raise ValueError(f"no such cache: {cache}")
-        self.serial, self.size_mb, self.cache = serial, size_mb, cache
+        self.serial, self.size_mb, self.cache, self.shared = serial, size_mb, cache, shared
         self.path, self.image = None, image
 
     def create(self, rundir, machine):
+        if self.shared and self.path:
+            return
         self.path = rundir / f"{machine}-{self.serial}.img"
         self.before = self.path.with_suffix(".before")
         self.log = self.path.with_suffix(".log")
@@ -59,7 +63,7 @@ class Disk:
             node = f"top-{self.serial}"
         write_cache = "off" if self.cache == "through" else "on"
         return out + ["-device", f"virtio-blk-pci,drive={node},serial={self.serial},id=disk-{self.serial},"
-                                 f"write-cache={write_cache}"]
+                                 f"write-cache={write_cache},share-rw={'on' if self.shared else 'off'}"]
 
     @property
     def node(self):
