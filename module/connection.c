@@ -54,7 +54,7 @@ void dstor_conn_resume(struct dstor_conn *c)
 
 static bool receives_inline(const struct dstor_conn *c)
 {
-	return c->ops->inline_rx && !c->cipher && c->transport->segments;
+	return c->ops->inline_rx && !c->cipher && c->transport->segments && c->ops->inline_rx(c);
 }
 
 /*

@@ -77,7 +77,8 @@ struct dstor_conn_ops {
 	 */
 	void *(*hand_over)(struct dstor_conn *c);
 	void (*opened)(struct dstor_conn *c, void *owner, bool ok);
-	bool inline_rx;			/* receive in softirq where the socket can */
+	/* May it receive in softirq, right now? NULL: never. Any context. */
+	bool (*inline_rx)(const struct dstor_conn *c);
 };
 
 enum dstor_conn_flags {

@@ -473,6 +473,18 @@ static void client_opened(struct dstor_conn *c, void *owner, bool ok)
 		dstor_conn_lose(c);
 }
 
+/*
+ * A lone answer is received where it comes. When many are on their way the work
+ * takes as many as have gathered, ends them together, and sends together what
+ * is submitted then: one segment for several, on both sides.
+ */
+static bool client_inline(const struct dstor_conn *c)
+{
+	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	return atomic_read(&q->in_flight) < DEFER_IN_FLIGHT;
+}
+
 const struct dstor_conn_ops dstor_client_ops = {
 	.head = client_head,
 	.data = client_data,
@@ -480,7 +492,7 @@ const struct dstor_conn_ops dstor_client_ops = {
 	.corrupt = client_corrupt,
 	.hand_over = client_hand_over,
 	.opened = client_opened,
-	.inline_rx = true,
+	.inline_rx = client_inline,
 };
 
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
