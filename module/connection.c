@@ -121,12 +121,24 @@ static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *
 	return 0;
 }
 
+/*
+ * SMC gives its file the TCP socket that it has fallen back to, whose news an accepted
+ * socket of SMC hears nothing of.
+ */
+static wait_queue_head_t *told(const struct socket *sock)
+{
+	const struct socket *real = sock->file ? sock_from_file(sock->file) : NULL;
+
+	return sk_sleep(real ? real->sk : sock->sk);
+}
+
 /* From now on data, room, errors and the end are told to the owner. */
 static void watch(struct dstor_conn *c, struct sock *sk)
 {
 	if (!c->transport->segments) {
 		init_waitqueue_func_entry(&c->wait, woken);
-		add_wait_queue(sk_sleep(sk), &c->wait);
+		c->waits = told(c->sock);
+		add_wait_queue(c->waits, &c->wait);
 		return;
 	}
 	write_lock_bh(&sk->sk_callback_lock);
@@ -146,7 +158,7 @@ static void watch(struct dstor_conn *c, struct sock *sk)
 static void unwatch(struct dstor_conn *c, struct sock *sk)
 {
 	if (!c->transport->segments) {
-		remove_wait_queue(sk_sleep(sk), &c->wait);
+		remove_wait_queue(c->waits, &c->wait);
 		return;
 	}
 	write_lock_bh(&sk->sk_callback_lock);

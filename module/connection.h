@@ -148,6 +148,7 @@ struct dstor_conn {
 	void (*saved_state_change)(struct sock *sk);
 	void (*saved_error_report)(struct sock *sk);
 	wait_queue_entry_t wait;
+	wait_queue_head_t *waits;
 };
 
 /* main.c */

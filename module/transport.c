@@ -19,15 +19,16 @@
 
 /*
  * SCTP keeps the borders of messages, and one that is larger than the receiver's buffer
- * comes in parts that wait for each other.
+ * comes in parts that wait for each other. What does not find room there is dropped, and
+ * sent again seconds later; its buffers do not grow by themselves.
  */
 static const struct dstor_transport transports[] = {
 	{ AF_INET, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
 	{ AF_INET6, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
 	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
 	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
-	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
-	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10 },
+	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
+	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
 	{ AF_SMC, SMCPROTO_SMC, false, SOL_TCP, TCP_NODELAY, .file = true },
 	{ AF_SMC, SMCPROTO_SMC6, false, SOL_TCP, TCP_NODELAY, .file = true },
 };
@@ -161,6 +162,18 @@ void dstor_socket_close_listener(struct socket *sock)
 		rcu_barrier();
 }
 
+/* Accepted sockets inherit it. */
+static void room(struct sock *sk)
+{
+	int room = dstor_transport_of(sk)->room;
+
+	if (!room)
+		return;
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf, room);
+	WRITE_ONCE(sk->sk_rcvbuf, room);
+}
+
 static int make(struct net *net, const struct dstor_address *a, struct socket **out)
 {
 	int ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
@@ -168,6 +181,7 @@ static int make(struct net *net, const struct dstor_address *a, struct socket **
 	if (ret)
 		return ret;
 	reclassify((*out)->sk);
+	room((*out)->sk);
 	return dstor_transport_of((*out)->sk)->file ? give_file(*out) : 0;
 }
 
