@@ -71,6 +71,16 @@ def test_whole_path(machine, name):
     fails(m, f"dst attach '{uri}' --name d")
 
 
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.stock) if n in NOT_ON_UML else n for n in TRANSPORTS])
+def test_woken_not_found_by_the_tick(machine, name):
+    """Each end hears at once of what has arrived: the tick, twice a second here, would need half a minute for so many."""
+    m = machine
+    serve(m, m.ramdisk(4), [name])
+    path = attach_to(m, f"'{TRANSPORTS[name][1]}' --ping 10s --timeout 30s")
+    m.run(f"dd if={path} of=/dev/null bs=4k count=30 iflag=direct status=none; dd if=/dev/zero of={path} bs=4k count=30 oflag=direct status=none",
+          timeout=20)
+
+
 def test_all_at_once_and_moved_under_load(machine):
     """One export, reached by all of them; a device goes from one to the next, and no I/O fails."""
     m = machine
