@@ -68,7 +68,7 @@ def group_of(item):
 # there are dozens: each runs on one of the kernels, and every kernel gets its share of each file.
 BY_TURNS = re.compile(r"test_(torture_.*|sealed_stream|keys|hostile_.*|flipped_bits|protocol_is_enforced|bad_input|configuration|"
                       r"observing|networks|one_writer|read_only|same_disk|many_clients|resends|long_outages|two_machines|"
-                      r"errors_are_honest|harness|recipe_failover|recipe_ocfs2)")
+                      r"errors_are_honest|harness|recipe_.*)")
 
 
 def turn_of_another(item, kernels):
