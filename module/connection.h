@@ -208,6 +208,7 @@ static inline u32 dstor_conn_overhead(const struct dstor_conn *c)
 
 static inline void dstor_conn_kick(struct dstor_conn *c)
 {
+	/* pairs with dstor_conn_give_thread() */
 	struct kthread_worker *thread = smp_load_acquire(&c->thread);
 
 	if (thread)
