@@ -155,14 +155,14 @@ def test_a_thread_for_each_connection(machine):
     """The exporter's threads come with what they serve and go with it; who only knocks costs none."""
     m = machine
 
-    def threads():
-        return int(m.run("cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data", check=False).out)
+    def threads(n):
+        return f"[ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data) = {n} ]"
 
     export_and_attach(m, m.ramdisk(4), attach="--connections 2")
-    m.wait_for("[ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data) = 2 ]", 5)
+    m.wait_for(threads(2), 5)
     knock = m.start("exec 3<>/dev/tcp/127.0.0.1/7710; sleep 60")
     m.wait_for("[ $(ss -tnH state established dport = :7710 | wc -l) = 3 ]", 5)
-    assert threads() == 2
+    m.run(threads(2))
     m.run("dst detach d")
-    m.wait_for("[ $(cat /proc/[0-9]*/comm 2>/dev/null | grep -cx dst-data) = 0 ]", 5)
+    m.wait_for(threads(0), 5)
     knock.kill()

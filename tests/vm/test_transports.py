@@ -26,6 +26,7 @@ TRANSPORTS = {
     "tipc": ("dst+tipc://7710:1", "dst+tipc://7710:1/data"),
 }
 NOT_ON_UML = {"smc", "smc6"}
+each_transport = pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.stock) if n in NOT_ON_UML else n for n in TRANSPORTS])
 PATIENT = "--ping 300ms --timeout 2s --retries 30"
 
 
@@ -40,7 +41,7 @@ def restart(m, disk, names):
     serve(m, disk, names)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.stock) if n in NOT_ON_UML else n for n in TRANSPORTS])
+@each_transport
 def test_whole_path(machine, name):
     m, uri = machine, TRANSPORTS[name][1]
     disk = m.ramdisk(16)
@@ -71,7 +72,7 @@ def test_whole_path(machine, name):
     fails(m, f"dst attach '{uri}' --name d")
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.stock) if n in NOT_ON_UML else n for n in TRANSPORTS])
+@each_transport
 def test_woken_not_found_by_the_tick(machine, name):
     """Each end hears at once of what has arrived: the tick, twice a second here, would need half a minute for so many."""
     m = machine
