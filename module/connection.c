@@ -19,6 +19,7 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 	c->ops = ops;
 	c->wq = wq;
 	c->work = work;
+	c->cpu = WORK_CPU_UNBOUND;
 	init_llist_head(&c->submitted);
 	mutex_init(&c->tx.lock);
 	INIT_LIST_HEAD(&c->tx.queue);

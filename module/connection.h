@@ -96,6 +96,7 @@ struct dstor_conn {
 	const struct dstor_transport *transport;	/* of sock */
 	struct workqueue_struct *wq;
 	struct work_struct *work;	/* the owner's: rx, tx, end of life */
+	int cpu;			/* where the work runs; WORK_CPU_UNBOUND: where it is kicked */
 	struct kthread_worker *thread;	/* who does the same instead, or NULL */
 	struct kthread_work *thread_work;
 	unsigned long flags;
@@ -214,7 +215,7 @@ static inline void dstor_conn_kick(struct dstor_conn *c)
 	if (thread)
 		kthread_queue_work(thread, c->thread_work);
 	else
-		queue_work(c->wq, c->work);
+		queue_work_on(READ_ONCE(c->cpu), c->wq, c->work);
 }
 
 /* send.c. Context: process, may sleep for the socket's lock. */

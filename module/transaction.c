@@ -7,6 +7,7 @@
  * No locks of its own: the slot table has one writer for each slot at a time,
  * and transaction.state decides between sender and receiver.
  */
+#include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 
 #include "device.h"
@@ -16,6 +17,7 @@
 #define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
 #define DEFER_POOR 8		/* deferred sends in a row that were not */
 #define DEFER_PAUSE 1024	/* sends at once before the next try */
+#define CALM 64			/* submits with few in flight that leave the work where it is kicked */
 
 static struct dstor_queue *pick_queue(struct dstor_device *dev, struct blk_mq_hw_ctx *hctx, int tag)
 {
@@ -151,18 +153,52 @@ static bool durable_is_true(struct dstor_transaction *t)
 	return ret;
 }
 
+/* Another CPU of the same node that is neither offline nor isolated; @cpu when there is none. */
+static int beside(int cpu)
+{
+	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
+	int n;
+
+	for_each_cpu_wrap(n, cpumask_of_node(cpu_to_node(cpu)), cpu + 1)
+		if (n != cpu && cpu_online(n) && cpumask_test_cpu(n, allowed))
+			return n;
+	return cpu;
+}
+
+/*
+ * With many in flight the work has a CPU of its own: on the submitter's it would preempt
+ * that after each request, and no two would ever go together. At most one move a tick.
+ */
+static void place_work(struct dstor_queue *q, bool many)
+{
+	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
+
+	if (many) {
+		if (q->calm)
+			q->calm = 0;
+		if ((cpu == here || cpu == WORK_CPU_UNBOUND) && q->moved != jiffies) {
+			q->moved = jiffies;
+			WRITE_ONCE(q->conn.cpu, beside(here));
+		}
+	} else if (cpu != WORK_CPU_UNBOUND && ++q->calm >= CALM) {
+		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
+	}
+}
+
 /*
  * A lone request is sent at once, in the submitter's context. When others are in
- * flight, sending may be left to the work: it runs when the submitter waits, and
- * then sends what has gathered in one call (the batches of i10, NSDI '20, without
- * its timer). Where the scheduler runs the work at once there is nothing to gain;
- * deferred sends that find little switch back to sending at once for a while.
+ * flight, sending may be left to the work: it runs elsewhere, or when the submitter
+ * waits, and then sends what has gathered in one call (the batches of i10, NSDI '20,
+ * without its timer). Deferred sends that find little switch back to sending at once
+ * for a while.
  */
 static void submit(struct dstor_queue *q)
 {
+	bool many = atomic_read(&q->in_flight) >= DEFER_IN_FLIGHT;
 	unsigned int noreclaim;
 
-	if (atomic_read(&q->in_flight) >= DEFER_IN_FLIGHT) {
+	place_work(q, many);
+	if (many) {
 		if (!q->inline_left) {
 			dstor_conn_kick(&q->conn);
 			return;
