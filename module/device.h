@@ -79,8 +79,9 @@ struct dstor_queue {
 	atomic64_t seq;
 	atomic_t in_flight;
 	/* batching, see submit() in transaction.c; races only blur it */
+	bool busy;			/* many were in flight lately */
+	u16 calm;			/* submits that found few, in a row */
 	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
-	u16 calm;			/* submits with few in flight, in a row */
 	u16 poor;			/* deferred sends in a row that found little */
 	u16 inline_left;		/* sends until deferring is tried again */
 	struct dstor_bounds bounds;

@@ -13,11 +13,11 @@
 #include "device.h"
 #include "trace.h"
 
-#define DEFER_IN_FLIGHT 4	/* fewer are sent at once */
+#define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
+#define CALM 64			/* as many submits in a row that find fewer end that */
 #define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
 #define DEFER_POOR 8		/* deferred sends in a row that were not */
 #define DEFER_PAUSE 1024	/* sends at once before the next try */
-#define CALM 64			/* submits with few in flight that leave the work where it is kicked */
 
 static struct dstor_queue *pick_queue(struct dstor_device *dev, struct blk_mq_hw_ctx *hctx, int tag)
 {
@@ -166,39 +166,46 @@ static int beside(int cpu)
 }
 
 /*
- * With many in flight the work has a CPU of its own: on the submitter's it would preempt
- * that after each request, and no two would ever go together. At most one move a tick.
+ * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
+ * after each request, and no two would ever go together. At most one move a tick.
  */
-static void place_work(struct dstor_queue *q, bool many)
+static void place_work(struct dstor_queue *q)
 {
 	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
 
-	if (many) {
-		if (q->calm)
-			q->calm = 0;
-		if ((cpu == here || cpu == WORK_CPU_UNBOUND) && q->moved != jiffies) {
-			q->moved = jiffies;
-			WRITE_ONCE(q->conn.cpu, beside(here));
-		}
-	} else if (cpu != WORK_CPU_UNBOUND && ++q->calm >= CALM) {
-		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
+	if ((cpu == here || cpu == WORK_CPU_UNBOUND) && q->moved != jiffies) {
+		q->moved = jiffies;
+		WRITE_ONCE(q->conn.cpu, beside(here));
 	}
 }
 
+/* Batches end together, and leave few in flight for a moment: that alone is no calm. */
+static bool is_busy(struct dstor_queue *q)
+{
+	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
+		if (q->calm)
+			q->calm = 0;
+		if (!q->busy)
+			WRITE_ONCE(q->busy, true);
+		place_work(q);
+	} else if (q->busy && ++q->calm >= CALM) {
+		WRITE_ONCE(q->busy, false);
+		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
+	}
+	return q->busy;
+}
+
 /*
- * A lone request is sent at once, in the submitter's context. When others are in
- * flight, sending may be left to the work: it runs elsewhere, or when the submitter
- * waits, and then sends what has gathered in one call (the batches of i10, NSDI '20,
- * without its timer). Deferred sends that find little switch back to sending at once
- * for a while.
+ * A lone request is sent at once, in the submitter's context. Of a busy queue sending
+ * may be left to the work: it runs elsewhere, or when the submitter waits, and then sends
+ * what has gathered in one call (the batches of i10, NSDI '20, without its timer).
+ * Deferred sends that find little switch back to sending at once for a while.
  */
 static void submit(struct dstor_queue *q)
 {
-	bool many = atomic_read(&q->in_flight) >= DEFER_IN_FLIGHT;
 	unsigned int noreclaim;
 
-	place_work(q, many);
-	if (many) {
+	if (is_busy(q)) {
 		if (!q->inline_left) {
 			dstor_conn_kick(&q->conn);
 			return;
@@ -518,7 +525,7 @@ static bool client_inline(const struct dstor_conn *c)
 {
 	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 
-	return atomic_read(&q->in_flight) < DEFER_IN_FLIGHT;
+	return !READ_ONCE(q->busy);
 }
 
 const struct dstor_conn_ops dstor_client_ops = {
