@@ -15,6 +15,7 @@
 
 #define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
 #define CALM 64			/* as many submits in a row that find fewer end that */
+#define LARGE_READ 16384	/* bytes; more are received where they arrive */
 #define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
 #define DEFER_POOR 8		/* deferred sends in a row that were not */
 #define DEFER_PAUSE 1024	/* sends at once before the next try */
@@ -167,27 +168,29 @@ static int beside(int cpu)
 
 /*
  * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
- * after each request, and no two would ever go together. At most one move a tick.
+ * after each request, and no two would ever go together. Large reads are received where
+ * they arrive: there copying is the work. At most one move a tick.
  */
-static void place_work(struct dstor_queue *q)
+static void place_work(struct dstor_queue *q, bool large_read)
 {
 	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
+	bool unbound = cpu == WORK_CPU_UNBOUND;
 
-	if ((cpu == here || cpu == WORK_CPU_UNBOUND) && q->moved != jiffies) {
+	if ((large_read ? !unbound : unbound || cpu == here) && q->moved != jiffies) {
 		q->moved = jiffies;
-		WRITE_ONCE(q->conn.cpu, beside(here));
+		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : beside(here));
 	}
 }
 
 /* Batches end together, and leave few in flight for a moment: that alone is no calm. */
-static bool is_busy(struct dstor_queue *q)
+static bool is_busy(struct dstor_queue *q, bool large_read)
 {
 	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
 		if (q->calm)
 			q->calm = 0;
 		if (!q->busy)
 			WRITE_ONCE(q->busy, true);
-		place_work(q);
+		place_work(q, large_read);
 	} else if (q->busy && ++q->calm >= CALM) {
 		WRITE_ONCE(q->busy, false);
 		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
@@ -201,11 +204,11 @@ static bool is_busy(struct dstor_queue *q)
  * what has gathered in one call (the batches of i10, NSDI '20, without its timer).
  * Deferred sends that find little switch back to sending at once for a while.
  */
-static void submit(struct dstor_queue *q)
+static void submit(struct dstor_queue *q, bool large_read)
 {
 	unsigned int noreclaim;
 
-	if (is_busy(q)) {
+	if (is_busy(q, large_read)) {
 		if (!q->inline_left) {
 			dstor_conn_kick(&q->conn);
 			return;
@@ -268,7 +271,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	if (unlikely(READ_ONCE(dev->dead)))
 		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
 	if (bd->last)
-		submit(q);
+		submit(q, op == DST_OP_READ && blk_rq_bytes(rq) > LARGE_READ);
 	return BLK_STS_OK;
 }
 
