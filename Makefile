@@ -110,13 +110,13 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 	@$(PYTEST) tests/check
 
 .PHONY: test
-test:	## check, and every scenario in machines of both stock kernels: under an hour
+test:	## check, and every scenario in machines of both stock kernels: over an hour
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
 	@$(RUN) tests/check tests/vm --ignore-glob='*/test_install_*'
 
 .PHONY: test-both
-test-both:	## the same, without turns: each scenario on each of the kernels, over an hour
+test-both:	## the same, without turns: each scenario on each of the kernels, two hours
 	@DST_TURNS=no $(MAKE) test
 
 .PHONY: uml
