@@ -238,6 +238,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
 	struct dstor_queue *q = pick_queue(dev, hctx, rq->tag);
 	int op = wire_op(rq);
+	bool large_read = op == DST_OP_READ && blk_rq_bytes(rq) > LARGE_READ;
 
 	if (unlikely(op < 0))
 		return BLK_STS_NOTSUPP;
@@ -266,12 +267,13 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	/* pairs with dstor_slot() */
 	smp_store_release(&q->slots[t->slot], t);
 	atomic_inc(&q->in_flight);
+	/* From here on another may send it, and its answer may end it. */
 	dstor_tx_submit(&q->conn, &t->message);
 
 	if (unlikely(READ_ONCE(dev->dead)))
 		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
 	if (bd->last)
-		submit(q, op == DST_OP_READ && blk_rq_bytes(rq) > LARGE_READ);
+		submit(q, large_read);
 	return BLK_STS_OK;
 }
 
