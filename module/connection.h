@@ -96,7 +96,7 @@ struct dstor_conn {
 	const struct dstor_transport *transport;	/* of sock */
 	struct workqueue_struct *wq;
 	struct work_struct *work;	/* the owner's: rx, tx, end of life */
-	int cpu;			/* where the work runs; WORK_CPU_UNBOUND: where it is kicked */
+	int cpu;			/* the work's; WORK_CPU_UNBOUND: where it is kicked */
 	struct kthread_worker *thread;	/* who does the same instead, or NULL */
 	struct kthread_work *thread_work;
 	unsigned long flags;
