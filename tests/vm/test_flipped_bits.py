@@ -49,7 +49,8 @@ def test_without_a_checksum_it_would_not_be_seen(machine):
 def test_pages_that_change_while_they_are_sent(machine):
     """The checksum needs stable pages: a mapped file that is written all the time makes no checksum error."""
     m = machine
-    path = export_and_attach(m, m.ramdisk(48))
+    # Two that fight for one page table can keep an emulated processor for seconds, pings and all.
+    path = export_and_attach(m, m.ramdisk(48), attach="--ping 60")
     assert m.run("cat /sys/block/dst-d/queue/stable_writes").out == "1\n"
     m.run(f"mkfs.ext4 -q {path} && mount {path} /mnt && head -c 4M /dev/zero >/mnt/f")
     m.run("""cat >/tmp/w.py <<'END'
