@@ -40,6 +40,7 @@ struct dstor_threads {
 
 /* One use of a cipher at a time. Never in vmalloc memory or on a stack. */
 struct dstor_crypt {
+	const u8 *key;			/* the library does it, in place; NULL: the crypto API */
 	struct aead_request *req;
 	struct scatterlist *src;
 	struct scatterlist *dst;
@@ -117,7 +118,10 @@ int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor
 /* Under tx.lock, the connection lost: no thread works for it any more when it returns. */
 void dstor_cipher_drain(struct dstor_conn *c);
 void dstor_cipher_close(struct dstor_conn *c);
-/* @len bytes from op->src to op->dst (NULL: in place); sealing adds the tag, opening takes it. */
+/*
+ * @len bytes from op->src to op->dst (NULL, or with op->key: in place), behind @ad_len
+ * bytes op->ad; sealing adds the tag, opening takes it.
+ */
 int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
 		     u32 len, bool seal);
 /* A frame begins: the key, perhaps the next one. 0 or an error */

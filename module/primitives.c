@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The primitives of wire/'s Noise handshake, from the kernel's libraries. No
- * state, no locks; called in process context (handshakes only: frames go through
- * the crypto API, cipher.c).
+ * state, no locks; called in process context (handshakes only: frames are
+ * cipher.c's).
  */
 #include <crypto/algapi.h>
 #include <crypto/chacha20poly1305.h>

@@ -58,6 +58,30 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 	return n;
 }
 
+/* As they are: not offered before they are sealed. */
+static void copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
+		      u32 length)
+{
+	while (length) {
+		struct bio_vec bv;
+		void *data;
+
+		if (!iter.bi_size) {
+			bio = bio->bi_next;
+			iter = bio->bi_iter;
+			continue;
+		}
+		bv = bvec_iter_bvec(bio->bi_io_vec, iter);
+		bv.bv_len = min_t(u32, bv.bv_len, length);
+		data = bvec_kmap_local(&bv);
+		put_bytes(x, pos, data, bv.bv_len);
+		kunmap_local(data);
+		bvec_iter_advance(bio->bi_io_vec, &iter, bv.bv_len);
+		pos += bv.bv_len;
+		length -= bv.bv_len;
+	}
+}
+
 /* @length bytes of @bio into the ring at @pos, with op->ad; the tag follows them. */
 static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct crypto_aead *tfm,
 		     u64 nonce, struct bio *bio, struct bvec_iter iter, u32 length, u64 pos)
@@ -65,6 +89,11 @@ static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct cryp
 	int from;
 
 	sg_set_buf(&op->src[0], op->ad, sizeof(op->ad));
+	if (op->key) {
+		copy_data(x, pos, bio, iter, length);
+		op->n_src = 1 + sg_of_ring(x, op->src + 1, pos, length + DST_TAG_LEN);
+		return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
+	}
 	sg_set_buf(&op->dst[0], op->ad, sizeof(op->ad));
 	from = dstor_sg_of_bio(op->src + 1, DSTOR_SEGMENTS_MAX, bio, iter, length);
 	if (WARN_ON_ONCE(from < 0))
@@ -102,15 +131,18 @@ void dstor_seal_work(struct work_struct *work)
 static int seal_header(struct dstor_cipher *x, const void *header)
 {
 	struct dstor_half *h = &x->tx;
-	struct scatterlist *keep = h->op->dst;
+	struct dstor_crypt *op = h->op;
+	struct scatterlist *keep = op->dst;
 	int ret;
 
-	put_bytes(x, x->head, header, DST_FRAME_LEN);
-	h->op->n_src = sg_of_ring(x, h->op->src, x->head, DST_FRAME_LEN + DST_TAG_LEN);
-	h->op->dst = NULL;
-	ret = dstor_cipher_run(h->op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN),
-			       0, DST_FRAME_LEN, true);
-	h->op->dst = keep;
+	memcpy(op->head, header, DST_FRAME_LEN);
+	sg_set_buf(op->src, op->head, sizeof(op->head));
+	op->n_src = 1;
+	op->dst = NULL;
+	ret = dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN), 0,
+			       DST_FRAME_LEN, true);
+	op->dst = keep;
+	put_bytes(x, x->head, op->head, sizeof(op->head));
 	return ret;
 }
 
