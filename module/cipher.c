@@ -2,8 +2,8 @@
 /*
  * Ciphers through the kernel's crypto API, their keys, and the threads that use
  * them. What is done at once with chacha20-poly1305 is done by the kernel's library,
- * whose calls cost less. Each direction of a connection has two transforms: that of the key in
- * use, and that of the key before it, which threads may still be busy with.
+ * whose calls cost less. Each direction of a connection has two transforms: that of
+ * the key in use, and that of the key before it, which threads may still be busy with.
  *
  * Locks: the sending half is used under tx.lock, the receiving half by who
  * receives. Everything is allocated when the connection is made.
@@ -207,9 +207,10 @@ void dstor_job_end(struct dstor_cipher *x, atomic_t *users)
 static bool run_library(struct dstor_crypt *op, u64 nonce, u32 ad_len, u32 len, bool seal)
 {
 	struct scatterlist *sg = op->src + !!ad_len;
-	u8 *flat = sg_virt(sg);
 
-	if (op->n_src == 1 && !ad_len) {
+	if (op->n_src == 1) {
+		u8 *flat = sg_virt(sg);
+
 		if (!seal)
 			return chacha20poly1305_decrypt(flat, flat, len, NULL, 0, nonce, op->key);
 		chacha20poly1305_encrypt(flat, flat, len, NULL, 0, nonce, op->key);

@@ -122,8 +122,7 @@ void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *
 	}
 }
 
-/* The next piece, within a page, of what is @left of the data; false at its end. */
-static bool next_piece(struct bio **bio, struct bvec_iter *iter, u32 *left, struct bio_vec *bv)
+bool dstor_next_piece(struct bio **bio, struct bvec_iter *iter, u32 *left, struct bio_vec *bv)
 {
 	while (*left && *bio && !iter->bi_size) {
 		*bio = (*bio)->bi_next;
@@ -148,7 +147,7 @@ void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 	if (!d->tfm) {
 		u32 crc = crc32c(~0, f, sizeof(*f));
 
-		while (next_piece(&bio, &iter, &length, &bv)) {
+		while (dstor_next_piece(&bio, &iter, &length, &bv)) {
 			p = bvec_kmap_local(&bv);
 			crc = crc32c(crc, p, bv.bv_len);
 			kunmap_local(p);
@@ -160,7 +159,7 @@ void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 		desc->tfm = d->tfm;
 		begin(d, desc);
 		crypto_shash_update(desc, (const u8 *)f, sizeof(*f));
-		while (next_piece(&bio, &iter, &length, &bv)) {
+		while (dstor_next_piece(&bio, &iter, &length, &bv)) {
 			p = bvec_kmap_local(&bv);
 			crypto_shash_update(desc, p, bv.bv_len);
 			kunmap_local(p);

@@ -58,28 +58,20 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 	return n;
 }
 
-/* As they are: not offered before they are sealed. */
-static void copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
-		      u32 length)
+/* As it is: not offered before it is sealed. Returns the bytes that @bio lacks. */
+static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
+		     u32 length)
 {
-	while (length) {
-		struct bio_vec bv;
-		void *data;
+	struct bio_vec bv;
+	void *data;
 
-		if (!iter.bi_size) {
-			bio = bio->bi_next;
-			iter = bio->bi_iter;
-			continue;
-		}
-		bv = bvec_iter_bvec(bio->bi_io_vec, iter);
-		bv.bv_len = min_t(u32, bv.bv_len, length);
+	while (dstor_next_piece(&bio, &iter, &length, &bv)) {
 		data = bvec_kmap_local(&bv);
 		put_bytes(x, pos, data, bv.bv_len);
 		kunmap_local(data);
-		bvec_iter_advance(bio->bi_io_vec, &iter, bv.bv_len);
 		pos += bv.bv_len;
-		length -= bv.bv_len;
 	}
+	return length;
 }
 
 /* @length bytes of @bio into the ring at @pos, with op->ad; the tag follows them. */
@@ -90,7 +82,8 @@ static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct cryp
 
 	sg_set_buf(&op->src[0], op->ad, sizeof(op->ad));
 	if (op->key) {
-		copy_data(x, pos, bio, iter, length);
+		if (WARN_ON_ONCE(copy_data(x, pos, bio, iter, length)))
+			return -EOVERFLOW;
 		op->n_src = 1 + sg_of_ring(x, op->src + 1, pos, length + DST_TAG_LEN);
 		return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
 	}
