@@ -299,6 +299,23 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 	return 0;
 }
 
+/*
+ * May any connection, this one or a later, have checksums instead of a cipher?
+ * Pages under a checksum must not change while they are sent.
+ */
+static bool may_have_checksums(const struct dstor_device *dev)
+{
+	const char *left = dev->ciphers;
+	char word[DST_ALGO_LEN];
+
+	if (!dev->has_key)
+		return strcmp(dev->checksums, "none");
+	while (dstor_next_word(&left, word))
+		if (!strcmp(word, "none"))
+			return true;
+	return false;
+}
+
 static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 			struct dstor_disk_limits *l)
 {
@@ -311,8 +328,7 @@ static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 		.write_cache = dev->disk_flags & DST_DISK_VOLATILE,
 		.fua = dev->disk_flags & DST_DISK_VOLATILE,
 		.rotational = dev->disk_flags & DST_DISK_ROTATIONAL,
-		/* Pages under a checksum must not change while they are sent. */
-		.stable_writes = strcmp(w->checksum, "none") && w->checksum[0],
+		.stable_writes = may_have_checksums(dev),
 		/* Each needs its entry in the cipher's scatterlist. */
 		.max_segments = dev->has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
 	};

@@ -93,6 +93,7 @@ struct dstor_queue {
 	u64 generation;
 	u8 instance[DST_ID_LEN];	/* the exporter's, while live */
 	u64 mark;			/* of acked, unflushed writes (P5); the receiver's */
+	u32 disk_flags;			/* of the welcome of this connection */
 	struct dstor_zombie zombie[DSTOR_ZOMBIES];
 	unsigned int tries;		/* reconnections in vain so far */
 	unsigned long next_try;		/* jiffies */
@@ -136,7 +137,7 @@ struct dstor_device {
 	struct blk_mq_tag_set tag_set;
 	struct gendisk *disk;
 	struct dstor_identity identity;
-	u32 disk_flags;			/* enum dstor_disk_flags */
+	u32 disk_flags;			/* enum dstor_disk_flags; of the first welcome */
 	char checksum[DST_ALGO_LEN];	/* in use; so is the next */
 	char cipher[DST_ALGO_LEN];
 	struct page_frag_cache heads;	/* memory of message heads */

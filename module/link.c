@@ -455,6 +455,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		if (!dstor_id_is_zero(q->instance) || q->lived)
 			this_cpu_inc(dev->stats->reconnects);
 		memcpy(q->instance, w->instance, DST_ID_LEN);
+		q->disk_flags = le32_to_cpu(w->disk_flags);
 		set_bounds(q);
 		WRITE_ONCE(q->spent_ms, 0);
 		resend_all(q);

@@ -104,11 +104,15 @@ blk_status_t dstor_status_to_blk(u8 status)
 static void fill_frame(struct dstor_transaction *t, struct request *rq)
 {
 	struct dstor_frame *f = t->message.head;
+	u16 flags = wire_flags(rq->cmd_flags);
 	u32 bytes = blk_rq_bytes(rq);
 
+	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */
+	if (!(t->queue->dev->disk_flags & DST_DISK_VOLATILE) && dstor_op_writes(t->op))
+		flags |= DST_REQ_FUA;
 	f->type = DST_FRAME_REQUEST;
 	f->op = t->op;
-	f->flags = cpu_to_le16(wire_flags(rq->cmd_flags));
+	f->flags = cpu_to_le16(flags);
 	f->slot = cpu_to_le16(t->slot);
 	f->status = cpu_to_le16(req_get_ioprio(rq));
 	f->length = t->op == DST_OP_WRITE ? cpu_to_le32(bytes) : 0;
@@ -121,8 +125,13 @@ static bool needs_cache_mark(const struct dstor_transaction *t)
 {
 	const struct dstor_frame *f = t->message.head;
 
-	return t->queue->dev->disk_flags & DST_DISK_VOLATILE && dstor_op_writes(t->op) &&
+	return t->queue->disk_flags & DST_DISK_VOLATILE && dstor_op_writes(t->op) &&
 	       !(f->flags & cpu_to_le16(DST_REQ_FUA));
+}
+
+static bool asks_durable(const struct dstor_transaction *t, blk_opf_t opf)
+{
+	return t->op == DST_OP_FLUSH || opf & REQ_FUA;
 }
 
 /* Flush and FUA promise durability: note which losses are known now (P5). */
@@ -132,7 +141,7 @@ static void begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 	unsigned long irq;
 
 	t->flush_number = 0;
-	if (t->op != DST_OP_FLUSH && !(opf & REQ_FUA))
+	if (!asks_durable(t, opf))
 		return;
 	spin_lock_irqsave(&dev->cache_lock, irq);
 	if (t->op == DST_OP_FLUSH)
@@ -352,13 +361,11 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
 static void finish(struct dstor_transaction *t)
 {
 	struct dstor_queue *q = t->queue;
-	const struct dstor_frame *f = t->message.head;
 	blk_status_t status = dstor_status_to_blk(t->status);
 
 	if (!status && needs_cache_mark(t))
 		q->mark = dstor_cache_mark(&q->dev->cache);
-	if (!status && (t->op == DST_OP_FLUSH || f->flags & cpu_to_le16(DST_REQ_FUA)) &&
-	    !durable_is_true(t))
+	if (!status && asks_durable(t, blk_mq_rq_from_pdu(t)->cmd_flags) && !durable_is_true(t))
 		status = BLK_STS_IOERR;
 	dstor_transaction_end(t, status);
 }

@@ -46,6 +46,15 @@ def test_without_a_checksum_it_would_not_be_seen(machine):
         assert m.run(f"cmp -l -n $((1 << 20)) /tmp/x {path} | wc -l", check=False).out.strip() == "1"
 
 
+@pytest.mark.parametrize("offered, chosen, stable", [("none", "none", 0), ("none,crc32c", "none", 1), ("crc32c,none", "crc32c", 1)])
+def test_pages_are_stable_if_a_checksum_may_come(machine, offered, chosen, stable):
+    """The next connection may have one though this has none: the exporter may allow another then."""
+    m = machine
+    export_and_attach(m, m.ramdisk(8), options="--checksum none,crc32c", attach=f"--checksum {offered}")
+    assert device(m)["checksum"] == chosen
+    assert m.run("cat /sys/block/dst-d/queue/stable_writes").out == f"{stable}\n"
+
+
 def test_pages_that_change_while_they_are_sent(machine):
     """The checksum needs stable pages: a mapped file that is written all the time makes no checksum error."""
     m = machine

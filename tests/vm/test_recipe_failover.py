@@ -77,13 +77,16 @@ class Flushes:
         self.job = m.start(f"until [ -e {STOP} ]; do dd if=/dev/urandom of={path} bs=4k count=1 seek=3000 oflag=direct "
                            "conv=notrunc,fsync status=none || exit 1; echo; done")
 
-    def finish(self):
+    def wait(self):
         """At least one more that began now."""
         done = len(self.job.out)
         until = time.monotonic() + RECONNECTED
         while len(self.job.out) < done + 2:
             assert self.job.running and time.monotonic() < until, self.job.err
             time.sleep(0.1)
+
+    def finish(self):
+        self.wait()
         self.m.run(f"touch {STOP}")
         self.job.wait(RECONNECTED, check=True)
 
@@ -131,11 +134,12 @@ def test_clients_go_on_while_the_export_moves(cluster):
     other.run(f"ip addr del {FLOATING}/24 dev eth0")
     assert agent(other, "stop", other.disk("data"), state="/tmp/state") == SUCCESS
 
-    # a node crashes: each ack was durable, so no flush fails either
+    # a node crashes: each ack since the last flush was durable, so no flush fails either
     take_over(other, "--write-through")
     wait_state(client, "connected", timeout=RECONNECTED)
     load, flushes = Rounds(client, path, size="256k", jobs=1), Flushes(client, path)
     load.wait()
+    flushes.wait()
     other.kill()
     take_over(one, "--write-through")
     load.wait(2)

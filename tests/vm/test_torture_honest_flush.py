@@ -82,6 +82,41 @@ def test_write_through_has_nothing_to_lose(pair):
 
 
 @pytest.mark.limit(200)
+def test_cache_that_comes_while_attached(pair):
+    """The device was made without a cache, so nobody flushes it; then its export has one. What is acked stays durable."""
+    exporter, client = pair
+    disk = exporter.disk("volatile")
+    serve(exporter, disk, "--write-through")
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    assert client.run("cat /sys/block/dst-d/queue/write_cache").out == "write through\n"
+    exporter.run("dst unexport data --force")
+    serve(exporter, disk)
+    connected(client)
+    job = acked_writes(client, "fsync")
+    power_cut(exporter, lambda: exporter.disk("volatile"))
+    connected(client)
+    assert answers(client, job) == ["ok"] * 3
+    assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
+
+
+@pytest.mark.limit(200)
+def test_cache_that_goes_while_attached(pair):
+    """From then on nothing can be lost, whatever the export was when the device was made."""
+    exporter, client = pair
+    disk = exporter.disk("volatile")
+    serve(exporter, disk)
+    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
+    exporter.run("dst unexport data --force")
+    serve(exporter, disk, "--write-through")
+    connected(client)
+    job = acked_writes(client, "fsync")
+    power_cut(exporter, lambda: exporter.disk("volatile"), "--write-through")
+    connected(client)
+    assert answers(client, job) == ["ok"] * 3
+    assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
+
+
+@pytest.mark.limit(200)
 def test_orderly_shutdown_has_lost_nothing(pair):
     """The machine is shut down, not cut off: its disk was flushed, so nobody is told of a loss."""
     exporter, client = pair
