@@ -331,6 +331,7 @@ static bool keep_time(struct dstor_peer *p)
 			p->told = jiffies;
 			send_frame(p, DST_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
+		/* Now, before anything more is read: it may refer to pages given back (P4). */
 		return p->conn.rx.paused || !silent(p);
 	default:
 		return true;
