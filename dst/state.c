@@ -21,6 +21,7 @@
 #include "wire.h"
 
 #define FORMAT "dst-export-state 1"
+#define NO_BOOT "none"
 
 /* Derived, so that it survives even the loss of the file; random without a machine id. */
 static void make_uuid(const struct state_start *start, u8 uuid[DST_ID_LEN])
@@ -73,6 +74,12 @@ void state_end(struct state *s, u64 token)
 	s->clean = true;
 	if (s->n)
 		s->disks[0].token = token;
+}
+
+void state_lost(struct state *s)
+{
+	copy_text(s->boot, sizeof(s->boot), NO_BOOT);
+	s->clean = false;
 }
 
 void state_format(const struct state *s, char text[STATE_TEXT_MAX])

@@ -25,15 +25,21 @@ static const struct option options[] = {
 	{ }
 };
 
-/* Only once the module has drained and flushed. */
-static int note_end(struct state_file *f, u64 token, struct reason *why)
+/*
+ * Before: a disk that cannot be flushed may say so only once, and we may be gone
+ * then (killed while it hung). In order: the module has drained and flushed.
+ */
+static int note_end(struct state_file *f, bool in_order, u64 token, struct reason *why)
 {
 	struct state s;
 	int ret = state_load(f, &s, why);
 
 	if (ret <= 0)
 		return ret;
-	state_end(&s, token);
+	if (in_order)
+		state_end(&s, token);
+	else
+		state_lost(&s);
 	return state_save(f, &s, why);
 }
 
@@ -81,13 +87,17 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	token = info.exports[0].token;
 	/* An export must be able to end even where nothing can be written. */
 	state = state_open(&f, STATE_FOLDER, name, &lost);
+	if (!state && note_end(&f, false, 0, &lost)) {
+		state_close(&f);
+		state = -1;
+	}
 	msg = netlink_request(DSTOR_CMD_EXPORT_DEL, 0);
 	put_text(msg, DSTOR_A_NAME, name);
 	put_flag(msg, DSTOR_A_FORCE, force);
 	ret = netlink_ask(nl, msg, NULL, NULL, why);
 	if (!ret)
 		remove_sockets(&info.exports[0]);
-	if (!ret && (state || note_end(&f, token, &lost)))
+	if (!ret && (state || note_end(&f, true, token, &lost)))
 		ret = refuse(why, "it is gone, but that it ended in order is not noted: %.300s",
 			     lost.text);
 	else if (ret == -EBUSY && !force)

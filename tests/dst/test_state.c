@@ -61,6 +61,17 @@ static void test_instance(void **state)
 	begin(&s, "disk", BOOT_1);
 	assert_true(same(s.instance, before.instance));
 
+	/* an end without it, even while the machine runs on: its disk could not be flushed */
+	before = s;
+	state_lost(&s);
+	begin(&s, "disk", BOOT_1);
+	assert_false(same(s.instance, before.instance));
+	before = s;
+	state_lost(&s);
+	state_end(&s, 0);
+	begin(&s, "disk", BOOT_1);
+	assert_true(same(s.instance, before.instance));
+
 	/* but the orderly end counts once: after the next begin it is open again */
 	assert_false(s.clean);
 	begin(&s, "disk", BOOT_2);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A flush is a flush of the exporter's disk, FUA is FUA there, and neither comes unasked."""
-from common import Trace, device, export_and_attach, flush_count, guest_python
+from common import Trace, device, export_and_attach, flush_count, guest_python, mapped, wait_state
 
 WRITES = 20
 
@@ -99,3 +99,29 @@ def test_flush_of_a_file_is_its_fsync(machine):
     with Trace(m, ram) as trace:
         fsyncs(m, path, 3)
     assert trace.flushes + trace.fuas + trace.count("FW") >= 3, trace.bios
+
+
+def test_flush_that_fails_at_the_end(machine):
+    """The disk cannot be flushed when the export is stopped: the disk forgets that it said so, the client's next flush does not."""
+    m = machine
+    ram, sectors = m.ramdisk(16, cache_size=8), 16 << 11
+    disk = mapped(m, "x", f"0 {sectors} linear {ram} 0")
+    path = export_and_attach(m, disk, attach="--ping 300ms --timeout 2s --retries 30")
+    plain_writes(m, path)
+
+    def becomes(table):
+        m.run(f"dmsetup suspend --noflush x && dmsetup load x --table '0 {sectors} {table}' && dmsetup resume x")
+
+    becomes(f"flakey {ram} 0 0 600 1 error_writes")
+    got = m.run("dst unexport data --force", check=False)
+    assert got.status == 1 and "could not be flushed" in got.err, got
+    becomes(f"linear {ram} 0")
+    m.run(f"dst export data {disk} --allow any")
+    wait_state(m, "connected")
+    assert m.run(f"sync {path}", check=False).status == 1
+    fsyncs(m, path)
+    # and this is forgotten after a stop in order
+    plain_writes(m, path)
+    m.run(f"dst unexport data --force && dst export data {disk} --allow any")
+    wait_state(m, "connected")
+    fsyncs(m, path)
