@@ -106,7 +106,8 @@ static void print_trouble(const struct device_info *d)
 	if (d->retries != DST_RETRIES_FOREVER)
 		snprintf(retries, sizeof(retries), "%u", d->retries);
 	if (d->state == DSTOR_DEVICE_CONNECTED) {
-		printf("  %u of %u connections\n", d->live, d->connections);
+		printf("  %u of %u connections%s%s\n", d->live, d->connections,
+		       d->reason[0] ? ": " : "", d->reason);
 		return;
 	}
 	if (d->state == DSTOR_DEVICE_FAILED) {

@@ -144,6 +144,7 @@ struct dstor_device {
 
 	struct mutex lock;		/* what follows, addresses, uri, export, identity.size */
 	u64 writer_token;
+	u8 access;			/* enum dstor_access, as granted last */
 	u8 instance[DST_ID_LEN];	/* newest known of the exporter */
 	u32 epoch;			/* counts its changes */
 	bool stopping;			/* detach: no new connections */

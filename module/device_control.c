@@ -86,8 +86,13 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 	info->state = dstor_device_state(dev);
 	if (next && time_after(next, jiffies))
 		info->next_ms = jiffies_to_msecs(next - jiffies);
-	if (info->state == DSTOR_DEVICE_CONNECTED)
+	if (info->state == DSTOR_DEVICE_CONNECTED) {
+		/* It did not when the device was made. */
+		if (dev->access == DST_ACCESS_READ && !dev->read_only)
+			strscpy(info->reason, "the exporter allows only reading now: writes fail",
+				sizeof(info->reason));
 		return;
+	}
 	strscpy(info->reason, dev->reason, sizeof(info->reason));
 	/* Nothing was tried yet: why it is not connected any more. */
 	mutex_lock(&dev->told_lock);

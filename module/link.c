@@ -435,6 +435,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	if (!dstor_id_equal(dev->instance, w->instance))
 		new_instance(dev, w->instance);
 	dev->writer_token = le64_to_cpu(w->writer_token);
+	dev->access = w->access;
 	strscpy(dev->checksum, w->checksum, sizeof(dev->checksum));
 	strscpy(dev->cipher, w->cipher, sizeof(dev->cipher));
 	dev->reason[0] = 0;

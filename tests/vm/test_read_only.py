@@ -2,7 +2,7 @@
 """Read-only is enforced by the exporter, whatever the client believes."""
 import pytest
 
-from common import attach_to, device, export, fails, guest_python, sums
+from common import attach_to, device, export, fails, guest_python, sums, wait_state
 
 WAYS = {"export": ("--allow any --read-only", ""), "rule": ("--allow any,ro", ""), "client": ("--allow any", "--read-only")}
 
@@ -45,6 +45,22 @@ def test_peer_that_writes_all_the_same(machine, way, status):
         """)
     assert got == ["OK", 1] + [status] * 4 + ["OK", "OK"]
     assert sums(m, disk) == before
+
+
+def test_export_that_becomes_read_only(machine):
+    """A device that was made to be written stays attached, and says why its writes fail."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow any")
+    path = attach_to(m, "dst://127.0.0.1/data --ping 300ms")
+    write = f"dd if=/dev/urandom of={path} bs=4k count=1 oflag=direct status=none"
+    m.run(write)
+    for options, status in (("--read-only", 1), ("", 0)):
+        m.run(f"dst unexport data --force && dst export data {disk} --allow any {options}")
+        d = wait_state(m, "connected")
+        assert ("only reading" in (d["reason"] or "")) == ("only reading" in m.run("dst show --why d").out) == bool(status), d
+        assert m.run(write, check=False).status == status
+        m.run(f"dd if={path} of=/dev/null bs=4k count=1 iflag=direct status=none")
 
 
 def test_read_only_clients_need_no_lease(machine):
