@@ -204,6 +204,7 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 			m->identity.size = le64_to_cpu(a->size);
 	}
 	memcpy(q->instance, a->instance, DST_ID_LEN);
+	q->is_volatile = le32_to_cpu(a->disk_flags) & DST_DISK_VOLATILE;
 	q->state = Q_LIVE;
 	q->attempts = 0;
 	for (u32 n = 0; n < SLOTS; n++)

@@ -78,7 +78,7 @@ void disk_submit(struct exporter *x, struct request *r, enum bio_kind kind)
 			 (x->write_through || le16_to_cpu(r->frame.flags) & DST_REQ_FUA);
 		memcpy(b->data, r->data, sizeof(b->data));
 	}
-	if (w.disk_errors && r && chance(3)) {
+	if (w.disk_errors && chance(r ? 3 : 50)) {
 		b->status = DST_STATUS_MEDIUM;
 		happened[H_DISK_ERROR]++;
 	}
@@ -93,6 +93,17 @@ static void bio_free(struct bio *b)
 	b->stamp = 0;
 }
 
+static void forget_cache(struct exporter *x)
+{
+	struct disk *d = x->disk;
+
+	happened[H_CACHE_LOST]++;
+	say("X%u: the cache of its disk is lost", x->index);
+	oracle_cache_lost(d);
+	memcpy(d->cache, d->durable, sizeof(d->cache));
+	memcpy(d->cache_version, d->durable_version, sizeof(d->cache_version));
+}
+
 void disk_done(struct bio *b)
 {
 	struct request *r = b->request;
@@ -103,10 +114,14 @@ void disk_done(struct bio *b)
 	if (b->kind == BIO_READ)
 		memcpy(r->data, &b->disk->cache[b->first], b->count * sizeof(r->data[0]));
 	bio_free(b);
-	if (r)
+	if (r) {
 		request_done(r, b);
-	else
-		exporter_stop_step(x);
+		return;
+	}
+	x->stop_failed = b->status != DST_STATUS_OK;
+	if (x->stop_failed)
+		forget_cache(x);
+	exporter_stop_step(x);
 }
 
 u32 disk_running(const struct exporter *x)
@@ -134,13 +149,8 @@ void disk_power_cut(struct exporter *x, bool cache_lost)
 					apply_block(b, i);
 		bio_free(b);
 	}
-	if (!cache_lost || !d->is_volatile)
-		return;
-	happened[H_CACHE_LOST]++;
-	say("X%u: the cache of its disk is lost", x->index);
-	oracle_power_cut(d);
-	memcpy(d->cache, d->durable, sizeof(d->cache));
-	memcpy(d->cache_version, d->durable_version, sizeof(d->cache_version));
+	if (cache_lost && d->is_volatile)
+		forget_cache(x);
 }
 
 void disk_grow(struct disk *d)

@@ -373,6 +373,7 @@ static void went_down(struct exporter *x)
 	}
 	x->state = X_DOWN;
 	x->stop_flushing = false;
+	x->stop_failed = false;
 	if (w.late_news)
 		ms = between(20, 400);
 	else if (chance(30))
@@ -414,8 +415,15 @@ void exporter_stop_step(struct exporter *x)
 		disk_submit(x, NULL, BIO_FLUSH);
 		return;
 	}
-	say("X%u: is stopped", x->index);
-	exporter_change(x, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0);
+	say("X%u: is stopped%s", x->index, x->stop_failed ? ", and not flushed" : "");
+	if (!x->stop_failed)
+		exporter_change(x, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0);
+	if (x->stop_failed) {
+		w.bad_ends++;
+		happened[H_STOP_FAILED]++;
+		if (!mutated(FAILED_STOP_AS_ANY))
+			make_id(x->instance);	/* of the next export */
+	}
 	for (u32 n = 0; n < CONNS; n++)
 		if (w.conns[n].used && w.conns[n].x == x && w.conns[n].end == E_LIVE)
 			conn_finish(&w.conns[n], TO_CLIENT);
@@ -429,7 +437,7 @@ void exporter_stop_step(struct exporter *x)
 
 void exporter_crash(struct exporter *x, bool cache_lost)
 {
-	w.crashes++;
+	w.bad_ends++;
 	happened[H_CRASHED]++;
 	say("X%u: crashes, %s", x->index, cache_lost ? "power lost" : "power kept");
 	disk_power_cut(x, cache_lost);
@@ -445,6 +453,10 @@ void exporter_crash(struct exporter *x, bool cache_lost)
 void exporter_start(struct exporter *x)
 {
 	say("X%u: is up", x->index);
+	if (x->life && !w.late_news && x->disk->is_volatile && chance(20)) {
+		x->write_through = !x->write_through;
+		happened[H_CACHE_CHANGED]++;
+	}
 	x->life = ++w.lives;
 	x->state = X_UP;
 	memset(&x->lease, 0, sizeof(x->lease));

@@ -258,7 +258,7 @@ void oracle_failed(struct txn *t, bool excused)
 			 w.now - t->attempt.start_ms < least))
 		violated("P7", "t%u fails after %llu ms, within its budget of %llu", number(t),
 			 ULL(w.now - t->attempt.start_ms), ULL(least));
-	if (t->status == DST_STATUS_IO && !w.crashes)
+	if (t->status == DST_STATUS_IO && !w.bad_ends)
 		violated("P7", "t%u reports a loss, and nothing was lost", number(t));
 	if (t->op == DST_OP_FLUSH || t->fua)
 		for (u32 n = 1; n < w.n_txns; n++)
@@ -306,7 +306,7 @@ void oracle_executed(struct exporter *x, struct request *r)
 	t->executed = true;
 	t->life = x->life;
 	t->epoch = x->disk->epoch;
-	t->durable = is_write(t) && (t->fua || x->write_through);
+	t->durable = is_write(t) && (t->fua || t->kept_durable || x->write_through);
 }
 
 void oracle_applied(struct bio *b, u8 i)
@@ -462,7 +462,7 @@ static void block_lost(struct disk *d, u32 block)
 }
 
 /* Called before the cache forgets. */
-void oracle_power_cut(struct disk *d)
+void oracle_cache_lost(struct disk *d)
 {
 	w.order++;
 	for (u32 n = 1; n < w.n_txns; n++) {

@@ -61,6 +61,8 @@ enum mutant {
 	FLUSH_NOT_SENT,
 	FUA_AS_PLAIN_WRITE,
 	STOP_WITHOUT_FLUSH,
+	CACHE_NOT_NOTICED,
+	FAILED_STOP_AS_ANY,
 	RETRY_AFTER_BUDGET,
 	FAIL_TOO_EARLY,
 	REUSE_PAGE_EARLY,
@@ -126,7 +128,8 @@ struct txn {
 	u8 op;
 	u8 first;
 	u8 count;		/* blocks */
-	bool fua;
+	bool fua;		/* asked for from above, */
+	bool kept_durable;	/* or on the wire only: the device has no cache */
 	u8 machine;
 	u8 disk;
 	u8 queue;
@@ -329,6 +332,7 @@ struct exporter {
 	bool write_through;
 	bool powers_off;	/* STOPPING: the machine, not the module alone */
 	bool stop_flushing;
+	bool stop_failed;	/* that flush did */
 	u32 life;
 	u8 instance[DST_ID_LEN];
 	struct disk *disk;	/* exported now */
@@ -357,6 +361,7 @@ struct queue {
 	struct txn *slot[SLOTS];
 	bool barred[SLOTS];	/* a failed transaction may still run */
 	u64 seq[SLOTS];
+	bool is_volatile;	/* the welcome of its connection says so */
 	u64 mark;		/* acked and not flushed, on ... */
 	u8 instance[DST_ID_LEN];	/* ... this one, or an older one */
 };
@@ -446,7 +451,7 @@ struct world {
 	u16 n_txns;
 	u16 n_sessions;
 	u32 lives;
-	u32 crashes;
+	u32 bad_ends;		/* of exporters: caches may be lost */
 	u32 ids;
 	u32 stamps;		/* no two objects of a run have the same */
 	u32 steps;
@@ -474,7 +479,7 @@ enum happening {
 	H_ACKED, H_FAILED, H_RESENT, H_ASKED, H_STATE_BUSY, H_STATE_DONE, H_REPLAYED, H_DROPPED,
 	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED,
 	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_SUSPENDED_UUID,
-	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_LOSS_REPORTED, H_STOPPED, H_CRASHED,
+	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED, H_STOPPED, H_CRASHED,
 	H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, HAPPENINGS,
 };
 
@@ -615,7 +620,7 @@ void oracle_answered(struct conn *c);
 void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms);
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
-void oracle_power_cut(struct disk *d);
+void oracle_cache_lost(struct disk *d);
 void oracle_life_over(struct exporter *x);
 void oracle_device_failed(struct machine *m);
 void oracle_client_crashed(struct machine *m);

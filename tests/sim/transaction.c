@@ -29,7 +29,7 @@ static void scan_later(struct machine *m)
 static void txn_send(struct machine *m, struct txn *t, bool again)
 {
 	struct conn *c = m->queue[t->queue].conn;
-	u16 flags = (t->fua ? DST_REQ_FUA : 0) | (again ? DST_REQ_RESEND : 0);
+	u16 flags = (t->fua || t->kept_durable ? DST_REQ_FUA : 0) | (again ? DST_REQ_RESEND : 0);
 	u32 bytes = t->count * BLOCK;
 	struct dstor_frame f = {
 		.type = DST_FRAME_REQUEST, .op = t->op, .flags = cpu_to_le16(flags),
@@ -72,12 +72,34 @@ void txn_resend_all(struct machine *m, u8 queue)
 			txn_send(m, q->slot[n], q->slot[n]->ever_sent);
 }
 
+/* The kernel does not even hand it to a device without a cache. */
+static struct txn *needless_flush(struct machine *m)
+{
+	struct txn *t;
+
+	if (w.n_txns == TXNS)
+		return NULL;
+	t = &w.txns[w.n_txns++];
+	memset(t, 0, sizeof(*t));
+	t->op = DST_OP_FLUSH;
+	t->machine = m->index;
+	t->session = m->session;
+	t->disk = m->disk;
+	t->state = T_OK;
+	say("M%u: s%u: t%td flush has nothing to do", m->index, m->session, t - w.txns);
+	oracle_submitted(t);
+	oracle_acked(t, NULL);
+	return t;
+}
+
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count)
 {
 	struct queue *q = &m->queue[queue];
 	struct txn *t;
 	u32 slot = 0;
 
+	if (op == DST_OP_FLUSH && !m->is_volatile)
+		return needless_flush(m);
 	while (slot < m->slots && (q->slot[slot] || q->barred[slot]))
 		slot++;
 	if (slot == m->slots || w.n_txns == TXNS)
@@ -85,7 +107,8 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t = &w.txns[w.n_txns++];
 	memset(t, 0, sizeof(*t));
 	t->op = op;
-	t->fua = fua;
+	t->fua = fua && m->is_volatile;
+	t->kept_durable = !m->is_volatile && dstor_op_writes(op) && !mutated(CACHE_NOT_NOTICED);
 	t->first = first;
 	t->count = count;
 	t->machine = m->index;
@@ -149,7 +172,7 @@ static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 
 			txn_fail(m, t, "acked writes were lost", true);
 			return;
 		}
-	} else if (dstor_op_writes(t->op) && m->is_volatile) {
+	} else if (dstor_op_writes(t->op) && m->queue[t->queue].is_volatile && !t->kept_durable) {
 		m->queue[t->queue].mark = dstor_cache_mark(&m->cache);
 	}
 	t->state = T_OK;

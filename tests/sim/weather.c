@@ -469,7 +469,9 @@ static void settle_step(struct machine *m)
 		return;
 	if (!m->settled) {
 		m->checks = w.n_txns;
-		m->settled = !!txn_submit(m, 0, DST_OP_FLUSH, false, 0, 0);
+		/* the flush of a device without a cache asks nobody */
+		m->settled = !!txn_submit(m, 0, m->is_volatile ? DST_OP_FLUSH : DST_OP_READ, false,
+					  0, !m->is_volatile);
 	} else if (m->settled == 1) {
 		/* its first one may have begun before all had healed */
 		if (w.txns[m->checks].state != T_OK && m->reported++ < REPORTS_MAX) {
