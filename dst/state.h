@@ -45,7 +45,10 @@ struct state_start {
 void state_begin(struct state *s, const struct state_start *start, u64 *token);
 /* It ended in order. */
 void state_end(struct state *s, u64 token);
-/* Its disk may fail to be flushed, and say so only once: unless state_end() follows, the next instance is another. */
+/*
+ * Its last flush may fail, and a disk tells of it once: unless state_end()
+ * follows, the next instance is another.
+ */
 void state_lost(struct state *s);
 int state_parse(char *text, struct state *s, struct reason *why);
 void state_format(const struct state *s, char text[STATE_TEXT_MAX]);
