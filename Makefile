@@ -110,7 +110,7 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 	@$(PYTEST) tests/check
 
 .PHONY: test
-test:	## check, and every scenario in machines of both stock kernels: over an hour
+test:	## check, and every scenario in machines of both stock kernels: about an hour
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
 	@$(RUN) tests/check tests/vm --ignore-glob='*/test_install_*'
