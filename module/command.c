@@ -371,7 +371,7 @@ static void submit_to_bdev(struct dstor_command *cmd)
 		if (cmd->op == DST_OP_WRITE_ZEROES && cmd->flags & DST_REQ_NOUNMAP)
 			bio->bi_opf |= REQ_NOUNMAP;
 		bio->bi_iter.bi_size = cmd->bytes;
-		cmd->then_flush = through;
+		cmd->then_flush = through && bdev_write_cache(e->bdev.bdev);
 	}
 	submit_bio(bio);
 }

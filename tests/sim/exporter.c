@@ -416,13 +416,13 @@ void exporter_stop_step(struct exporter *x)
 		return;
 	}
 	say("X%u: is stopped%s", x->index, x->stop_failed ? ", and not flushed" : "");
-	if (!x->stop_failed)
-		exporter_change(x, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0);
 	if (x->stop_failed) {
 		w.bad_ends++;
 		happened[H_STOP_FAILED]++;
 		if (!mutated(FAILED_STOP_AS_ANY))
 			make_id(x->instance);	/* of the next export */
+	} else {
+		exporter_change(x, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0);
 	}
 	for (u32 n = 0; n < CONNS; n++)
 		if (w.conns[n].used && w.conns[n].x == x && w.conns[n].end == E_LIVE)

@@ -72,8 +72,7 @@ void txn_resend_all(struct machine *m, u8 queue)
 			txn_send(m, q->slot[n], q->slot[n]->ever_sent);
 }
 
-/* The kernel does not even hand it to a device without a cache. */
-static struct txn *needless_flush(struct machine *m)
+static struct txn *txn_new(struct machine *m, u8 op)
 {
 	struct txn *t;
 
@@ -81,10 +80,20 @@ static struct txn *needless_flush(struct machine *m)
 		return NULL;
 	t = &w.txns[w.n_txns++];
 	memset(t, 0, sizeof(*t));
-	t->op = DST_OP_FLUSH;
+	t->op = op;
 	t->machine = m->index;
 	t->session = m->session;
 	t->disk = m->disk;
+	return t;
+}
+
+/* The kernel does not even hand it to a device without a cache. */
+static struct txn *needless_flush(struct machine *m)
+{
+	struct txn *t = txn_new(m, DST_OP_FLUSH);
+
+	if (!t)
+		return NULL;
 	t->state = T_OK;
 	say("M%u: s%u: t%td flush has nothing to do", m->index, m->session, t - w.txns);
 	oracle_submitted(t);
@@ -102,18 +111,13 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 		return needless_flush(m);
 	while (slot < m->slots && (q->slot[slot] || q->barred[slot]))
 		slot++;
-	if (slot == m->slots || w.n_txns == TXNS)
+	t = slot < m->slots ? txn_new(m, op) : NULL;
+	if (!t)
 		return NULL;
-	t = &w.txns[w.n_txns++];
-	memset(t, 0, sizeof(*t));
-	t->op = op;
 	t->fua = fua && m->is_volatile;
 	t->kept_durable = !m->is_volatile && dstor_op_writes(op) && !mutated(CACHE_NOT_NOTICED);
 	t->first = first;
 	t->count = count;
-	t->machine = m->index;
-	t->session = m->session;
-	t->disk = m->disk;
 	t->queue = queue;
 	t->slot = slot;
 	t->seq = ++q->seq[slot];

@@ -57,6 +57,7 @@ def test_export_that_becomes_read_only(machine):
     m.run(write)
     for options, status in (("--read-only", 1), ("", 0)):
         m.run(f"dst unexport data --force && dst export data {disk} --allow any {options}")
+        m.wait_for(f"{'' if status else '! '}dst show --why d | grep -q 'only reading'", 20)
         d = wait_state(m, "connected")
         assert ("only reading" in (d["reason"] or "")) == ("only reading" in m.run("dst show --why d").out) == bool(status), d
         assert m.run(write, check=False).status == status

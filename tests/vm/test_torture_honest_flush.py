@@ -81,36 +81,20 @@ def test_write_through_has_nothing_to_lose(pair):
     assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
 
 
+@pytest.mark.parametrize("before, after", [("--write-through", ""), ("", "--write-through")], ids=["comes", "goes"])
 @pytest.mark.limit(200)
-def test_cache_that_comes_while_attached(pair):
-    """The device was made without a cache, so nobody flushes it; then its export has one. What is acked stays durable."""
+def test_cache_changes_while_attached(pair, before, after):
+    """It comes: nobody flushes a device that was made without one, and what is acked stays durable. It goes: nothing can be lost."""
     exporter, client = pair
     disk = exporter.disk("volatile")
-    serve(exporter, disk, "--write-through")
+    serve(exporter, disk, before)
     path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
-    assert client.run("cat /sys/block/dst-d/queue/write_cache").out == "write through\n"
+    assert client.run("cat /sys/block/dst-d/queue/write_cache").out == ("write through\n" if before else "write back\n")
     exporter.run("dst unexport data --force")
-    serve(exporter, disk)
+    serve(exporter, disk, after)
     connected(client)
     job = acked_writes(client, "fsync")
-    power_cut(exporter, lambda: exporter.disk("volatile"))
-    connected(client)
-    assert answers(client, job) == ["ok"] * 3
-    assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
-
-
-@pytest.mark.limit(200)
-def test_cache_that_goes_while_attached(pair):
-    """From then on nothing can be lost, whatever the export was when the device was made."""
-    exporter, client = pair
-    disk = exporter.disk("volatile")
-    serve(exporter, disk)
-    path = attach_to(client, f"dst://10.77.0.1/data {PATIENT}")
-    exporter.run("dst unexport data --force")
-    serve(exporter, disk, "--write-through")
-    connected(client)
-    job = acked_writes(client, "fsync")
-    power_cut(exporter, lambda: exporter.disk("volatile"), "--write-through")
+    power_cut(exporter, lambda: exporter.disk("volatile"), after)
     connected(client)
     assert answers(client, job) == ["ok"] * 3
     assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
