@@ -60,8 +60,21 @@ static void free_disk(struct gendisk *disk)
 	dstor_device_put(dev);
 }
 
+/* Somebody has closed it; under disk->open_mutex, after what was dirty was written. */
+static void closed(DSTOR_RELEASE_ARGS)
+{
+	struct dstor_device *dev = disk->private_data;
+
+	if (disk_openers(disk))
+		return;
+	spin_lock_irq(&dev->cache_lock);
+	dstor_cache_closed(&dev->cache);
+	spin_unlock_irq(&dev->cache_lock);
+}
+
 static const struct block_device_operations fops = {
 	.owner = THIS_MODULE,
+	.release = closed,
 	.free_disk = free_disk,
 };
 

@@ -70,6 +70,16 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	return 0;
 }
 
+static bool cache_tells(struct dstor_device *dev)
+{
+	bool ret;
+
+	spin_lock_irq(&dev->cache_lock);
+	ret = dstor_cache_tells(&dev->cache);
+	spin_unlock_irq(&dev->cache_lock);
+	return ret;
+}
+
 static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 {
 	unsigned long next = 0;
@@ -90,6 +100,10 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 		/* It did not when the device was made. */
 		if (dev->access == DST_ACCESS_READ && !dev->read_only)
 			strscpy(info->reason, "the exporter allows only reading now: writes fail",
+				sizeof(info->reason));
+		else if (cache_tells(dev))
+			strscpy(info->reason,
+				"acked writes may be lost: the next flush or FUA writes fail",
 				sizeof(info->reason));
 		return;
 	}

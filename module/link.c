@@ -317,6 +317,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
  */
 static void new_instance(struct dstor_device *dev, const u8 *instance)
 {
+	bool lost = false;
 	unsigned int i;
 
 	for (i = 0; i < dev->n_queues; i++) {
@@ -332,8 +333,10 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_cache_dirty(&dev->cache, q->mark))
+		if (dstor_cache_dirty(&dev->cache, q->mark)) {
 			dstor_cache_lost(&dev->cache);
+			lost = true;
+		}
 		spin_unlock_irq(&dev->cache_lock);
 		/* Still dirty: only a flush that succeeded says otherwise. */
 		memset(q->instance, 0, DST_ID_LEN);
@@ -341,6 +344,9 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 	}
 	memcpy(dev->instance, instance, DST_ID_LEN);
 	dev->epoch++;
+	if (lost)
+		pr_warn("dstor: dst-%s: acked writes that were not flushed may be lost with the exporter's cache\n",
+			dev->name);
 }
 
 static int by_seq(const void *a, const void *b)

@@ -134,21 +134,22 @@ static bool asks_durable(const struct dstor_transaction *t, blk_opf_t opf)
 	return t->op == DST_OP_FLUSH || opf & REQ_FUA;
 }
 
-/* Flush and FUA promise durability: note which losses are known now (P5). */
-static void begin_durable(struct dstor_transaction *t, blk_opf_t opf)
+/* Flush and FUA promise durability: note which losses are known now (P5). On false it fails. */
+static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 {
 	struct dstor_device *dev = t->queue->dev;
 	unsigned long irq;
+	bool ret = true;
 
-	t->flush_number = 0;
 	if (!asks_durable(t, opf))
-		return;
+		return true;
 	spin_lock_irqsave(&dev->cache_lock, irq);
 	if (t->op == DST_OP_FLUSH)
 		t->flush_number = dstor_cache_flush_begin(&dev->cache, &t->losses);
 	else
-		t->losses = dev->cache.losses;
+		ret = dstor_cache_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
+	return ret;
 }
 
 static bool durable_is_true(struct dstor_transaction *t)
@@ -158,7 +159,10 @@ static bool durable_is_true(struct dstor_transaction *t)
 	bool ret;
 
 	spin_lock_irqsave(&dev->cache_lock, irq);
-	ret = dstor_cache_flush_end(&dev->cache, t->flush_number, t->losses);
+	if (t->op == DST_OP_FLUSH)
+		ret = dstor_cache_flush_end(&dev->cache, t->flush_number, t->losses);
+	else
+		ret = dstor_cache_fua_end(&dev->cache, t->losses);
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
 	return ret;
 }
@@ -255,15 +259,18 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	t->queue = q;
 	t->slot = rq->tag;
 	t->op = op;
+	t->attempt.start_ms = dstor_now_ms();
+	if (unlikely(!begin_durable(t, rq->cmd_flags))) {
+		this_cpu_inc(dev->stats->errors);
+		return BLK_STS_IOERR;
+	}
 	t->asked = false;
 	t->opening = false;
 	t->seq = atomic64_inc_return(&q->seq);
-	t->attempt.start_ms = dstor_now_ms();
 	t->attempt.sent_ms = t->attempt.start_ms;
 	t->attempt.resends = 0;
 	/* The block layer has looked at the clock, unless it does no statistics. */
 	t->started_ns = rq->start_time_ns ?: ktime_get_ns();
-	begin_durable(t, rq->cmd_flags);
 	fill_frame(t, rq);
 	t->message.in_hand = false;
 	t->message.bio = op == DST_OP_WRITE ? rq->bio : NULL;

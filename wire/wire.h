@@ -125,10 +125,14 @@ struct dstor_cache {
 	u64 flushes;	/* flushes submitted so far; the next one gets flushes + 1 */
 	u64 flushed;	/* highest number of a flush that succeeded */
 	u64 losses;	/* times acked, unflushed writes were lost */
-	u64 reported;	/* losses already reported by a failed flush */
+	u64 flush_told;	/* losses told by a failed flush */
+	u64 fua_told;	/* losses told by FUA writes for long enough */
+	u64 fua_since_ms;
+	bool fua_tells;	/* since then */
 };
 
 #define DST_CACHE_CLEAN 0ULL
+#define DST_FUA_TELLS_MS 60000U	/* time for each journal to commit (ext4: every 5 s) */
 
 /* A write was acked: its connection remembers the mark. */
 u64 dstor_cache_mark(const struct dstor_cache *c);
@@ -136,7 +140,15 @@ bool dstor_cache_dirty(const struct dstor_cache *c, u64 mark);
 u64 dstor_cache_flush_begin(struct dstor_cache *c, u64 *losses);
 /* Flush @number, begun when @losses were known, came back good: is it true? */
 bool dstor_cache_flush_end(struct dstor_cache *c, u64 number, u64 losses);
+/* May a FUA write begin? If not, it fails, and must not be sent. */
+bool dstor_cache_fua_begin(struct dstor_cache *c, u64 now_ms, u64 *losses);
+/* A FUA write, begun when @losses were known, came back good: is it true? */
+bool dstor_cache_fua_end(const struct dstor_cache *c, u64 losses);
 void dstor_cache_lost(struct dstor_cache *c);
+/* Will the next flush or FUA write fail? */
+bool dstor_cache_tells(const struct dstor_cache *c);
+/* Nobody has the device open any more: if any of them was told, all were. */
+void dstor_cache_closed(struct dstor_cache *c);
 
 /* lease.c - who may write, on the exporter (P15) */
 struct dstor_lease {

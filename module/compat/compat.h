@@ -35,6 +35,13 @@ struct dstor_disk_limits {
 struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 					const struct dstor_disk_limits *l, void *data);
 
+/* What block_device_operations.release is told. */
+#ifdef DSTOR_HAVE_RELEASE_ARG
+#define DSTOR_RELEASE_ARGS	struct gendisk *disk
+#else
+#define DSTOR_RELEASE_ARGS	struct gendisk *disk, fmode_t mode
+#endif
+
 /*
  * Open a block device exclusively (when @holder) or not. Sleeps. 0 or a negative
  * errno, and then *@b is as before; release with dstor_compat_close_bdev().

@@ -28,6 +28,7 @@ static const char * const mutants[MUTANTS] = {
 	[FUA_AS_PLAIN_WRITE] = "fua-as-plain-write",
 	[STOP_WITHOUT_FLUSH] = "stop-without-flush",
 	[CACHE_NOT_NOTICED] = "cache-not-noticed",
+	[LOSS_TOLD_ONCE] = "loss-told-once",
 	[FAILED_STOP_AS_ANY] = "failed-stop-as-any",
 	[RETRY_AFTER_BUDGET] = "retry-after-budget",
 	[FAIL_TOO_EARLY] = "fail-too-early",

@@ -149,7 +149,8 @@ static void no_loss_is_hidden(struct txn *t)
 	for (u32 n = 1; n < w.n_txns; n++) {
 		const struct txn *v = &w.txns[n];
 
-		if (v->session != t->session || !v->lost || v->reported || v->ended > t->began)
+		if (v->session != t->session || !v->lost || v->ended > t->began ||
+		    (t->op == DST_OP_FLUSH ? v->told_flush : v->told_fua))
 			continue;
 		/* a FUA write of before the power cut could not know */
 		if (t->op == DST_OP_FLUSH || t->epoch != v->epoch)
@@ -260,15 +261,35 @@ void oracle_failed(struct txn *t, bool excused)
 			 ULL(w.now - t->attempt.start_ms), ULL(least));
 	if (t->status == DST_STATUS_IO && !w.bad_ends)
 		violated("P7", "t%u reports a loss, and nothing was lost", number(t));
-	if (t->op == DST_OP_FLUSH || t->fua)
-		for (u32 n = 1; n < w.n_txns; n++)
-			if (w.txns[n].session == t->session && w.txns[n].lost &&
-			    w.txns[n].ended < t->began)
-				w.txns[n].reported = true;
-	if (t->status)
-		t->ended = ++w.order;	/* it was answered */
-	else
+	for (u32 n = 1; n < w.n_txns; n++) {
+		struct txn *v = &w.txns[n];
+
+		if (v->session == t->session && v->lost && v->ended < t->began) {
+			v->told_flush |= t->op == DST_OP_FLUSH;
+			v->told_fua |= t->fua;
+		}
+	}
+	if (!t->status) {
 		undecided(t);
+		return;
+	}
+	/* it was answered, or refused before it was sent */
+	if (is_write(t) && !t->ever_sent)
+		forget_write(t);
+	t->ended = ++w.order;
+}
+
+/* Who was told of a loss in any way has closed the device since. */
+void oracle_reopened(const struct machine *m)
+{
+	for (u32 n = 1; n < w.n_txns; n++) {
+		struct txn *v = &w.txns[n];
+
+		if (v->session != m->session || v->machine != m->index)
+			continue;
+		v->told_flush |= v->told_fua;
+		v->told_fua |= v->told_flush;
+	}
 }
 
 void oracle_client_crashed(struct machine *m)

@@ -62,6 +62,7 @@ enum mutant {
 	FUA_AS_PLAIN_WRITE,
 	STOP_WITHOUT_FLUSH,
 	CACHE_NOT_NOTICED,
+	LOSS_TOLD_ONCE,
 	FAILED_STOP_AS_ANY,
 	RETRY_AFTER_BUDGET,
 	FAIL_TOO_EARLY,
@@ -162,7 +163,8 @@ struct txn {
 	bool executed;
 	bool durable;		/* an ack says that it is */
 	bool lost;		/* acked, and then the cache was lost */
-	bool reported;
+	bool told_flush;	/* its loss: to one who flushed, */
+	bool told_fua;		/* and to one who wrote with FUA */
 };
 
 /* --- the network --- */
@@ -605,6 +607,7 @@ void txn_response(struct conn *c, const struct dstor_frame *f);
 void txn_data(struct conn *c, const struct item *i);
 void txn_state(struct conn *c, const struct dstor_frame *f);
 void txn_scan(struct machine *m);
+void device_reopened(struct machine *m);
 void txn_fail_all(struct machine *m, const char *why);
 u32 txns_in_flight(const struct machine *m);
 
@@ -613,6 +616,7 @@ u16 oracle_session(struct machine *m);
 void oracle_submitted(struct txn *t);
 void oracle_acked(struct txn *t, const u32 *data);
 void oracle_failed(struct txn *t, bool excused);
+void oracle_reopened(const struct machine *m);
 void oracle_executed(struct exporter *x, struct request *r);
 void oracle_applied(struct bio *b, u8 i);
 void oracle_heard(struct conn *c);

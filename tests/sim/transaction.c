@@ -87,6 +87,31 @@ static struct txn *txn_new(struct machine *m, u8 op)
 	return t;
 }
 
+static void txn_end(struct machine *m, struct txn *t)
+{
+	m->queue[t->queue].slot[t->slot] = NULL;
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = GARBAGE | (u32)(t - w.txns);
+	if (m->device == D_DETACHING && !txns_in_flight(m))
+		device_detach(m);
+}
+
+static void txn_fail(struct machine *m, struct txn *t, const char *why, bool excused)
+{
+	say("M%u: s%u: t%td has failed: %s", m->index, m->session, t - w.txns, why);
+	t->state = T_FAILED;
+	happened[H_FAILED]++;
+	oracle_failed(t, excused);
+	txn_end(m, t);
+}
+
+static void tell_of_loss(struct machine *m, struct txn *t)
+{
+	t->status = DST_STATUS_IO;
+	happened[H_LOSS_REPORTED]++;
+	txn_fail(m, t, "acked writes were lost", true);
+}
+
 /* The kernel does not even hand it to a device without a cache. */
 static struct txn *needless_flush(struct machine *m)
 {
@@ -104,6 +129,7 @@ static struct txn *needless_flush(struct machine *m)
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count)
 {
 	struct queue *q = &m->queue[queue];
+	bool refused = false;
 	struct txn *t;
 	u32 slot = 0;
 
@@ -125,16 +151,21 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->attempt.start_ms = w.now;
 	t->attempt.sent_ms = w.now;
 	t->frozen_ms = m->frozen_ms;
-	t->losses = m->cache.losses;
 	if (op == DST_OP_FLUSH)
 		t->flush = dstor_cache_flush_begin(&m->cache, &t->losses);
+	else if (t->fua && !mutated(LOSS_TOLD_ONCE))
+		refused = !dstor_cache_fua_begin(&m->cache, w.now, &t->losses);
+	else
+		t->losses = m->cache.losses;
 	for (u32 i = 0; i < SPAN; i++)
 		t->page[i] = t - w.txns;
 	q->slot[slot] = t;
 	oracle_submitted(t);
 	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
 	    op_name(op), fua ? " fua" : "", first, count);
-	if (m->device == D_FAILED)
+	if (refused)
+		tell_of_loss(m, t);
+	else if (m->device == D_FAILED)
 		txn_fail_all(m, "the device has failed");
 	else if (q->state == Q_LIVE)
 		txn_send(m, t, false);
@@ -142,24 +173,20 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	return t;
 }
 
-/* --- the end of one --- */
-
-static void txn_end(struct machine *m, struct txn *t)
+/* All who had it open have closed it, and others have opened it. */
+void device_reopened(struct machine *m)
 {
-	m->queue[t->queue].slot[t->slot] = NULL;
-	for (u32 i = 0; i < SPAN; i++)
-		t->page[i] = GARBAGE | (u32)(t - w.txns);
-	if (m->device == D_DETACHING && !txns_in_flight(m))
-		device_detach(m);
+	dstor_cache_closed(&m->cache);
+	oracle_reopened(m);
 }
 
-static void txn_fail(struct machine *m, struct txn *t, const char *why, bool excused)
+/* --- the end of one --- */
+
+static bool durable_is_true(struct machine *m, const struct txn *t)
 {
-	say("M%u: s%u: t%td has failed: %s", m->index, m->session, t - w.txns, why);
-	t->state = T_FAILED;
-	happened[H_FAILED]++;
-	oracle_failed(t, excused);
-	txn_end(m, t);
+	if (t->op == DST_OP_FLUSH || mutated(LOSS_TOLD_ONCE))
+		return dstor_cache_flush_end(&m->cache, t->flush, t->losses);
+	return dstor_cache_fua_end(&m->cache, t->losses);
 }
 
 static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 *data)
@@ -170,10 +197,8 @@ static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 
 		return;
 	}
 	if (t->op == DST_OP_FLUSH || (t->fua && dstor_op_writes(t->op))) {
-		if (!dstor_cache_flush_end(&m->cache, t->flush, t->losses)) {
-			t->status = DST_STATUS_IO;
-			happened[H_LOSS_REPORTED]++;
-			txn_fail(m, t, "acked writes were lost", true);
+		if (!durable_is_true(m, t)) {
+			tell_of_loss(m, t);
 			return;
 		}
 	} else if (dstor_op_writes(t->op) && m->queue[t->queue].is_volatile && !t->kept_durable) {

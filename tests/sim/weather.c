@@ -169,6 +169,8 @@ static void submit_something(struct machine *m)
 	u8 first = below(chance(70) ? blocks / 2 : blocks - count + 1);
 	bool fua;
 
+	if (!txns_in_flight(m) && chance(5))
+		device_reopened(m);
 	if (chance(w.flush_percent))
 		op = DST_OP_FLUSH;
 	if (op == DST_OP_FLUSH) {
@@ -479,6 +481,7 @@ static void settle_step(struct machine *m)
 			return;
 		}
 		m->checks = w.n_txns;
+		device_reopened(m);
 		if (!m->read_only)
 			txn_submit(m, 0, DST_OP_WRITE, true, below(3), 1);
 		if (m->slots > 1)

@@ -181,7 +181,8 @@ def pytest_runtest_protocol(item, nextitem):
 def after_test(pool, last):
     """Cleans the machines of the test; everything that is wrong with them, as text."""
     wrong = []
-    shared = list(pool.members)
+    # clients first: what is to be unmounted there may need its exporter
+    shared = list(reversed(pool.members))
     for m in shared + [m for _, members, _ in pool.extra for m in members]:
         try:
             if m in shared and m.alive:

@@ -2,10 +2,10 @@
 """md over exporters: every level goes on without a member and gets it back; a machine is lost for shorter and for longer than the budget."""
 import pytest
 
-from common import attach_to
+from common import attach_to, wait_state
 from harness import Disk
 from recipes import ARRAY, SPEED, becomes_whole, consistent, devices, members, re_added, stats, whole
-from torture import Rounds, serve
+from torture import RECONNECTED, Rounds, power_cut, serve
 
 MEGABYTES = 16
 LOAD = {"size": "256k", "jobs": 1}
@@ -79,4 +79,24 @@ def test_raid10_of_two_machines_one_of_which_is_lost(cluster):
     re_added(client, *mine)
     load.wait()
     load.finish()
+    consistent(client)
+
+
+@pytest.mark.limit(300)
+def test_member_that_lost_acked_writes_is_dropped(pair):
+    """md does not look at a flush that fails; what it writes with FUA fails, too."""
+    exporter, client = pair
+    serve(exporter, exporter.disk("volatile"))
+    path = attach_to(client, "dst://10.77.0.1/data --ping 300ms --timeout 2s --retries 60")
+    client.run(f"modprobe raid1; {SPEED}; {CREATE} --level=1 --raid-devices=2 --size={MEGABYTES}M {client.ramdisk(2 * MEGABYTES)} {path}")
+    becomes_whole(client)
+    client.run(f"dd if=/dev/urandom of={ARRAY} bs=64k count=16 oflag=direct status=none")
+    power_cut(exporter, lambda: exporter.disk("volatile"))
+    wait_state(client, "connected", timeout=RECONNECTED)
+    client.run(f"dd if=/dev/urandom of={ARRAY} bs=64k count=1 seek=64 oflag=direct conv=fsync status=none; "
+               f"dd if=/dev/urandom of={ARRAY} bs=64k count=1 seek=128 oflag=direct status=none")
+    client.wait_for("grep -qx 1 /sys/block/md7/md/degraded", timeout=60)
+    # removed, it is closed; as a new one it gets all
+    client.run(f"mdadm {ARRAY} --remove {path} && mdadm --zero-superblock {path} && mdadm {ARRAY} --add {path}")
+    becomes_whole(client)
     consistent(client)
