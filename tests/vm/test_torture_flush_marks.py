@@ -54,7 +54,8 @@ def test_every_flush_mark_is_a_safe_place(pair, tmp_path):
     time.sleep(SECONDS)
     for job in jobs:
         job.kill()
-    client.run("umount /mnt && dst detach d")
+    client.wait_for("umount /mnt")
+    client.run("dst detach d")
     files = int(client.run("tail -n 1 /tmp/promised").out)
     entries = read_log(disk.log)
     marks = [i for i, e in enumerate(entries) if i >= first and e[2] & FLUSH]

@@ -189,6 +189,7 @@ def test_power_cuts_under_ext4(pair):
         if not job.running:
             assert "Errno" in job.err, job.err
         job.kill()
+        job.wait(30)
         # a journal that was cut off may say so when it is unmounted
         client.run("umount /mnt", timeout=30)
         kept.append(check_file_system(client, path))
