@@ -103,7 +103,7 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 				sizeof(info->reason));
 		else if (cache_tells(dev))
 			strscpy(info->reason,
-				"acked writes may be lost: the next flush or FUA writes fail",
+				"acked writes may be lost: flush and FUA fail until all close it, or for 60 s",
 				sizeof(info->reason));
 		return;
 	}
