@@ -127,8 +127,8 @@ struct dstor_cache {
 	u64 losses;	/* times acked, unflushed writes were lost */
 	u64 flush_told;	/* losses told by a failed flush */
 	u64 fua_told;	/* losses told by FUA writes for long enough */
-	u64 fua_since_ms;
-	bool fua_tells;	/* since then */
+	u64 fua_since_ms;	/* when the first of those failed, */
+	bool fua_tells;	/* if any has */
 };
 
 #define DST_CACHE_CLEAN 0ULL
