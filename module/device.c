@@ -10,6 +10,7 @@
 #include <linux/sched/mm.h>
 #include <net/net_namespace.h>
 
+#include "compat.h"
 #include "device.h"
 #include "event.h"
 #include "netns.h"
@@ -367,7 +368,7 @@ static int make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
 	dev->tag_set.numa_node = NUMA_NO_NODE;
 	dev->tag_set.timeout = 30 * HZ;
 	dev->tag_set.cmd_size = sizeof(struct dstor_transaction);
-	dev->tag_set.flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_BLOCKING |
+	dev->tag_set.flags = DSTOR_SHOULD_MERGE | BLK_MQ_F_BLOCKING |
 			     BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	dev->tag_set.driver_data = dev;
 	ret = blk_mq_alloc_tag_set(&dev->tag_set);
@@ -476,7 +477,7 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 		mutex_unlock(&dev->lock);
 		dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
 		/* Whoever was faster than "added" could not read what sysfs says. */
-		queue_work(system_unbound_wq, &dev->uevent);
+		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
 		return 0;
 	}
 	dstor_fail(err, ret, "cannot add the block device: error %d", -ret);

@@ -6,6 +6,7 @@
  */
 #include <linux/namei.h>
 
+#include "compat.h"
 #include "export.h"
 
 #define FILE_BLOCK 512
@@ -36,7 +37,7 @@ static void bdev_geometry(struct dstor_export *e)
 		g->disk_flags |= DST_DISK_VOLATILE;
 	if (bdev_fua(bdev))
 		g->disk_flags |= DST_DISK_FUA;
-	if (!bdev_nonrot(bdev))
+	if (dstor_compat_rotational(bdev))
 		g->disk_flags |= DST_DISK_ROTATIONAL;
 }
 
@@ -52,7 +53,7 @@ static void file_geometry(struct dstor_export *e)
 				  clamp_t(u32, i_blocksize(inode), FILE_BLOCK, PAGE_SIZE));
 	g->io_min = g->physical_block;
 	g->disk_flags |= DST_DISK_VOLATILE;
-	if (below && !bdev_nonrot(below))
+	if (below && dstor_compat_rotational(below))
 		g->disk_flags |= DST_DISK_ROTATIONAL;
 	if (e->file->f_op->fallocate) {
 		u32 unit = max_t(u32, g->logical_block, i_blocksize(inode));

@@ -6,6 +6,7 @@
  *
  * dev->told_lock is a leaf; it puts the messages of one device into an order.
  */
+#include "compat.h"
 #include "device.h"
 #include "event.h"
 #include "export.h"
@@ -113,7 +114,7 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 		tell(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->told_reason);
 	}
 	if (state != before)
-		queue_work(system_unbound_wq, &dev->uevent);
+		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
 out:
 	mutex_unlock(&dev->told_lock);
 }

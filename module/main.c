@@ -7,6 +7,7 @@
 #include <linux/reboot.h>
 #include <linux/workqueue.h>
 
+#include "compat.h"
 #include "config.h"
 #include "device.h"
 #include "export.h"
@@ -45,9 +46,11 @@ static void destroy_workqueues(void)
 
 static int __init create_workqueues(void)
 {
-	dstor_io_wq = alloc_workqueue("dstor-io", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	dstor_io_wq = alloc_workqueue("dstor-io",
+				      WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
 	dstor_link_wq = alloc_workqueue("dstor-link", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	dstor_serve_wq = alloc_workqueue("dstor-serve", WQ_MEM_RECLAIM | WQ_HIGHPRI, 0);
+	dstor_serve_wq = alloc_workqueue("dstor-serve",
+					 WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
 	dstor_disk_wq = alloc_workqueue("dstor-disk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (dstor_io_wq && dstor_link_wq && dstor_serve_wq && dstor_disk_wq)
 		return 0;

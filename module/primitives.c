@@ -10,6 +10,7 @@
 #include <crypto/sha2.h>
 
 #include "cipher.h"
+#include "compat.h"
 
 static_assert((int)CURVE25519_KEY_SIZE == (int)DST_KEY_LEN);
 static_assert((int)CHACHA20POLY1305_AUTHTAG_SIZE == (int)DST_TAG_LEN);
@@ -53,7 +54,7 @@ static bool unseal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_
 
 static void hash_parts(u8 out[DST_HASH_LEN], const struct dstor_part *parts, unsigned int n)
 {
-	struct sha256_state state;
+	DSTOR_SHA256 state;
 	unsigned int i;
 
 	sha256_init(&state);

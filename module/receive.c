@@ -12,6 +12,7 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
+#include "compat.h"
 #include "connection.h"
 
 #define RX_SOFTIRQ_FRAMES 128	/* then the work goes on */
@@ -43,7 +44,7 @@ static bool aim(struct dstor_conn *c)
 	}
 	iov_iter_bvec(&c->rx.iter, ITER_DEST, __bvec_iter_bvec(at->bio->bi_io_vec, at->iter),
 		      segments, at->iter.bi_size);
-	c->rx.iter.iov_offset = at->iter.bi_bvec_done;
+	c->rx.iter.iov_offset = dstor_compat_segment_done(&at->iter);
 	/* The next aim() begins with the next bio. */
 	at->iter.bi_size = 0;
 	return true;

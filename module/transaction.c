@@ -10,6 +10,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 
+#include "compat.h"
 #include "device.h"
 #include "trace.h"
 
@@ -602,7 +603,7 @@ void dstor_queue_work(struct work_struct *work)
 }
 
 static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,
-			unsigned int numa_node)
+			DSTOR_NUMA_NODE numa_node)
 {
 	struct dstor_device *dev = set->driver_data;
 	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);

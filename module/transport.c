@@ -196,7 +196,7 @@ int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 tim
 		return ret;
 	dstor_socket_for_client(sock);
 	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms);
-	ret = kernel_connect(sock, (struct sockaddr *)&addr, a->len, 0);
+	ret = dstor_compat_connect(sock, &addr, a->len);
 	if (ret) {
 		dstor_socket_abort(sock);
 		return ret == -EINPROGRESS || ret == -EAGAIN ? -ETIMEDOUT : ret;
@@ -226,7 +226,7 @@ int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct s
 	if (ret)
 		return ret;
 	reuse_address(sock);
-	ret = kernel_bind(sock, (struct sockaddr *)&addr, a->len);
+	ret = dstor_compat_bind(sock, &addr, a->len);
 	if (!ret)
 		ret = kernel_listen(sock, 128);
 	if (ret) {

@@ -129,12 +129,49 @@ int dstor_compat_accept(struct socket *sock, struct socket *new)
 
 #endif
 
+#ifdef DSTOR_HAVE_SOCKADDR_UNSIZED
+
+int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+	return kernel_connect(sock, (struct sockaddr_unsized *)addr, len, 0);
+}
+
+int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+	return kernel_bind(sock, (struct sockaddr_unsized *)addr, len);
+}
+
+#else
+
+int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+	return kernel_connect(sock, (struct sockaddr *)addr, len, 0);
+}
+
+int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+	return kernel_bind(sock, (struct sockaddr *)addr, len);
+}
+
+#endif
+
+#ifdef DSTOR_HAVE_PAGE_FRAG_DRAIN
+
+void dstor_compat_drain_heads(struct page_frag_cache *heads)
+{
+	page_frag_cache_drain(heads);
+}
+
+#else
+
 void dstor_compat_drain_heads(struct page_frag_cache *heads)
 {
 	if (heads->va)
 		__page_frag_cache_drain(virt_to_head_page(heads->va), heads->pagecnt_bias);
 	heads->va = NULL;
 }
+
+#endif
 
 static ssize_t send_copy(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
 			 int flags)

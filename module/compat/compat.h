@@ -58,6 +58,58 @@ struct dstor_bdev {
 int dstor_compat_open_bdev(struct dstor_bdev *b, const char *path, bool write, void *holder);
 void dstor_compat_close_bdev(struct dstor_bdev *b);
 
+/* BLK_MQ_F_... of a tag set whose requests may be merged. */
+#ifdef DSTOR_HAVE_SHOULD_MERGE
+#define DSTOR_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
+#else
+#define DSTOR_SHOULD_MERGE	0
+#endif
+
+/* The NUMA node that blk_mq_ops.init_request is told. */
+#ifdef DSTOR_HAVE_NUMA_NODE_INT
+#define DSTOR_NUMA_NODE		int
+#else
+#define DSTOR_NUMA_NODE		unsigned int
+#endif
+
+static inline bool dstor_compat_rotational(struct block_device *bdev)
+{
+#ifdef DSTOR_HAVE_BDEV_ROT
+	return bdev_rot(bdev);
+#else
+	return !bdev_nonrot(bdev);
+#endif
+}
+
+/* Bytes of its current segment that an iterator has passed. */
+static inline unsigned int dstor_compat_segment_done(const struct bvec_iter *iter)
+{
+#ifdef DSTOR_HAVE_BI_OFFSET
+	return iter->bi_offset;
+#else
+	return iter->bi_bvec_done;
+#endif
+}
+
+#ifdef DSTOR_HAVE_SHA256_CTX
+#define DSTOR_SHA256		struct sha256_ctx
+#else
+#define DSTOR_SHA256		struct sha256_state
+#endif
+
+/* For alloc_workqueue(): its work runs on the CPU that queued it. */
+#ifdef DSTOR_HAVE_WQ_PERCPU
+#define DSTOR_WQ_PERCPU		WQ_PERCPU
+#define DSTOR_UNBOUND_WQ	system_dfl_wq
+#else
+#define DSTOR_WQ_PERCPU		0
+#define DSTOR_UNBOUND_WQ	system_unbound_wq
+#endif
+
+/* As kernel_connect() and kernel_bind(): may sleep; 0 or a negative errno. */
+int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len);
+int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len);
+
 /* The next connection of a listener becomes @new's; does not wait (-EAGAIN). */
 int dstor_compat_accept(struct socket *sock, struct socket *new);
 
