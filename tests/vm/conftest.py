@@ -33,7 +33,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    for line in ("single: uses one machine only (set by itself); all that runs on UML kernels",
+    for line in ("single: uses one machine only (set by itself)",
                  "fresh: boots its machines anew before the test",
                  "nomodule: does not load dstor",
                  "weight(number): how much of the host its machines take (set by itself)",
@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
         if kind == "machine":
             item.add_marker("single")
-        elsewhere = kernel and kernel.startswith("uml-") and (kind != "machine" or item.get_closest_marker("stock"))
+        elsewhere = kernel and kernel.startswith("uml-") and item.get_closest_marker("stock")
         (drop if elsewhere or turn_of_another(item, kernels) else keep).append(item)
 
     def order(item):

@@ -55,6 +55,7 @@ def test_clean_removed_it_all(machine):
     assert not machine.run("losetup -a").out
 
 
+@pytest.mark.stock
 def test_two_machines_and_a_cable(pair):
     exporter, client = pair
     assert client.run("busybox ping -c 1 -W 5 10.77.0.1 && busybox ping -c 1 -W 5 fd77::1").status == 0
@@ -78,6 +79,7 @@ def read(m, disk, block):
     return m.run(f"dd if={m.disk(disk)} bs=4096 skip={block} count=1 iflag=direct | tr -d '\\0 '").out
 
 
+@pytest.mark.stock
 def test_power_cut(pair):
     exporter = pair.exporter
     for disk in ("data", "volatile"):
@@ -89,6 +91,7 @@ def test_power_cut(pair):
     assert (read(exporter, "volatile", 1), read(exporter, "volatile", 0)) == ("flushed", "")
 
 
+@pytest.mark.stock
 def test_disk_grows(pair):
     exporter = pair.exporter
     exporter.grow_disk("data", 300)

@@ -25,6 +25,7 @@ def packages():
     return found
 
 
+@pytest.mark.stock
 @pytest.mark.limit(500)
 def test_packages_come_and_go_under_an_attached_device(cluster, packages):
     m = cluster(1)[0]  # not on UML, whose tmpfs does not suit dpkg

@@ -57,6 +57,7 @@ def systemd_pair(cluster, kernel, tmp_path):
     return exporter, client
 
 
+@pytest.mark.stock
 @pytest.mark.limit(900)
 def test_boot_before_the_exporter_and_orderly_shutdown(cluster, kernel, tmp_path):
     exporter, client = systemd_pair(cluster, kernel, tmp_path)
@@ -101,6 +102,7 @@ def test_boot_before_the_exporter_and_orderly_shutdown(cluster, kernel, tmp_path
                  f"mount {disk} /mnt && [ \"$(sha256sum </mnt/big)\" = \"$(cat /mnt/sum)\" ] && umount /mnt")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(900)
 def test_shutdown_without_the_exporter(cluster, kernel, tmp_path):
     exporter, client = systemd_pair(cluster, kernel, tmp_path)

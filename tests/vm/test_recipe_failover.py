@@ -105,6 +105,7 @@ def hand_over(m):
     m.run(f"umount {STATE}")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(400)
 def test_clients_go_on_while_the_export_moves(cluster):
     disks = [Disk("state", 16, "through", shared=True), Disk("data", 16, "keep", shared=True)]

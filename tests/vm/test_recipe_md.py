@@ -36,6 +36,7 @@ def test_every_level_without_a_member_and_with_it_again(machine):
     assert all(stats(m, f"d{i}")["errors"] == 0 for i in range(1, len(paths)))
 
 
+@pytest.mark.stock
 @pytest.mark.limit(400)
 def test_raid10_of_two_machines_one_of_which_is_lost(cluster):
     """Each pair of members is on both. The one that goes loses its disks' caches, too: its exports are --write-through."""
@@ -82,6 +83,7 @@ def test_raid10_of_two_machines_one_of_which_is_lost(cluster):
     consistent(client)
 
 
+@pytest.mark.stock
 @pytest.mark.limit(300)
 def test_member_that_lost_acked_writes_is_dropped(pair):
     """md does not look at a flush that fails; what it writes with FUA fails, too."""

@@ -38,6 +38,7 @@ def count(m):
     return m.start(f"for i in $(seq {COUNTED}); do flock /mnt/lock sh -c 'read -r n </mnt/n; echo $((n + 1)) >/mnt/n' || exit; done")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(400)
 def test_two_writers_and_one_dies(cluster):
     exporter, *nodes = cluster(3)

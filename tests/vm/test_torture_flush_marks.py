@@ -41,6 +41,7 @@ def check_file_system(image, copy, whole):
         assert run("debugfs", "-R", f"cat /{n}", copy).stdout == contents(n), f"file {n} of {whole}"
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(150, 1200))
 def test_every_flush_mark_is_a_safe_place(pair, tmp_path):
     exporter, client = pair

@@ -14,6 +14,7 @@ BOUND = 3
 SLACK = 1                # of starting a command in a slow machine
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(200, 1200))
 def test_disk_grows_under_load(cluster):
     exporter, client = cluster(2, {"exporter": [Disk("growing", BEGIN, "keep")]})

@@ -55,6 +55,7 @@ def there(m, path):
     return [read_block(m, path, n) == chr(65 + n) * 4096 for n in range(BLOCKS)]
 
 
+@pytest.mark.stock
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.limit(200)
 def test_what_was_lost_is_told_once(pair, call):
@@ -92,6 +93,7 @@ for fd in disk, file:
 """
 
 
+@pytest.mark.stock
 @pytest.mark.limit(200)
 def test_flush_whose_failure_nobody_minds(pair):
     """Flushes of jbd2's own, and ext4's of its tables, are not looked at: the file system hears of the loss all the same."""
@@ -112,6 +114,7 @@ def test_flush_whose_failure_nobody_minds(pair):
                f"mount {path} /mnt && echo anew >/mnt/file && sync /mnt/file && umount /mnt && e2fsck -fn {path}")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(200)
 def test_write_through_has_nothing_to_lose(pair):
     """Every ack was durable: the same cut, no error, all data there."""
@@ -125,6 +128,7 @@ def test_write_through_has_nothing_to_lose(pair):
     assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
 
 
+@pytest.mark.stock
 @pytest.mark.parametrize("before, after", [("--write-through", ""), ("", "--write-through")], ids=["comes", "goes"])
 @pytest.mark.limit(200)
 def test_cache_changes_while_attached(pair, before, after):
@@ -144,6 +148,7 @@ def test_cache_changes_while_attached(pair, before, after):
     assert there(exporter, exporter.disk("volatile")) == [True] * BLOCKS and there(client, path) == [True] * BLOCKS
 
 
+@pytest.mark.stock
 @pytest.mark.limit(200)
 def test_orderly_shutdown_has_lost_nothing(pair):
     """The machine is shut down, not cut off: its disk was flushed, so nobody is told of a loss."""
@@ -169,6 +174,7 @@ def check_file_system(client, path):
     return kept
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(240, 50 * 60))
 def test_power_cuts_under_ext4(pair):
     """The exporter loses power at some moment of a file system's life, again and again."""

@@ -15,6 +15,7 @@ FLOOD = ("fio --name=flood --filename={} --rw=randrw --bs=16k --size=8M --direct
          "--time_based --runtime=300 --minimal")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(120)
 def test_errors_then_well_again(pair):
     exporter, client = pair
@@ -85,6 +86,7 @@ STATES = [live, link_just_cut, reconnecting, exporter_frozen, suspended, failed,
           *form([], [exporter_frozen_for_long, export_gone])]
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(200, 3600))
 def test_forced_detach_in_every_state(pair):
     """... with a full queue, then rmmod; and everything can be set up anew."""

@@ -60,6 +60,7 @@ def test_exporter_module_is_reloaded(pair):
     same(exporter, client, disk, path)
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(240, 30 * 60))
 def test_exporter_loses_power(pair):
     """Every ack durable: what was acked before a cut is there after it."""
@@ -75,6 +76,7 @@ def test_exporter_loses_power(pair):
     same(exporter, client, exporter.disk("volatile"), path)
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(120, 300))
 @pytest.mark.parametrize("who", ["exporter", "client"])
 def test_machine_is_frozen(pair, who):

@@ -76,6 +76,7 @@ def outage_beyond_it(client, path, away, back):
     assert whole(client), seen(client)
 
 
+@pytest.mark.stock
 @pytest.mark.limit(form(200, 400))
 def test_mirror_of_a_disk_and_a_device(pair):
     exporter, client = pair

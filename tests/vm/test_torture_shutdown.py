@@ -21,6 +21,7 @@ def mounted(pair, options):
     return exporter, client
 
 
+@pytest.mark.stock
 @pytest.mark.limit(150)
 def test_shutdown_with_the_exporter_gone(pair):
     """sync waits no longer than the budget, and nothing else waits."""
@@ -31,6 +32,7 @@ def test_shutdown_with_the_exporter_gone(pair):
     exporter.thaw()
 
 
+@pytest.mark.stock
 @pytest.mark.limit(150)
 def test_power_off_does_not_wait_for_ever(pair):
     """Without a sync, with I/O under way that would be retried for ever: the kernel's own part of it ends."""

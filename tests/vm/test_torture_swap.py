@@ -32,6 +32,7 @@ for page in range({PAGES}):
 """
 
 
+@pytest.mark.stock
 @pytest.mark.limit(900 + 2 * SECONDS)
 def test_swap_in_a_small_machine(pair):
     exporter, client = pair

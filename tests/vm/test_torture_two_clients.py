@@ -44,6 +44,7 @@ def never_again(exporter, client, disk, flood, *why):
     client.run("dst detach d")
 
 
+@pytest.mark.stock
 @pytest.mark.limit(300)
 def test_the_former_writer_never_writes_again(cluster):
     exporter, client, second = cluster(3)

@@ -8,6 +8,7 @@ from torture import PATIENT, RECONNECTED, serve
 WAITING = "printf %-4096s {} | dd of={} bs=4k seek={} iflag=fullblock oflag=direct conv=notrunc status=none"
 
 
+@pytest.mark.stock
 @pytest.mark.limit(200)
 def test_other_disk_after_a_power_cut(pair):
     exporter, client = pair

@@ -54,6 +54,7 @@ def test_cable_is_pulled(pair):
     assert unhurt(client)["stats"]["reconnects"] >= 1
 
 
+@pytest.mark.stock
 def test_exporter_is_frozen(pair):
     """The whole machine stands still for 4 s and goes on as if nothing had been."""
     exporter, client = pair
@@ -101,6 +102,7 @@ def test_exporter_loses_power(pair):
     assert read_block(exporter, exporter.disk("data")) == "after"
 
 
+@pytest.mark.stock
 @pytest.mark.limit(200)
 def test_flush_is_honest_after_a_power_cut(pair):
     """Acked but not flushed, and lost: the next fsync says so, once; what was flushed is there."""
@@ -125,6 +127,7 @@ def test_flush_is_honest_after_a_power_cut(pair):
     assert read_block(client, path, 1) == "anew"
 
 
+@pytest.mark.stock
 def test_orderly_stop_makes_no_flush_fail(pair):
     """unexport flushes the disk: the module comes back without it, and fsync is true."""
     exporter, client = pair

@@ -38,6 +38,8 @@ class Kernel:
             found = list((CACHE / name / "root/lib/modules").iterdir())
             self.modules = found[0]
             self.hint = f"make ARCH=um KDIR={CACHE / name} KVER={name}"
+            smp = "\nCONFIG_SMP=y\n" in (CACHE / name / ".config").read_text()
+            self.smp_arguments = ["seccomp=on", "ncpus=2"] if smp else []
         else:
             self.release = newest_stock(name)
             self.image = extract_vmlinux(self.release)

@@ -26,7 +26,7 @@ case $(tc qdisc show) in *netem*|*tbf*)
 	for i in /sys/class/net/*; do tc qdisc del dev ${i##*/} root 2>/dev/null; done ;;
 esac
 for f in /sys/kernel/debug/fail*/probability; do echo 0 >$f; done
-for d in /dev/vd?; do blkdiscard --force $d && sync $d; done
+for d in /dev/vd? /dev/ubd?; do blkdiscard --force $d && sync $d; done
 rm -rf /tmp/* /etc/dst /var/lib/dst
 left=$(echo /dev/dst-* /sys/block/dm-* /sys/block/md* /sys/block/bcache* /sys/kernel/config/nullb/*/)
 [ -z "${left// /}" ] || { echo "left over: $left"; exit 1; }

@@ -63,6 +63,7 @@ END
 for n in 3 4 5 6 7 8 9; do echo 10.77.0.$n node$n; done >>/new/etc/hosts
 ip link set lo up
 if [ -n "$ip" ]; then
+	[ ! -d /new/sys/class/net/vec0 ] || ip link set vec0 name eth0
 	echo 0 >/new/proc/sys/net/ipv6/conf/eth0/accept_dad
 	ip link set eth0 up
 	ip addr add 10.77.0.$ip/24 dev eth0

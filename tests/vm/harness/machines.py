@@ -3,7 +3,7 @@ import os
 import re
 import shutil
 
-from .boot import RUN, HarnessError
+from .boot import RUN
 from .network import Network
 from .qemu import QemuMachine
 from .uml import UmlMachine
@@ -29,9 +29,7 @@ def new_rundir():
 def single(kernel, rundir, name="machine", disks=()):
     """One machine that needs no other (not booted)."""
     if kernel.is_uml:
-        if disks:
-            raise HarnessError("UML machines have no disks of their own: use m.ramdisk()")
-        return UmlMachine(kernel, name, rundir)
+        return UmlMachine(kernel, name, rundir, disks=disks)
     return QemuMachine(kernel, name, rundir, disks=disks)
 
 
@@ -42,10 +40,9 @@ def names(count):
 
 def cluster(kernel, rundir, count, disks=None):
     """Machines 10.77.0.1 ... on one bridge, booted together. disks: {machine name: [Disk, ...]}."""
-    if kernel.is_uml:
-        raise HarnessError("UML machines have no network between them")
     network = Network(kernel, rundir, count)
-    out = [QemuMachine(kernel, name, rundir, disks=(disks or {}).get(name, ()), network=network, number=i)
+    kind = UmlMachine if kernel.is_uml else QemuMachine
+    out = [kind(kernel, name, rundir, disks=(disks or {}).get(name, ()), network=network, number=i)
            for i, name in enumerate(names(count), 1)]
     try:
         for m in out:

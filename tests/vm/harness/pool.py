@@ -60,7 +60,7 @@ class Pool:
             self.members = [m]
             m.boot()
         else:
-            disks = {name: default_disks() for name in machines.names(2)}
+            disks = {name: default_disks(kernel) for name in machines.names(2)}
             self.network, self.members = machines.cluster(kernel, self.rundir, 2, disks)
 
     def pair(self):

@@ -165,6 +165,7 @@ class QemuMachine(Machine):
         return self.run(f"readlink -e /dev/disk/by-id/virtio-{serial}").out.strip()
 
 
-def default_disks():
-    """What every machine of a network has."""
-    return [Disk("data", 256, "keep"), Disk("volatile", 256, "volatile")]
+def default_disks(kernel):
+    """What every machine of a network has; nothing that User Mode Linux cannot have."""
+    data = [Disk("data", 256, "keep")]
+    return data if kernel.is_uml else [*data, Disk("volatile", 256, "volatile")]
