@@ -3,6 +3,9 @@
  * Implementations of compat.h, one pair for each difference. No locks of its
  * own; see compat.h for the contexts.
  */
+#ifdef DSTOR_HAVE_INIT_FS
+#include <linux/fs_struct.h>
+#endif
 #include <net/sock.h>
 
 #include "compat.h"
@@ -131,7 +134,7 @@ int dstor_compat_accept(struct socket *sock, struct socket *new)
 
 #ifdef DSTOR_HAVE_SOCKADDR_UNSIZED
 
-int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
+static int do_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
 {
 	return kernel_connect(sock, (struct sockaddr_unsized *)addr, len, 0);
 }
@@ -143,7 +146,7 @@ int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int le
 
 #else
 
-int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
+static int do_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
 {
 	return kernel_connect(sock, (struct sockaddr *)addr, len, 0);
 }
@@ -154,6 +157,18 @@ int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int le
 }
 
 #endif
+
+int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
+{
+#ifdef DSTOR_HAVE_INIT_FS
+	/* A reconnection runs in a workqueue; the path of a UNIX socket is init's. */
+	if (current->flags & PF_KTHREAD) {
+		scoped_with_init_fs()
+			return do_connect(sock, addr, len);
+	}
+#endif
+	return do_connect(sock, addr, len);
+}
 
 #ifdef DSTOR_HAVE_PAGE_FRAG_DRAIN
 

@@ -186,7 +186,8 @@ def sealed(m, disk, options="", attach="", port=7710, allow="", name="data"):
 class Trace:
     """The bios a disk of the machine gets while the context is open: (rwbs, sector, sectors), in .bios.
 
-    rwbs as blktrace has it: F before the operation is a flush, after it FUA; D discard, N write-zeroes.
+    rwbs as blktrace has it: F before the operation is a flush, after it FUA; D discard, N write-zeroes
+    (which 7.x calls WZ).
     """
     EVENTS = "/sys/kernel/tracing/events/block/block_bio_queue"
 
@@ -204,7 +205,7 @@ class Trace:
         out = self.m.run(f"cd /sys/kernel/tracing; echo 0 >tracing_on; cat trace; echo 0 >{self.EVENTS}/enable; "
                          f"echo 0 >{self.EVENTS}/filter; echo >trace").out
         found = re.findall(r"block_bio_queue: \d+,\d+ (\w+) (\d+) \+ (\d+)", out)
-        self.bios = [(rwbs, int(sector), int(sectors)) for rwbs, sector, sectors in found]
+        self.bios = [(rwbs.replace("WZ", "N"), int(sector), int(sectors)) for rwbs, sector, sectors in found]
 
     def count(self, regex):
         return sum(1 for rwbs, _, _ in self.bios if re.match(regex, rwbs))

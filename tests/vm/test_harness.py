@@ -98,6 +98,7 @@ def test_disk_grows(pair):
     exporter.wait_for(f"[ $(blockdev --getsize64 {exporter.disk('data')}) = {300 << 20} ]", 5)
 
 
+@pytest.mark.stock
 def test_cluster(cluster):
     exporter, client = cluster(2, disks={"exporter": [Disk("mine", 64, "through")]})
     assert exporter.run(f"cat /sys/block/{exporter.disk('mine')[5:]}/queue/write_cache").out == "write through\n"

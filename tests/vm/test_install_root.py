@@ -11,6 +11,7 @@ from common import device, show
 from harness import Disk
 from harness.boot import PROJECT
 
+pytestmark = pytest.mark.stock
 CONF = "[device root]\nuri = dst://10.77.0.1/root\nkey = /etc/dst/root.key\nretries = forever\n"
 IP = "ip=10.77.0.2::10.77.0.254:255.255.255.0:client:eth0:off"
 FILES = {

@@ -174,6 +174,7 @@ def test_second_machine_and_eviction(pair):
     attach_to(client, "dst://exporter/data")
 
 
+@pytest.mark.stock
 def test_swap_on_a_device(pair):
     """Memory that was pushed out over the network comes back as it was."""
     exporter, client = pair

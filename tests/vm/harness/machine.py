@@ -229,7 +229,7 @@ class Machine:
                          "echo clear >kmemleak", timeout=180).out
         # What the first process lost before it became our init is the kernel's own.
         leaks = "".join(leak for leak in re.split(r"^(?=unreferenced object)", leaks, flags=re.M)
-                        if 'comm "swapper"' not in leak)
+                        if 'comm "swapper' not in leak)
         if "unreferenced object" in leaks:
             raise logcheck.LogFinding(f"leaks in {self.name}:\n{leaks[:8000]}")
 

@@ -41,7 +41,7 @@ class UmlMachine(Machine):
                    f"dst.name={self.name}", f"dst.id={self.machine_id}", "dst.port=/dev/ttyS0"]
         command += [f"ubd{chr(ord('a') + n)}={d.path}" for n, d in enumerate(self.disks.values())]
         if self.network:
-            command += [f"vec0:transport=tap,ifname={self.network.tap(self.number)},depth=128,gro=1,"
+            command += [f"vec0:transport=raw,ifname={self.network.raw(self.number)},depth=128,gro=1,"
                         f"mac=52:54:00:77:00:{self.number:02x}", f"dst.ip={self.number}"]
             command = self.network.enter + command
         with open(self.console, "ab") as log:
