@@ -17,6 +17,8 @@ PYTEST := /usr/bin/python3 -B -m pytest $(PYTEST_OPTIONS)
 # The same, in as many processes as there are processors: a machine of User Mode Linux uses one.
 RUN := /usr/bin/python3 -B tests/run $(PYTEST_OPTIONS)
 MAKEFLAGS += --no-print-directory
+# The gate's stock kernels, as pytest is told.
+stock := $(shell awk '$$NF == "gate" && $$1 !~ /^uml-/ { print "--kernel " $$1 }' dist/kernels)
 
 kernels := $(or $(KVER),$(patsubst /lib/modules/%/build/Makefile,%,\
 		$(wildcard /lib/modules/*/build/Makefile)))
@@ -28,7 +30,8 @@ installable = $(foreach k,$(kernels),$(if $(wildcard $(OUT)/$(k)/dstor.ko),\
 manuals := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(OUT)/%,$(wildcard docs/man/*.scd)))
 # All processors, unless the caller gave a number.
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
-uml := $(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-debug
+cache := $(or $(DST_CACHE),$(HOME)/.cache/dst)
+uml := $(cache)/uml-debug
 
 # A name of a missing tool, in one line, instead of whatever fails first without it.
 need = @for t in $(1); do command -v $$t >/dev/null || \
@@ -110,14 +113,25 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 	@$(PYTEST) tests/check
 
 .PHONY: test
-test:	## check, and every scenario in machines of both stock kernels: about an hour
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
-	@$(MAKE) all
-	@$(RUN) tests/check tests/vm --ignore-glob='*/test_install_*'
+test:	## the gate: check, all scenarios on User Mode Linux with every checker, a choice on stock kernels
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios uml
+	@$(MAKE) all uml
+	@$(RUN) tests/check tests/vm --gate --ignore-glob='*/test_install_*'
 
-.PHONY: test-both
-test-both:	## the same, without turns: each scenario on each of the kernels, two hours
-	@DST_TURNS=no $(MAKE) test
+.PHONY: test-all
+test-all:	## every scenario on every kernel of the gate, the kernel-tree build: hours
+	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios uml deb systemd
+	@$(MAKE) all uml
+	@$(RUN) tests/check tests/vm tests/uml
+
+# T: names as -k takes them. KERNEL: of dist/kernels.
+.PHONY: try
+try:	## one scenario on one kernel, built first: T=cable KERNEL=6.12 (default: uml-debug)
+	$(call need,/usr/bin/python3)
+	@[ -n "$(T)" ] || { echo "dst: make try: no scenario is named; say T=NAME" >&2; exit 2; }
+	@$(if $(filter uml-%,$(or $(KERNEL),uml-debug)),$(MAKE) module utility ARCH=um \
+		KVER=$(or $(KERNEL),uml-debug) KDIR=$(cache)/$(or $(KERNEL),uml-debug),$(MAKE) all)
+	@$(PYTEST) tests/vm -k "$(T)" --kernel $(or $(KERNEL),uml-debug)
 
 .PHONY: uml
 uml:	## User Mode Linux with every checker, and dstor.ko for it
@@ -129,10 +143,10 @@ uml:	## User Mode Linux with every checker, and dstor.ko for it
 uml-fast:	## User Mode Linux for figures, with the peers, and dstor.ko for it
 	@dist/deps build vm uml
 	@tests/uml/build fast
-	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast
+	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(cache)/uml-fast
 
 .PHONY: test-debug
-test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the kernel-tree build
+test-debug:	## all scenarios on User Mode Linux with every checker, two machines too; the kernel-tree build
 	@dist/deps build vm check scenarios uml
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
@@ -146,13 +160,13 @@ fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a ti
 outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_TURNS=no PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py)
+	@PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
 
 .PHONY: torture
 torture:	## the same in their long form: hours
 	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
 	@$(MAKE) all
-	@DST_TURNS=no DST_TORTURE=1 PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py)
+	@DST_TORTURE=1 PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
 
 .PHONY: kernel-tree-check
 kernel-tree-check:	## the sources in a kernel tree, built as a module and built in

@@ -2,20 +2,22 @@
 
 See tests/vm/README.md for how to write a scenario.
 """
-import os
 import re
 import signal
-import zlib
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+import gate
 from harness import Kernel
+from harness.boot import PROJECT
 from harness.channel import CommandFailed, MachineDied
 from harness.logcheck import LogFinding
 from harness.pool import Pool
 
-DEFAULT_KERNELS = ["6.1", "6.12"]
+# The gate's, of dist/kernels.
+DEFAULT_KERNELS = [line.split()[0] for line in (PROJECT / "dist/kernels").read_text().splitlines()
+                   if line.split()[-1:] == ["gate"]]
 DEFAULT_LIMIT = 300
 KINDS = ["machine", "pair", "cluster"]
 
@@ -29,7 +31,9 @@ class TimeLimit(Exception):
 
 def pytest_addoption(parser):
     parser.addoption("--kernel", action="append",
-                     help="6.1, 6.12 (both: the default), uml-debug or uml-fast; may be repeated")
+                     help="a name of dist/kernels (default: those of the gate); may be repeated")
+    parser.addoption("--gate", action="store_true",
+                     help="only what gate.py chooses for each kernel (make test)")
 
 
 def pytest_configure(config):
@@ -64,24 +68,10 @@ def group_of(item):
     return item.callspec.params.get("kernel_name"), kind_of(item)
 
 
-# What these show is decided by code that is the same on every kernel (wire/, sessions, rules, the utility), and of some
-# there are dozens: each runs on one of the kernels, and every kernel gets its share of each file.
-BY_TURNS = re.compile(r"test_(torture_.*|sealed_stream|keys|hostile_.*|flipped_bits|protocol_is_enforced|bad_input|configuration|"
-                      r"observing|networks|one_writer|read_only|same_disk|many_clients|resends|long_outages|two_machines|"
-                      r"errors_are_honest|harness|recipe_.*)")
-
-
-def turn_of_another(item, kernels):
-    """Scenarios that take turns, unless DST_TURNS=no (make test-both, make outages, make torture)."""
-    if not BY_TURNS.fullmatch(item.path.stem) or os.environ.get("DST_TURNS") == "no":
-        return False
-    what = item.nodeid.replace(item.callspec.params["kernel_name"], "")
-    return zlib.crc32(what.encode()) % len(kernels) != kernels.index(item.callspec.params["kernel_name"])
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     kernels = config.getoption("--kernel") or DEFAULT_KERNELS
+    stock = [k for k in kernels if not k.startswith("uml-")]
     keep, drop = [], []
     for item in items:
         kernel, kind = group_of(item) or (None, None)
@@ -90,7 +80,8 @@ def pytest_collection_modifyitems(config, items):
         if kind == "machine":
             item.add_marker("single")
         elsewhere = kernel and kernel.startswith("uml-") and item.get_closest_marker("stock")
-        (drop if elsewhere or turn_of_another(item, kernels) else keep).append(item)
+        left_out = kind and config.getoption("--gate") and not gate.in_gate(item, kind, stock)
+        (drop if elsewhere or left_out else keep).append(item)
 
     def order(item):
         kernel, kind = group_of(item) or (None, None)

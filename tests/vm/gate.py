@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which scenario runs on which kernel in the gate (make test); `make test-all` runs each on all of them.
+
+The gate is bounded by the time of emulation. So what needs one machine runs under User Mode Linux with every checker
+(uml-debug), and stock kernels run what only they can show, and a sample of the rest:
+
+  CORE      on every stock kernel of the gate: what differs between kernels (compat/), end to end
+  STOCK     what User Mode Linux cannot show, on one stock kernel each, by turns
+  SAMPLED   one of so many, by turns over the kernels: what is decided by code that is the same on all
+  LONG      only in test-all: a longer form of what the gate shows in a short one
+
+tests/check/test_gate.py proves that each promise keeps a scenario in the gate.
+"""
+import re
+import zlib
+
+CORE = re.compile(r"test_(whole_path|lifecycle|flush_and_fua|copies_and_allocations|hints_travel|discard_and_zeroes_arrive)")
+STOCK = re.compile(r"test_(two_machines|transports|short_outages|keys|resize_is_live|recipe_\w+|torture_\w+)")
+# {file: (one of so many on uml-debug, one of so many on stock kernels)}
+SAMPLED = {
+    "test_sealed_stream": (3, 30),
+}
+# What the scenario beside it shows in the gate already.
+LONG = {
+    "test_torture_outages": "test_short_outages, test_two_machines",
+    "test_torture_long_outages": "test_long_outages, test_forced_detach",
+    "test_torture_bad_network": "test_resends, test_flipped_bits",
+}
+
+
+def turn(item, count):
+    """A number below @count that is the same in every run."""
+    what = item.nodeid.replace(item.callspec.params["kernel_name"], "")
+    return zlib.crc32(what.encode()) % count
+
+
+def in_gate(item, kind, stock):
+    """@kind: what it uses: a machine, a pair, a cluster; @stock: the names of the stock kernels that take part."""
+    kernel, stem = item.callspec.params["kernel_name"], item.path.stem
+    single = kind == "machine"
+    of_uml, of_stock = SAMPLED.get(stem, (1, 0))
+    if kernel.startswith("uml-"):
+        # With two machines there, the checkers make it slower than emulation.
+        return single and turn(item, of_uml) == 0
+    if stem in LONG or kernel not in stock:
+        return False
+    mine = turn(item, len(stock)) == stock.index(kernel)
+    if CORE.fullmatch(stem):
+        return True
+    if of_stock:
+        return mine and turn(item, of_stock) == 0
+    return mine and bool(STOCK.fullmatch(stem) or item.get_closest_marker("stock") or not single)
