@@ -12,6 +12,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/net.h>
+#include <net/sock.h>
 
 /* What a disk looks like, in bytes; 0: not supported or not known. */
 struct dstor_disk_limits {
@@ -105,6 +106,17 @@ static inline unsigned int dstor_compat_segment_done(const struct bvec_iter *ite
 #define DSTOR_WQ_PERCPU		0
 #define DSTOR_UNBOUND_WQ	system_unbound_wq
 #endif
+
+/*
+ * A socket of reclaim must not take the page_frag of the task that sends, which
+ * may be in the middle of using it. Without the field, GFP_NOIO says the same.
+ */
+static inline void dstor_compat_own_page_frag(struct sock *sk)
+{
+#ifdef DSTOR_HAVE_TASK_FRAG
+	sk->sk_use_task_frag = false;
+#endif
+}
 
 /* As kernel_connect() and kernel_bind(): may sleep; 0 or a negative errno. */
 int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len);
