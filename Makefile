@@ -32,6 +32,8 @@ manuals := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(OUT)/%,$(w
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 cache := $(or $(DST_CACHE),$(HOME)/.cache/dst)
 uml := $(cache)/uml-debug
+# The installed kernels that the scenarios run on, as groups of dist/deps.
+gate = $(addprefix kernel-,$(shell dist/kernel --names gate))
 
 # A name of a missing tool, in one line, instead of whatever fails first without it.
 need = @for t in $(1); do command -v $$t >/dev/null || \
@@ -114,13 +116,13 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 
 .PHONY: test
 test:	## the gate: check, all scenarios on User Mode Linux with every checker, a choice on stock kernels
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios uml
+	@dist/deps build $(gate) vm check scenarios uml
 	@$(MAKE) all uml
 	@$(RUN) tests/check tests/vm --gate --ignore-glob='*/test_install_*'
 
 .PHONY: test-all
 test-all:	## every scenario on every kernel of the gate, the kernel-tree build: hours
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios uml deb systemd
+	@dist/deps build $(gate) vm check scenarios uml deb systemd
 	@$(MAKE) all uml
 	@$(RUN) tests/check tests/vm tests/uml
 
@@ -158,13 +160,13 @@ fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a ti
 
 .PHONY: outages
 outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
+	@dist/deps build $(gate) vm check scenarios
 	@$(MAKE) all
 	@PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
 
 .PHONY: torture
 torture:	## the same in their long form: hours
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios
+	@dist/deps build $(gate) vm check scenarios
 	@$(MAKE) all
 	@DST_TORTURE=1 PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
 
@@ -192,7 +194,7 @@ bench-crypto:	## what checksums and ciphers cost beside the kernel's own; CRYPTO
 
 .PHONY: stock
 stock:
-	@dist/deps build kernel-6.1 kernel-6.12 vm
+	@dist/deps build $(gate) vm
 	@$(MAKE) all
 
 .PHONY: bench-profile
@@ -209,7 +211,7 @@ bench-sharing:	## many clients, exports, connections; small beside large; long l
 
 .PHONY: bench-transports
 bench-transports:	## what each transport costs beside TCP; TRANSPORTS="--kernel 6.1" on that
-	@dist/deps build kernel-6.1 kernel-6.12 vm
+	@dist/deps build $(gate) vm
 	@$(MAKE) all
 	@/usr/bin/python3 -B tests/bench/transports $(TRANSPORTS)
 

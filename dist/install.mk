@@ -74,7 +74,7 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 
 .PHONY: test-install
 test-install:	## packages, and machines with systemd: attached at boot, shut down in time, / on a device
-	@dist/deps build kernel-6.1 kernel-6.12 vm check scenarios deb systemd
+	@dist/deps build $(gate) vm check scenarios deb systemd
 	@$(MAKE) all
 	@$(PYTEST) $(wildcard tests/vm/test_install_*.py)
 
