@@ -19,7 +19,7 @@ def build_load(kernel):
     out.mkdir(parents=True, exist_ok=True)
     for source in [*(TOP / "tests/bench/load").iterdir(), TOP / "module/compat/probes/bdev_file.c"]:
         (out / source.name).write_bytes(source.read_bytes())
-    tree = ["ARCH=um", "-C", boot.CACHE / kernel.name] if kernel.is_uml else ["-C", f"/lib/modules/{kernel.release}/build"]
+    tree = [*(["ARCH=um"] if kernel.is_uml else []), "-C", kernel.build]
     subprocess.run(["make", "-s", *tree, f"M={out}", "modules"], check=True)
     return out / "dstload.ko"
 

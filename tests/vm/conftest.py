@@ -10,14 +10,13 @@ from _pytest.runner import runtestprotocol
 
 import gate
 from harness import Kernel
-from harness.boot import PROJECT
+from harness.boot import kernels_for, suite_of
 from harness.channel import CommandFailed, MachineDied
 from harness.logcheck import LogFinding
 from harness.pool import Pool
 
 # The gate's, of dist/kernels.
-DEFAULT_KERNELS = [line.split()[0] for line in (PROJECT / "dist/kernels").read_text().splitlines()
-                   if line.split()[-1:] == ["gate"]]
+DEFAULT_KERNELS = kernels_for("gate")
 DEFAULT_LIMIT = 300
 KINDS = ["machine", "pair", "cluster"]
 
@@ -42,6 +41,7 @@ def pytest_configure(config):
                  "nomodule: does not load dstor",
                  "weight(number): how much of the host its machines take (set by itself)",
                  "stock: needs what User Mode Linux cannot have",
+                 "debian13: is about a Debian 13, and only runs on its stock kernels",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
@@ -79,7 +79,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
         if kind == "machine":
             item.add_marker("single")
-        elsewhere = kernel and kernel.startswith("uml-") and item.get_closest_marker("stock")
+        elsewhere = kernel and (kernel.startswith("uml-") and item.get_closest_marker("stock")
+                                or not suite_of(kernel).startswith("trixie") and item.get_closest_marker("debian13"))
         left_out = kind and config.getoption("--gate") and not gate.in_gate(item, kind, stock)
         (drop if elsewhere or left_out else keep).append(item)
 
@@ -126,11 +127,11 @@ def pair(request, pool, kernel_name):
 
 @pytest.fixture
 def cluster(request, pool, kernel_name):
-    """cluster(count, disks={"exporter": [Disk("a", 64)]}): machines of this test's own."""
+    """cluster(count, disks={"exporter": [Disk("a", 64)]}): machines of this test's own; root: a folder instead of the host's /."""
     load = not request.node.get_closest_marker("nomodule")
 
-    def make(count, disks=None, load=load):
-        return pool.cluster(kernel_name, count, disks, load)
+    def make(count, disks=None, load=load, root=None):
+        return pool.cluster(kernel_name, count, disks, load, root)
     yield make
     pool.close_extra()
 

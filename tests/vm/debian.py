@@ -58,13 +58,13 @@ def write(tree, files):
 # In a mount namespace of its own, so that nothing is left mounted whatever happens: the kernel's modules are the host's, and
 # depmod shall not write there.
 MKINITRAMFS = r"""set -e
-cd "$1"; release=$2 ko=$3
+cd "$1"; release=$2 ko=$3 modules=$4 config=$5
 mount -t tmpfs none mnt
 mkdir -p mnt/up/updates mnt/work lib/modules/$release
 cp $ko mnt/up/updates
-mount -t overlay -o lowerdir=/lib/modules/$release,upperdir=mnt/up,workdir=mnt/work none lib/modules/$release
+mount -t overlay -o lowerdir=$modules,upperdir=mnt/up,workdir=mnt/work none lib/modules/$release
 for d in dev proc sys; do mount --bind /$d $d; done
-cp /boot/config-$release boot
+cp $config boot
 chroot . /sbin/depmod $release
 chroot . /usr/sbin/mkinitramfs -o /boot/initrd.img $release
 """
@@ -83,7 +83,7 @@ def make(kernel, work, files):
         "/etc/initramfs-tools/modules": "virtio_console\n",
         "/etc/initramfs-tools/conf.d/test": "MODULES=netboot\n",
         **files})
-    run("unshare", "--mount", "sh", "-c", MKINITRAMFS, "sh", tree, kernel.release, kernel.ko)
+    run("unshare", "--mount", "sh", "-c", MKINITRAMFS, "sh", tree, kernel.release, kernel.ko, kernel.modules, kernel.config)
     os.rename(tree / "boot/initrd.img", initrd)
     run("mkfs.ext4", "-q", "-d", tree, "-L", "root", image, "1G")
     shutil.rmtree(tree)

@@ -1,7 +1,8 @@
 """What a machine boots: finds kernels by name, builds the agent and the initrd, probes KVM.
 
-A kernel is named "6.1", "6.12" (the newest installed stock Debian kernel of that series) or
-"uml-debug", "uml-fast" (built by tests/uml/build). Everything made here is cached in ~/.cache/dst/vm.
+A kernel is named as in dist/kernels: "6.1", "6.12" (the newest installed stock Debian kernel of that series), "newest", "13",
+"6.1-rt", "6.1-cloud" (unpacked by dist/kernel), "uml-debug", "uml-fast" (built by tests/uml/build). Everything made here is
+cached in ~/.cache/dst/vm.
 """
 import hashlib
 import lzma
@@ -17,15 +18,35 @@ PROJECT = HERE.parents[2]
 CACHE = Path(os.environ.get("DST_CACHE", Path.home() / ".cache/dst"))
 RUN = CACHE / "vm"
 
-QEMU_MODULES = ["virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "e1000e", "9pnet_virtio", "9p", "overlay"]
+QEMU_MODULES = ["virtio_pci", "virtio_console", "virtio_blk", "virtio_net", "overlay"]
+# How a machine reaches the host's root. The cloud flavour has no 9p.
+NINEP, VIRTIOFS = ["9pnet_virtio", "9p"], ["virtiofs"]
+# What not every flavour has.
+OPTIONAL = ["e1000e"]
 
 
 class HarnessError(Exception):
     """The test machine, not the thing tested, is at fault."""
 
 
+def listed():
+    """The rows of dist/kernels: name, suite, image ("-": none), headers or source, for."""
+    return [line.split() for line in (PROJECT / "dist/kernels").read_text().splitlines() if line and line[0] != "#"]
+
+
+def kernels_for(use):
+    """Names of the kernels that are listed for "gate", "all" or "bench"."""
+    return [row[0] for row in listed() if row[4] == use]
+
+
+def suite_of(name):
+    """Of a kernel that is listed; "" of another."""
+    return "".join(row[1] for row in listed() if row[0] == name)
+
+
 class Kernel:
-    """name as given by the user; release = directory of its dstor.ko in build/; image = what boots."""
+    """name as given by the user; release = directory of its dstor.ko in build/; image = what boots; modules = the folder with its
+    modules; config = its configuration; root_fs = how it mounts the host's root."""
 
     def __init__(self, name):
         self.name = name
@@ -40,11 +61,21 @@ class Kernel:
             self.hint = f"make ARCH=um KDIR={CACHE / name} KVER={name}"
             smp = "\nCONFIG_SMP=y\n" in (CACHE / name / ".config").read_text()
             self.smp_arguments = ["seccomp=on", "ncpus=2"] if smp else []
-        else:
-            self.release = newest_stock(name)
-            self.image = extract_vmlinux(self.release)
-            self.modules = Path("/lib/modules") / self.release
+            self.build = CACHE / name
+            self.root_fs = "hostfs"
+            return
+        self.is_installed = bool(re.fullmatch(r"\d+\.\d+", name))
+        if self.is_installed:
+            self.release, top = newest_stock(name), Path("/")
             self.hint = f"make KVER={self.release}"
+        else:
+            self.release, top = unpacked(name)
+            self.hint = f"make module-debian STOCK={name}"
+        self.image = extract_vmlinux(self.release, top / "boot" / f"vmlinuz-{self.release}")
+        self.config = top / "boot" / f"config-{self.release}"
+        self.modules = top / "lib/modules" / self.release
+        self.build = self.modules / "build"
+        self.root_fs = "9p" if has_module(self.modules, "9p") else "virtiofs"
 
     @property
     def ko(self):
@@ -61,6 +92,19 @@ def newest_stock(series):
     if not plain:
         raise HarnessError(f"no installed kernel {series} (apt-get install linux-image-{series}-amd64 or linux-image-amd64)")
     return max(plain, key=key)
+
+
+def unpacked(name):
+    """(release, folder) of a kernel that dist/kernel has unpacked."""
+    folder = CACHE / "kernels" / name
+    if not (folder / ".release").exists():
+        raise HarnessError(f"kernel {name} is not unpacked: run dist/kernel {name}")
+    return (folder / ".release").read_text().strip(), folder
+
+
+def has_module(folder, name):
+    """Whether a kernel has it, as a module or built in."""
+    return any(re.search(rf"/{name}\.ko\b", (folder / index).read_text()) for index in ("modules.dep", "modules.builtin"))
 
 
 def cached(path, make):
@@ -80,14 +124,14 @@ def digest(*parts):
     return h.hexdigest()[:16]
 
 
-def extract_vmlinux(release):
-    """The uncompressed kernel inside /boot/vmlinuz: boots twice as fast (PVH) as the bzImage."""
-    bzimage = Path("/boot") / f"vmlinuz-{release}"
+def extract_vmlinux(release, bzimage):
+    """The uncompressed kernel inside vmlinuz: boots twice as fast (PVH) as the bzImage."""
     stat = bzimage.stat()
 
     def make(tmp):
         data = bzimage.read_bytes()
-        magics = {b"\xfd7zXZ\0": ["xzcat"], b"\x1f\x8b\x08": ["zcat"], b"\x28\xb5\x2f\xfd": ["zstdcat"]}
+        magics = {b"\xfd7zXZ\0": ["xzcat"], b"\x1f\x8b\x08": ["zcat"], b"\x28\xb5\x2f\xfd": ["zstdcat"],
+                  b"\x02\x21\x4c\x18": ["lz4cat"]}
         for magic, tool in magics.items():
             for found in re.finditer(re.escape(magic), data):
                 if not shutil.which(tool[0]):
@@ -96,7 +140,7 @@ def extract_vmlinux(release):
                 if out.startswith(b"\x7fELF"):
                     tmp.write_bytes(out)
                     return
-        raise HarnessError(f"no kernel found inside {bzimage}")
+        raise HarnessError(f"{bzimage}: no kernel found inside; install the packages of [vm] in dist/packages, it may need their lz4 or zstd")
     return cached(RUN / f"vmlinux-{release}-{stat.st_size}-{int(stat.st_mtime)}", make)
 
 
@@ -108,12 +152,22 @@ def agent():
     return cached(RUN / f"agent-{digest(source.read_bytes())}", make)
 
 
-def module_files(release):
-    """The files to insmod, in order, for QEMU_MODULES."""
-    out = subprocess.run(["/sbin/modprobe", "-S", release, "--show-depends", "-a"] + QEMU_MODULES,
-                         check=True, capture_output=True, text=True).stdout
+def module_files(kernel):
+    """The files to insmod, in order, for QEMU_MODULES and the host's root."""
+    names = QEMU_MODULES + (NINEP if kernel.root_fs == "9p" else VIRTIOFS) + [m for m in OPTIONAL if has_module(kernel.modules, m)]
+    command = ["/sbin/modprobe", "-d", kernel.modules.parents[2], "-S", kernel.release, "--show-depends", "-a"] + names
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     paths = [line.split()[1] for line in out.splitlines() if line.startswith("insmod")]
     return [Path(p) for p in dict.fromkeys(paths)]
+
+
+def plain_module(path):
+    """(name, bytes) of a module that may be compressed: busybox cannot load such."""
+    if path.suffix == ".xz":
+        return path.stem, lzma.decompress(path.read_bytes())
+    if path.suffix == ".zst":
+        return path.stem, subprocess.run(["zstdcat", path], check=True, capture_output=True).stdout
+    return path.name, path.read_bytes()
 
 
 def cpio(entries):
@@ -139,12 +193,10 @@ def initrd(kernel, init=None, extra=None, into=None):
                ("bin/busybox", 0o100755, Path("/bin/busybox").read_bytes()),
                ("agent", 0o100755, agent().read_bytes()), ("init", 0o100755, init)]
     order = []
-    for path in [] if kernel.is_uml else module_files(kernel.release):
-        data = path.read_bytes()
-        if path.suffix == ".xz":
-            data = lzma.decompress(data)
-        order.append(path.name.removesuffix(".xz"))
-        entries.append((f"modules/{order[-1]}", 0o100644, data))
+    for path in [] if kernel.is_uml else module_files(kernel):
+        name, data = plain_module(path)
+        order.append(name)
+        entries.append((f"modules/{name}", 0o100644, data))
     entries.append(("modules.order", 0o100644, " ".join(order).encode()))
     folders = {parent for path in extra or () for parent in Path(path.lstrip("/")).parents}
     entries += [(str("extra" / f), 0o040755, b"") for f in sorted(folders)]

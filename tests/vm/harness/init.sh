@@ -27,6 +27,7 @@ mkdir /mem/upper /mem/work
 ninep=trans=virtio,version=9p2000.L,msize=512000,ro
 case $root in
 9p) mount -t 9p -o $ninep,cache=loose root /lower ;;
+virtiofs) mount -t virtiofs -o ro root /lower ;;
 hostfs) mount -t hostfs -o ro,/ none /lower ;;
 esac
 mount -t overlay -o lowerdir=/lower,upperdir=/mem/upper,workdir=/mem/work overlay /new
@@ -38,9 +39,15 @@ mount -t tmpfs tmpfs /new/mnt
 chmod 1777 /new/tmp
 case $root in
 9p) mount -t 9p -o $ninep,cache=none dst /new/dst ;;
+virtiofs) mount -t virtiofs -o ro dst /new/dst ;;
 hostfs) mount -t hostfs -o ro,$project none /new/dst ;;
 esac
-[ -z "$modules" ] || mount --bind /lower$modules /new/lib/modules
+# The modules of a kernel that the root does not have.
+case $modules in
+9p) mount -t 9p -o $ninep,cache=loose modules /new/lib/modules ;;
+virtiofs) mount -t virtiofs -o ro modules /new/lib/modules ;;
+/*) mount --bind /lower$modules /new/lib/modules ;;
+esac
 mount --move /dev /new/dev
 mount --move /sys /new/sys
 mount --move /proc /new/proc
@@ -73,7 +80,7 @@ for s in /new/sys/block/vd*/serial; do
 	d=${s%/serial}
 	[ ! -f $s ] || ln -s /dev/${d##*/} /new/dev/disk/by-id/virtio-$(cat $s)
 done
-if [ "$root" = 9p ]; then
+if [ "$root" != hostfs ]; then
 	for p in /new/sys/class/virtio-ports/*; do
 		[ "$(cat $p/name)" = ctl ] && port=/dev/${p##*/}
 	done

@@ -29,6 +29,7 @@ class Machine:
         self.console.touch()
         self.machine_id = hashlib.md5(name.encode()).hexdigest()
         self.process = self.channel = None
+        self.root = Path("/")
         self.loaded = False
         self.unclean = None
         self._loaded_stamp = None

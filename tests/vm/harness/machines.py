@@ -38,12 +38,14 @@ def names(count):
     return ["exporter", "client", *(f"node{i}" for i in range(3, count + 1))][:count]
 
 
-def cluster(kernel, rundir, count, disks=None):
-    """Machines 10.77.0.1 ... on one bridge, booted together. disks: {machine name: [Disk, ...]}."""
+def cluster(kernel, rundir, count, disks=None, root=None):
+    """Machines 10.77.0.1 ... on one bridge, booted together. disks: {machine name: [Disk, ...]}; root: instead of the host's."""
     network = Network(kernel, rundir, count)
     kind = UmlMachine if kernel.is_uml else QemuMachine
     out = [kind(kernel, name, rundir, disks=(disks or {}).get(name, ()), network=network, number=i)
            for i, name in enumerate(names(count), 1)]
+    for m in out:
+        m.root = root or m.root
     try:
         for m in out:
             m.start_boot()

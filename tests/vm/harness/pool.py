@@ -66,10 +66,10 @@ class Pool:
     def pair(self):
         return Pair(self.members, self.network)
 
-    def cluster(self, name, count, disks, load):
+    def cluster(self, name, count, disks, load, root=None):
         """Machines for one test only; close_extra() ends them."""
         rundir = machines.new_rundir()
-        network, members = machines.cluster(self.kernel(name), rundir, count, disks)
+        network, members = machines.cluster(self.kernel(name), rundir, count, disks, root)
         self.extra.append((network, members, rundir))
         for m in members:
             m.forget_log()

@@ -10,6 +10,9 @@ from .machine import Machine
 from .process import die_with_parent
 
 
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd"  # of the package qemu-system-common
+
+
 class Qmp:
     """QEMU's monitor: one command, one answer; events are passed over."""
 
@@ -58,6 +61,7 @@ class QemuMachine(Machine):
         self.frozen = False
         self.files = None
         self.own = None
+        self.servers = []
 
     def use_initrd(self, initrd, append):
         """From the next boot on: this initramfs and these words on the command line, instead of the harness's.
@@ -78,21 +82,23 @@ class QemuMachine(Machine):
         return boot.initrd(self.kernel, extra=self.files, into=self.rundir / f"{self.name}.initrd")
 
     def _spawn(self):
+        self._end_servers()
         ctl, ctl_theirs = socket.socketpair()
         qmp, qmp_theirs = socket.socketpair()
         fds = [ctl_theirs.fileno(), qmp_theirs.fileno()]
-        append = boot.CMDLINE + f"dst.root=9p dst.name={self.name} dst.id={self.machine_id}"
+        append = boot.CMDLINE + f"dst.root={self.kernel.root_fs} dst.name={self.name} dst.id={self.machine_id}"
         command = boot.qemu_base(self.kernel, boot.accelerator(self.kernel)) + [
             "-smp", str(self.cpus), "-m", str(self.memory), "-initrd", str(self._initrd()),
             "-chardev", f"file,id=con,path={self.console},append=on", "-serial", "chardev:con",
             "-chardev", f"socket,id=ctl,fd={fds[0]}", "-device", "virtio-serial-pci",
             "-device", "virtserialport,chardev=ctl,name=ctl",
             "-chardev", f"socket,id=qmp,fd={fds[1]}", "-mon", "chardev=qmp,mode=control",
-            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap",
-            "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-            "-fsdev", f"local,id=dst,path={boot.PROJECT},security_model=none,readonly=on,multidevs=remap",
-            "-device", "virtio-9p-pci,fsdev=dst,mount_tag=dst",
             "-device", "virtio-rng-pci"]
+        shares = {"root": self.root, "dst": boot.PROJECT}
+        if not (self.root / "lib/modules" / self.kernel.release).exists():
+            shares["modules"] = self.kernel.modules.parent
+            append += f" dst.modules={self.kernel.root_fs}"
+        command += self._shares(shares)
         for disk in self.disks.values():
             disk.prepare_boot()
             command += disk.arguments()
@@ -114,6 +120,37 @@ class QemuMachine(Machine):
         self.frozen = False
         return ctl
 
+    def _shares(self, folders):
+        """QEMU's arguments for folders of the host that the machine mounts, read-only, by these names."""
+        out = []
+        for name, folder in folders.items():
+            if self.kernel.root_fs == "9p":
+                out += ["-fsdev", f"local,id={name},path={folder},security_model=none,readonly=on,multidevs=remap",
+                        "-device", f"virtio-9p-pci,fsdev={name},mount_tag={name}"]
+                continue
+            # The server knows no "read-only": it sees a mount that is.
+            path = self.rundir / f"{self.name}.{name}.fs"
+            path.unlink(missing_ok=True)
+            with socket.socket(socket.AF_UNIX) as listening, open(self.rundir / f"{self.name}.qemu", "ab") as log:
+                listening.bind(str(path))
+                listening.listen()
+                fd = listening.fileno()
+                self.servers.append(subprocess.Popen(
+                    ["unshare", "--mount", "sh", "-ec", 'mount --make-rprivate /; mount --bind "$1" "$1"; '
+                     'mount -o remount,bind,ro "$1"; exec "$2" --fd="$3" -o source="$1",sandbox=chroot,cache=always',
+                     "sh", folder, VIRTIOFSD, str(fd)],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[fd], preexec_fn=die_with_parent))
+            out += ["-chardev", f"socket,id={name},path={path}", "-device", f"vhost-user-fs-pci,chardev={name},tag={name}"]
+        if self.servers:
+            out += ["-object", f"memory-backend-memfd,id=ram,size={self.memory}M,share=on", "-machine", "memory-backend=ram"]
+        return out
+
+    def _end_servers(self):
+        for server in self.servers:
+            server.kill()
+            server.wait()
+        self.servers = []
+
     def _obituary(self):
         errors = (self.rundir / f"{self.name}.qemu").read_text(errors="replace")[-1000:]
         return f"QEMU said: {errors}\n" + super()._obituary()
@@ -123,6 +160,7 @@ class QemuMachine(Machine):
         if self.qmp is not None:
             self.qmp.close()
             self.qmp = None
+        self._end_servers()
 
     # Faults -------------------------------------------------------------------------------------
 
