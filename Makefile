@@ -86,6 +86,17 @@ $(modules): module-%:
 			mv $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/dstor.ko; \
 		fi
 
+# Stock kernels that are not installed here: dist/kernel unpacks them, and says where they are built for.
+STOCK ?= $(shell dist/kernel --names all)
+stock := $(addprefix module-of-,$(STOCK))
+
+.PHONY: module-debian $(stock)
+module-debian: $(stock)	## dstor.ko for the kernels of dist/kernels that are not installed; STOCK="newest 13"
+
+$(stock): module-of-%:
+	+@release=$$(dist/kernel $*) && headers=$$(dist/kernel --headers $*) && \
+		$$(dist/kernel --in $*) $(MAKE) module $(MAKEOVERRIDES) KVER=$$release KDIR=$$headers
+
 # The utility --------------------------------------------------------------------------------------
 
 .PHONY: utility
@@ -163,6 +174,18 @@ outages:	## machines that crash, freeze and lose their network: all on both kern
 	@dist/deps build $(gate) vm check scenarios
 	@$(MAKE) all
 	@PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
+
+# Each run even if one before it failed: what is wrong on one kernel says nothing of the others.
+debian = $(PYTEST) $(addprefix --kernel=,$(1)) $(addprefix tests/vm/test_,$(addsuffix .py,$(2)))
+.PHONY: test-debian
+test-debian:	## Debian's other kernels: those of 13, RT, cloud; packages in a Debian 13: 40 minutes
+	@dist/deps build vm check scenarios systemd
+	@$(MAKE) module-debian utility
+	@failed=0; \
+	$(call debian,newest 13,whole_path short_outages install_debian13) || failed=1; \
+	$(call debian,6.1-rt,whole_path short_outages long_outages keys torture_outages) || failed=1; \
+	$(call debian,6.1-cloud,whole_path) || failed=1; \
+	exit $$failed
 
 .PHONY: torture
 torture:	## the same in their long form: hours
