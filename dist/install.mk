@@ -17,11 +17,11 @@ install-utility: utility
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dst
 	install -D -m 644 dist/completion/_dst $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_dst
 	install -D -m 644 dist/dst.conf $(DESTDIR)$(PREFIX)/share/doc/dst-utils/examples/dst.conf
-	install -D -m 644 dist/59-dst.rules $(DESTDIR)/lib/udev/rules.d/59-dst.rules
-	install -d $(DESTDIR)/lib/systemd/system $(DESTDIR)/etc/dst
-	install -m 644 dist/systemd/*.service $(DESTDIR)/lib/systemd/system
+	install -D -m 644 dist/59-dst.rules $(DESTDIR)/usr/lib/udev/rules.d/59-dst.rules
+	install -d $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/etc/dst
+	install -m 644 dist/systemd/*.service $(DESTDIR)/usr/lib/systemd/system
 	install -D -m 755 dist/systemd/dst-generator \
-		$(DESTDIR)/lib/systemd/system-generators/dst-generator
+		$(DESTDIR)/usr/lib/systemd/system-generators/dst-generator
 	install -D -m 755 dist/systemd/hurry $(DESTDIR)/usr/lib/dst/hurry
 	install -D -m 755 dist/initramfs/hook $(DESTDIR)$(INITRAMFS)/hooks/dst
 	install -D -m 644 dist/initramfs/conf-hook $(DESTDIR)$(INITRAMFS)/conf-hooks.d/dst
@@ -32,9 +32,9 @@ install-utility: utility
 uninstall-utility:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/dst $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_dst \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dst \
-		$(DESTDIR)/lib/udev/rules.d/59-dst.rules \
-		$(addprefix $(DESTDIR)/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
-		$(DESTDIR)/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
+		$(DESTDIR)/usr/lib/udev/rules.d/59-dst.rules \
+		$(addprefix $(DESTDIR)/usr/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
+		$(DESTDIR)/usr/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
 		$(addprefix $(DESTDIR)$(INITRAMFS)/,hooks/dst conf-hooks.d/dst scripts/local-top/dst) \
 		$(DESTDIR)/usr/lib/ocf/resource.d/dst/dst \
 		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))

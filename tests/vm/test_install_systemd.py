@@ -28,9 +28,7 @@ ExecStop=/sbin/ip link set eth0 down
 def installed(kernel, tmp_path):
     """What `make install` puts there, the module where modprobe finds it, and what the test's machine is configured for."""
     subprocess.run(["make", "install-utility", f"DESTDIR={tmp_path}"], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-    # /lib is a link to /usr/lib, which a copy would not follow
-    files = {re.sub("^/lib/", "/usr/lib/", f"/{f.relative_to(tmp_path)}"): (f.stat().st_mode & 0o777, f.read_bytes())
-             for f in tmp_path.rglob("*") if f.is_file()}
+    files = {f"/{f.relative_to(tmp_path)}": (f.stat().st_mode & 0o777, f.read_bytes()) for f in tmp_path.rglob("*") if f.is_file()}
     deps = subprocess.run(["/sbin/modinfo", "-F", "depends", kernel.ko], capture_output=True, text=True, check=True).stdout
     load = "; ".join([f"/sbin/modprobe {d}" for d in deps.strip().split(",") if d] + ["/sbin/insmod /opt/dstor.ko"])
     files.update({
