@@ -57,7 +57,8 @@ dkms: install-dkms-source	## dstor.ko by DKMS, for every kernel with headers, al
 	dkms status dst/$(DST_RELEASE) | grep -q . || dkms add dst/$(DST_RELEASE)
 	$(foreach k,$(kernels),dkms install --force dst/$(DST_RELEASE) -k $(k)$(newline))
 
-# Of what git knows, so that nothing else gets in. DEB_VERSION=... for a later one.
+# Of what git knows, so that nothing else gets in. DEB_VERSION=... for a later one, DEB_IN=dist/debian13
+# for those of a Debian 13.
 DEB_VERSION ?= $(DST_RELEASE)
 .PHONY: deb
 deb:	## Debian packages dst-dkms and dst-utils, in build/deb
@@ -69,7 +70,8 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 	sed 's/@VERSION@/$(DEB_VERSION)/' dist/debian/changelog.in \
 		>$(DEB)/dst-$(DEB_VERSION)/debian/changelog
 	rm $(DEB)/dst-$(DEB_VERSION)/debian/changelog.in
-	cd $(DEB)/dst-$(DEB_VERSION) && env -u MAKEFLAGS -u MAKELEVEL -u OUT dpkg-buildpackage -us -uc -b
+	cd $(DEB)/dst-$(DEB_VERSION) && env -u MAKEFLAGS -u MAKELEVEL -u OUT \
+		$(if $(DEB_IN),$(abspath $(DEB_IN))) dpkg-buildpackage -us -uc -b
 	@ls $(DEB)/*_$(DEB_VERSION)_*.deb
 
 .PHONY: test-install
