@@ -17,8 +17,10 @@ PYTEST := /usr/bin/python3 -B -m pytest $(PYTEST_OPTIONS)
 # The same, in as many processes as there are processors: a machine of User Mode Linux uses one.
 RUN := /usr/bin/python3 -B tests/run $(PYTEST_OPTIONS)
 MAKEFLAGS += --no-print-directory
-# The gate's stock kernels, as pytest is told.
-stock := $(shell awk '$$NF == "gate" && $$1 !~ /^uml-/ { print "--kernel " $$1 }' dist/kernels)
+# The gate's stock kernels, as pytest is told, and as groups of dist/deps.
+gate_names := $(shell dist/kernel --names gate)
+stock := $(addprefix --kernel=,$(gate_names))
+gate := $(addprefix kernel-,$(gate_names))
 
 kernels := $(or $(KVER),$(patsubst /lib/modules/%/build/Makefile,%,\
 		$(wildcard /lib/modules/*/build/Makefile)))
@@ -32,8 +34,6 @@ manuals := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(OUT)/%,$(w
 jobs = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 cache := $(or $(DST_CACHE),$(HOME)/.cache/dst)
 uml := $(cache)/uml-debug
-# The installed kernels that the scenarios run on, as groups of dist/deps.
-gate = $(addprefix kernel-,$(shell dist/kernel --names gate))
 
 # A name of a missing tool, in one line, instead of whatever fails first without it.
 need = @for t in $(1); do command -v $$t >/dev/null || \
@@ -87,13 +87,13 @@ $(modules): module-%:
 		fi
 
 # Stock kernels that are not installed here: dist/kernel unpacks them, and says where they are built for.
-STOCK ?= $(shell dist/kernel --names all)
-stock := $(addprefix module-of-,$(STOCK))
+STOCK = $(shell dist/kernel --names all)
+unpacked := $(addprefix module-of-,$(STOCK))
 
-.PHONY: module-debian $(stock)
-module-debian: $(stock)	## dstor.ko for the kernels of dist/kernels that are not installed; STOCK="newest 13"
+.PHONY: module-debian $(unpacked)
+module-debian: $(unpacked)	## dstor.ko for the kernels of dist/kernels that are not installed; STOCK="newest 13"
 
-$(stock): module-of-%:
+$(unpacked): module-of-%:
 	+@release=$$(dist/kernel $*) && headers=$$(dist/kernel --headers $*) && \
 		$$(dist/kernel --in $*) $(MAKE) module $(MAKEOVERRIDES) KVER=$$release KDIR=$$headers
 
