@@ -120,7 +120,6 @@ static void tune(struct socket *sock)
 	const struct dstor_transport *t = dstor_transport_of(sock->sk);
 	int on = 1;
 
-	sock->sk->sk_use_task_frag = false;
 	/* Without it answers come late, not wrong. */
 	if (t->nodelay)
 		sock->ops->setsockopt(sock, t->nodelay_level, t->nodelay, KERNEL_SOCKPTR(&on),
