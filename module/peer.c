@@ -75,6 +75,7 @@ void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state)
 
 void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 {
+	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
 	set_bit(n, &p->notices);
 	dstor_conn_kick(&p->conn);
 }
