@@ -342,7 +342,7 @@ static bool keep_time(struct dstor_peer *p)
 static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
-		p->bounds.size = READ_ONCE(p->export->geometry.size);
+		p->bounds.size = atomic64_read(&p->export->grown);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices) && !p->conn.rx.paused)
