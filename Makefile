@@ -151,6 +151,17 @@ test-debug:	## all scenarios on User Mode Linux with every checker, two machines
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
 
+.PHONY: check-arch
+check-arch:	## arm64, armhf, s390x: everything compiled, unit tests under emulation (not in test)
+	@dist/deps build check arch
+	@$(PYTEST) tests/arch/test_compile.py
+
+.PHONY: test-arch
+test-arch:	## the same, and data between emulated machines of these processors
+	@dist/deps build kernel-6.1 vm check arch
+	@$(MAKE) all
+	@$(PYTEST) tests/arch
+
 .PHONY: fuzz
 fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)
 	$(call need,clang)
