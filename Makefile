@@ -69,7 +69,7 @@ endif
 # used is without debug information (that stays in src/dstor.ko), and is replaced in one step, only
 # when it changed: a running test may be reading it.
 $(modules): module-%:
-	$(call need,gcc strip flock)
+	$(call need,$(CROSS_COMPILE)gcc $(CROSS_COMPILE)strip flock)
 	@[ -e $(call kdir,$*)/Makefile ] || { echo "dst: kernel $* has no headers in $(call kdir,$*):" \
 		"install linux-headers-$*, or name its tree (KDIR=folder)" >&2; exit 1; }
 	@mkdir -p $(addprefix $(OUT)/$*/src/,wire include $(folders))
@@ -79,7 +79,7 @@ $(modules): module-%:
 	@ln -srft $(OUT)/$*/src/include $(wildcard include/*.h)
 	@$(foreach f,$(folders),ln -srft $(OUT)/$*/src/$(f) $(wildcard module/$(f)/*.[ch]);)
 	+@flock $(OUT)/$*/src $(MAKE) $(jobs) -C $(call kdir,$*) M=$(abspath $(OUT)/$*/src) modules
-	@strip -g -o $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/src/dstor.ko && \
+	@$(CROSS_COMPILE)strip -g -o $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/src/dstor.ko && \
 		if cmp -s $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/dstor.ko; then \
 			rm $(OUT)/$*/.dstor.ko.$$$$; \
 		else \
@@ -163,6 +163,17 @@ test-debug:	## all scenarios on User Mode Linux with every checker, two machines
 	@dist/deps build vm check scenarios uml
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
+
+.PHONY: check-arch
+check-arch:	## arm64, armhf, s390x: everything compiled, unit tests under emulation (not in test)
+	@dist/deps build check arch
+	@$(PYTEST) tests/arch/test_compile.py
+
+.PHONY: test-arch
+test-arch:	## the same, and data between emulated machines of these processors
+	@dist/deps build kernel-6.1 vm check arch
+	@$(MAKE) all
+	@$(PYTEST) tests/arch
 
 .PHONY: fuzz
 fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)

@@ -10,8 +10,10 @@ DST_RELEASE ?= 0.1.0
 DST_SOURCES := $(wildcard dst/*.c) $(wildcard wire/*.c)
 DST_OBJECTS := $(DST_SOURCES:%.c=$(OUT)/dst-objects/%.o)
 DST_LIBRARIES := libnl-genl-3.0 json-c libsodium inih
+# Sizes and times of files that 32 bits do not hold, on processors with 32 bits too.
+DST_WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 DST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror \
-	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -DDST_RELEASE='"$(DST_RELEASE)"' \
+	-D_GNU_SOURCE $(DST_WIDE) -D_FORTIFY_SOURCE=2 -DDST_RELEASE='"$(DST_RELEASE)"' \
 	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude
 DST_LDFLAGS := -pie -Wl,-z,relro,-z,now
 # So that a variant (sanitizers) can be built beside it.

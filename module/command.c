@@ -55,7 +55,7 @@ static bool charge(struct dstor_export *e, u32 bytes)
 	u64 before = atomic64_fetch_add(bytes, &e->in_flight_bytes);
 
 	/* One command always goes, however low the ceiling is. */
-	if (before && before + bytes > READ_ONCE(e->max_inflight)) {
+	if (before && before + bytes > (u64)atomic64_read(&e->max_inflight)) {
 		atomic64_sub(bytes, &e->in_flight_bytes);
 		return false;
 	}

@@ -82,7 +82,7 @@ static inline unsigned int dstor_latency_bucket(u64 ns)
 	return min_t(unsigned int, fls64(ns >> 10), DSTOR_LATENCY_BUCKETS - 1);
 }
 
-/* stats.c. Any context; @sum is overwritten. Counters of one CPU are read as they run. */
+/* stats.c. Interrupts are on; @sum is overwritten. Counters of one CPU are read as they run. */
 void dstor_stats_sum(const struct dstor_stats __percpu *stats, struct dstor_stats *sum);
 
 struct dstor_export_config {

@@ -126,9 +126,9 @@ static void resize_work(struct work_struct *work)
 	u64 size;
 
 	mutex_lock(&dev->lock);
-	size = READ_ONCE(dev->new_size);
+	size = atomic64_read(&dev->new_size);
 	if (!dev->disk || dev->stopping || size <= dev->identity.size ||
-	    size % dev->identity.block)
+	    size & (dev->identity.block - 1))
 		size = 0;
 	if (size) {
 		dev->identity.size = size;

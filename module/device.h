@@ -100,7 +100,7 @@ struct dstor_queue {
 	unsigned int address;		/* index of the address that worked last */
 	unsigned long lived;		/* jiffies: live since */
 	unsigned long pinged;		/* jiffies */
-	u64 spent_ms;			/* when this outage had outlasted a budget; or 0 */
+	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
 	bool draining;			/* the exporter says WAIT */
 	bool stopped;			/* it said STOPPING after a flush */
 	struct delayed_work link;	/* connects, and closes what was lost */
@@ -155,7 +155,7 @@ struct dstor_device {
 	bool failed;			/* evicted or replaced: for ever */
 	bool suspended;			/* another disk is there */
 	char reason[DSTOR_ERROR_LEN];
-	u64 new_size;			/* from CHANGE, 0: none */
+	atomic64_t new_size;		/* from CHANGE, 0: none */
 	struct work_struct resize;
 	struct delayed_work monitor;
 

@@ -125,7 +125,8 @@ static void monitor_work(struct work_struct *work)
 	if (!e->stopping && size && size != e->geometry.size) {
 		bool grew = size > e->geometry.size;
 
-		WRITE_ONCE(e->geometry.size, size);
+		e->geometry.size = size;
+		atomic64_set(&e->grown, size);
 		if (grew)
 			notify_all(e, DSTOR_NOTICE_SIZE);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
@@ -180,7 +181,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	memcpy(e->instance, c->instance, DST_ID_LEN);
 	e->flags = c->flags;
 	e->crypto_threads = c->crypto_threads;
-	e->max_inflight = c->max_inflight;
+	atomic64_set(&e->max_inflight, c->max_inflight);
 	e->lease.token = c->writer_token;
 	e->n_rules = c->n_rules;
 	e->path = kstrdup(c->path, GFP_KERNEL);
@@ -512,7 +513,7 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		dstor_threads_set(&e->threads, e->crypto_threads);
 	}
 	if (c->max_inflight)
-		WRITE_ONCE(e->max_inflight, c->max_inflight);
+		atomic64_set(&e->max_inflight, c->max_inflight);
 	if (c->evict && !dstor_session_evict(e, c->evict))
 		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
 				 c->evict);
@@ -579,7 +580,7 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	info->path = kstrdup(e->path, GFP_KERNEL);
 	info->flags = e->flags;
 	info->size = e->geometry.size;
-	info->max_inflight = e->max_inflight;
+	info->max_inflight = atomic64_read(&e->max_inflight);
 	info->writer_token = e->lease.token;
 	info->in_flight = atomic_read(&e->in_flight);
 	info->crypto_threads = e->crypto_threads;

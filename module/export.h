@@ -56,9 +56,10 @@ struct dstor_export {
 	struct file *file;
 	bool direct;			/* file: O_DIRECT works */
 	struct dstor_geometry geometry;	/* size changes under lock */
+	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
 	struct bio_set commands;
 
-	u64 max_inflight;		/* bytes */
+	atomic64_t max_inflight;	/* bytes */
 	atomic64_t in_flight_bytes;
 	atomic_t in_flight;		/* commands submitted to the disk */
 	spinlock_t wait_lock;

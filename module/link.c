@@ -413,7 +413,7 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	if (r != DST_RESUME_OK)
 		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
 	if (le64_to_cpu(w->size) > dev->identity.size) {
-		dev->new_size = le64_to_cpu(w->size);
+		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
 	return 0;
@@ -464,7 +464,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		memcpy(q->instance, w->instance, DST_ID_LEN);
 		q->disk_flags = le32_to_cpu(w->disk_flags);
 		set_bounds(q);
-		WRITE_ONCE(q->spent_ms, 0);
+		atomic64_set(&q->spent_ms, 0);
 		resend_all(q);
 		q->lived = jiffies;
 		q->pinged = jiffies;
@@ -556,7 +556,7 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
 {
 	struct dstor_retry_policy p = t->queue->dev->policy;
-	u64 spent_ms = READ_ONCE(t->queue->spent_ms);
+	u64 spent_ms = atomic64_read(&t->queue->spent_ms);
 
 	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DST_RETRIES_FOREVER)
 		p.retries = 0;
@@ -587,8 +587,8 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 		q->resend[n++] = t;
 	}
 	mutex_unlock(&q->conn.tx.lock);
-	if (n && !all && !q->spent_ms)
-		WRITE_ONCE(q->spent_ms, now);
+	if (n && !all && !atomic64_read(&q->spent_ms))
+		atomic64_set(&q->spent_ms, now);
 	for (i = 0; i < n; i++)
 		dstor_transaction_end(q->resend[i], BLK_STS_TRANSPORT);
 	return n;

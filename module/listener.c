@@ -108,7 +108,7 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 }
 
 /* One more user of what listens there already, or NULL. */
-static struct dstor_listener *share(struct net *net, const struct dstor_address *a)
+static struct dstor_listener *shared(struct net *net, const struct dstor_address *a)
 {
 	struct dstor_listener *l, *found = NULL;
 
@@ -125,7 +125,7 @@ static struct dstor_listener *share(struct net *net, const struct dstor_address 
 struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_address *a,
 					  struct dstor_error *err)
 {
-	struct dstor_listener *l = share(net, a), *other;
+	struct dstor_listener *l = shared(net, a), *other;
 
 	if (l)
 		return l;
@@ -133,7 +133,7 @@ struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_ad
 	l = new_listener(net, a, err);
 	if (IS_ERR(l)) {
 		/* Somebody may have been faster. */
-		other = share(net, a);
+		other = shared(net, a);
 		return other ?: l;
 	}
 	mutex_lock(&listeners_lock);

@@ -75,6 +75,7 @@ void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state)
 
 void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 {
+	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
 	set_bit(n, &p->notices);
 	dstor_conn_kick(&p->conn);
 }
@@ -341,7 +342,7 @@ static bool keep_time(struct dstor_peer *p)
 static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
-		p->bounds.size = READ_ONCE(p->export->geometry.size);
+		p->bounds.size = atomic64_read(&p->export->grown);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices) && !p->conn.rx.paused)

@@ -10,24 +10,25 @@
  * not yet goes out. All of it runs under tx.lock, but the threads.
  */
 #include <linux/highmem.h>
+#include <linux/math64.h>
 #include <linux/sched/mm.h>
 
 #include "connection.h"
 
-static u64 ring_size(const struct dstor_cipher *x)
+static u32 ring_size(const struct dstor_cipher *x)
 {
-	return (u64)x->n_pages << PAGE_SHIFT;
+	return x->n_pages << PAGE_SHIFT;
 }
 
 /* The piece of the ring at @pos that lies in one page: its page, offset, length. */
 static struct bio_vec piece(const struct dstor_cipher *x, u64 pos, u64 len)
 {
-	u32 at = pos % ring_size(x);
-	struct bio_vec bv = {
-		.bv_page = x->page[at >> PAGE_SHIFT],
-		.bv_offset = offset_in_page(at),
-	};
+	struct bio_vec bv;
+	u32 at;
 
+	div_u64_rem(pos, ring_size(x), &at);
+	bv.bv_page = x->page[at >> PAGE_SHIFT];
+	bv.bv_offset = offset_in_page(at);
 	bv.bv_len = min_t(u64, len, PAGE_SIZE - bv.bv_offset);
 	return bv;
 }

@@ -477,7 +477,7 @@ static void change(struct dstor_queue *q, const struct dstor_frame *f)
 	u16 flags = le16_to_cpu(f->flags);
 
 	if (flags & DST_CHANGE_SIZE) {
-		WRITE_ONCE(dev->new_size, le64_to_cpu(f->offset));
+		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */

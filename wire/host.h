@@ -26,12 +26,18 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define cpu_to_le16(x) ((__le16)htole16(x))
-#define cpu_to_le32(x) ((__le32)htole32(x))
-#define cpu_to_le64(x) ((__le64)htole64(x))
-#define le16_to_cpu(x) le16toh((uint16_t)(x))
-#define le32_to_cpu(x) le32toh((uint32_t)(x))
-#define le64_to_cpu(x) le64toh((uint64_t)(x))
+/* sparse: here, and nowhere else, a little-endian type becomes another. */
+#ifdef __CHECKER__
+#define DSTOR_FORCE __attribute__((force))
+#else
+#define DSTOR_FORCE
+#endif
+#define cpu_to_le16(x) ((DSTOR_FORCE __le16)htole16(x))
+#define cpu_to_le32(x) ((DSTOR_FORCE __le32)htole32(x))
+#define cpu_to_le64(x) ((DSTOR_FORCE __le64)htole64(x))
+#define le16_to_cpu(x) le16toh((DSTOR_FORCE uint16_t)(x))
+#define le32_to_cpu(x) le32toh((DSTOR_FORCE uint32_t)(x))
+#define le64_to_cpu(x) le64toh((DSTOR_FORCE uint64_t)(x))
 #define static_assert _Static_assert
 #endif
 

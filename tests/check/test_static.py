@@ -63,6 +63,18 @@ def test_module_builds_without_a_warning_and_is_clean_under_sparse(kernel):
     assert (BUILD / "check" / kernel / "dstor.ko").exists()
 
 
+def test_byte_order_of_the_utility_under_sparse(tmp_path):
+    """As in the module, a little-endian value is none of the processor's, on any processor."""
+    flags = ["-D_GNU_SOURCE", '-DDST_RELEASE="x"', "-Idst", "-Iwire", "-Iinclude",
+             *run("pkg-config", "--cflags", "libnl-genl-3.0")[1].split()]
+    wrong = tmp_path / "wrong.c"
+    wrong.write_text('#include "host.h"\nu32 f(__le32 x);\nu32 f(__le32 x) { return x; }\n')
+    assert "restricted" in run("sparse", *flags, wrong)[1]
+    for source in sources("wire", "dst", suffixes=(".c",)):
+        status, output = run("sparse", *flags, source)
+        assert status == 0 and not complaints(output), output
+
+
 @pytest.fixture(scope="session")
 def checkpatch():
     """The kernel's own script, from wherever the machine has it."""

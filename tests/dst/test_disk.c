@@ -113,6 +113,17 @@ static void test_files(void **state)
 	assert_string_not_equal(a.identity, again.identity);
 }
 
+/* More than 32 bits hold, in its size and in its time, is a disk, too. */
+static void test_large_file(void **state)
+{
+	struct disk d;
+
+	write_file("large", "", 0600);
+	assert_int_equal(system("truncate -s 5G large && touch -d 2040-01-01 large"), 0);
+	find("large", &d);
+	assert_true(sizeof(off_t) == 8 && sizeof(time_t) == 8);
+}
+
 static void refused(const char *path, const char *word)
 {
 	struct reason why = { "" };
@@ -139,6 +150,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_partition, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(test_loop, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(test_files, enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(test_large_file, enter_folder, leave_folder),
 		cmocka_unit_test_setup_teardown(test_what_is_none, enter_folder, leave_folder),
 	};
 

@@ -10,6 +10,7 @@
  *                 reading a terminal for ever once it was too full, so the host sends no more than fits.
  */
 #define _GNU_SOURCE
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -64,7 +65,7 @@ static void write_all(int fd, const void *data, size_t len)
 
 static void send_frame(uint32_t id, char type, const void *data, uint32_t len)
 {
-	struct frame f = { .id = id, .type = type, .len = len };
+	struct frame f = { .id = htole32(id), .type = htole32(type), .len = htole32(len) };
 
 	write_all(port, &f, sizeof(f));
 	write_all(port, data, len);
@@ -83,7 +84,9 @@ static void read_all(void *data, size_t len)
 			len -= n;
 			taken += n;
 			if (is_terminal && taken >= ACK_EVERY) {
-				send_frame(0, 'A', &taken, sizeof(taken));
+				uint32_t ack = htole32(taken);
+
+				send_frame(0, 'A', &ack, sizeof(ack));
 				taken = 0;
 			}
 		} else if (n == 0) {
@@ -96,6 +99,7 @@ static void read_all(void *data, size_t len)
 
 static void send_status(uint32_t id, uint32_t status)
 {
+	status = htole32(status);
 	send_frame(id, 'X', &status, sizeof(status));
 }
 
@@ -209,6 +213,7 @@ static void take_frame(void)
 	int i;
 
 	read_all(&f, sizeof(f));
+	f = (struct frame){ le32toh(f.id), le32toh(f.type), le32toh(f.len) };
 	if (f.len > MAX_FRAME)
 		_exit(2);
 	read_all(buf, f.len);
