@@ -14,6 +14,7 @@
 #include "device.h"
 #include "event.h"
 #include "netns.h"
+#include "point.h"
 #include "transport.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
@@ -475,6 +476,7 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 		mutex_lock(&dev->lock);
 		dev->added = true;
 		mutex_unlock(&dev->lock);
+		dstor_point(ATTACH_ADDED);
 		dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
 		/* Whoever was faster than "added" could not read what sysfs says. */
 		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
@@ -513,6 +515,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	ret = first_connection(dev, g, err);
 	if (ret)
 		goto err_list;
+	dstor_point(ATTACH_CONNECTED);
 	ret = take_stage(dev, g, err);
 	if (ret)
 		goto err_list;
@@ -626,6 +629,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!deleted)
 		del_gendisk(dev->disk);
 	stop_works(dev);
+	dstor_point(DETACH_STOPPED);
 	dstor_device_delist(dev);
 	dstor_event_device(dev, DSTOR_EVENT_DEVICE_DETACHED);
 	put_disk(dev->disk);

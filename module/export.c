@@ -14,6 +14,7 @@
 #include "event.h"
 #include "export.h"
 #include "netns.h"
+#include "point.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000
@@ -332,6 +333,7 @@ static int wind_down(struct dstor_export *e)
 	mutex_unlock(&e->lock);
 	if (wait_event_killable(e->wait, !atomic_read(&e->in_flight)))
 		return -ERESTARTSYS;
+	dstor_point(STOP_BEFORE_FLUSH);
 	if (!(e->flags & DSTOR_EXPORT_READ_ONLY))
 		ret = dstor_disk_flush(e);
 	mutex_lock(&e->lock);

@@ -15,6 +15,7 @@
 
 #include "export.h"
 #include "netns.h"
+#include "point.h"
 #include "transport.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
@@ -292,6 +293,7 @@ static void burial_work(struct work_struct *work)
 	cancel_work_sync(&p->work);
 	if (p->conn.thread)
 		kthread_destroy_worker(p->conn.thread);
+	dstor_point(PEER_BURIAL);
 	dstor_peer_put(p);
 }
 
@@ -425,6 +427,7 @@ static bool serve(struct dstor_peer *p)
 	}
 	mutex_unlock(&p->conn.tx.lock);
 	if (gone) {
+		dstor_point(PEER_CLOSED);
 		retire(p);
 		return false;
 	}

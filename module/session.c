@@ -11,6 +11,7 @@
 
 #include "event.h"
 #include "export.h"
+#include "point.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
@@ -536,6 +537,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		w->waiting = cpu_to_le32(running(e));
 		return false;
 	}
+	dstor_point(FENCE_BEFORE_GRANT);
 	fill_grant(p, w);
 	lane->busy++;
 	p->counted = true;
