@@ -312,12 +312,15 @@ static void disk_done(struct dstor_command *cmd)
 {
 	struct dstor_peer *p = cmd->peer;
 
-	if (!llist_add(&cmd->done, &p->done))
-		return;
-	dstor_point(DONE_BEFORE_KICK);
-	/* When the work itself is submitting, it looks afterwards. */
-	if (READ_ONCE(p->worker) != current)
-		dstor_conn_kick(&p->conn);
+	/* The peer's work may take the last command at once; its burial waits for us. */
+	rcu_read_lock();
+	if (llist_add(&cmd->done, &p->done)) {
+		dstor_point(DONE_BEFORE_KICK);
+		/* When the work itself is submitting, it looks afterwards. */
+		if (READ_ONCE(p->worker) != current)
+			dstor_conn_kick(&p->conn);
+	}
+	rcu_read_unlock();
 }
 
 static void bio_done(struct bio *bio)

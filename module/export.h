@@ -144,7 +144,7 @@ struct dstor_peer {
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
-	struct work_struct burial;
+	struct rcu_work burial;		/* after disk_done(), which looks at it last */
 	enum dstor_peer_state state;
 	unsigned long since;		/* jiffies: begin of the state */
 	unsigned long told;		/* jiffies of the last WAIT or PING */

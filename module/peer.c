@@ -281,13 +281,13 @@ static void retire(struct dstor_peer *p)
 	spin_lock(&peers_lock);
 	list_del_init(&p->entry);
 	spin_unlock(&peers_lock);
-	queue_work(dstor_disk_wq, &p->burial);
+	queue_rcu_work(dstor_disk_wq, &p->burial);
 }
 
 /* Nobody kicks it any more but a tick or a run that was queued before. */
 static void burial_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(work, struct dstor_peer, burial);
+	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, burial);
 
 	cancel_delayed_work_sync(&p->tick);
 	cancel_work_sync(&p->work);
@@ -519,7 +519,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	init_llist_head(&p->done);
 	init_llist_head(&p->opened);
 	INIT_WORK(&p->work, peer_work);
-	INIT_WORK(&p->burial, burial_work);
+	INIT_RCU_WORK(&p->burial, burial_work);
 	INIT_DELAYED_WORK(&p->tick, tick_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->who.addr);
 	p->who.addr_len = len > 0 ? len : 0;
