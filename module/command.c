@@ -490,8 +490,11 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	 * be the client's own pages. If the client has given up and may reuse them,
 	 * it has aborted the connection before; the socket says so now, after the
 	 * data was copied and the socket's lock released.
+	 *
+	 * Once the export stops, its flush may have begun (P5): a write whose data a
+	 * thread opens only now is for the next exporter.
 	 */
-	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn)) {
+	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting) {
 		dstor_command_drop_ready(p);
 		return;
 	}

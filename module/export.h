@@ -61,6 +61,7 @@ struct dstor_export {
 	u64 max_inflight;		/* bytes */
 	atomic64_t in_flight_bytes;
 	atomic_t in_flight;		/* commands submitted to the disk */
+	atomic_t admitting;		/* live peers that may submit; stopping, it only falls */
 	spinlock_t wait_lock;
 	struct list_head waiting;	/* peers that wait for memory */
 
@@ -81,7 +82,7 @@ struct dstor_export {
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work monitor;
 	struct work_struct burial;	/* when its network namespace is gone */
-	wait_queue_head_t wait;		/* in_flight and n_peers fall */
+	wait_queue_head_t wait;		/* in_flight, admitting and n_peers fall */
 	struct dstor_stats __percpu *stats;
 };
 
@@ -161,6 +162,7 @@ struct dstor_peer {
 	u32 ping_ms;
 	u32 timeout_ms;
 	bool counted;			/* in lane->busy */
+	bool admitting;			/* in export->admitting; the work's own once granted */
 	bool bye;
 	bool parting;			/* the last word is said */
 

@@ -254,6 +254,17 @@ static void free_unsent(struct dstor_peer *p)
 	}
 }
 
+/* The end of an export waits for it: nothing that is received from now on reaches the disk. */
+static void stop_admitting(struct dstor_peer *p)
+{
+	if (!p->admitting)
+		return;
+	p->admitting = false;
+	/* fully ordered: pairs with drained() in export.c */
+	if (atomic_dec_and_test(&p->export->admitting))
+		wake_up_all(&p->export->wait);
+}
+
 static void close_peer(struct dstor_peer *p)
 {
 	unsigned long irq;
@@ -266,6 +277,7 @@ static void close_peer(struct dstor_peer *p)
 	mutex_lock(&p->conn.tx.lock);
 	if (p->lane)
 		dstor_command_drop_ready(p);
+	stop_admitting(p);
 	if (p->export) {
 		spin_lock_irqsave(&p->export->wait_lock, irq);
 		list_del_init(&p->waiting);
@@ -346,8 +358,11 @@ static void take_notices(struct dstor_peer *p)
 		p->bounds.size = READ_ONCE(p->export->geometry.size);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
-	if (test_bit(DSTOR_NOTICE_STOP, &p->notices) && !p->conn.rx.paused)
+	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
+		/* All that was received in whole is submitted. */
 		p->conn.rx.paused = true;
+		stop_admitting(p);
+	}
 	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
 		dstor_conn_lose(&p->conn);
 	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->parting) {

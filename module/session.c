@@ -541,6 +541,8 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	fill_grant(p, w);
 	lane->busy++;
 	p->counted = true;
+	p->admitting = true;
+	atomic_inc(&e->admitting);
 	p->session->established = true;
 	if (!dstor_session_connections(p->session))
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);
