@@ -598,10 +598,13 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 
 void dstor_link_soon(struct dstor_queue *q)
 {
-	if (READ_ONCE(q->dev->stopping))
-		return;
-	dstor_point(LINK_ARM);
-	mod_delayed_work(dstor_link_wq, &q->link, 0);
+	/* Not once they are cancelled: see set_stopping(). */
+	mutex_lock(&q->dev->told_lock);
+	if (!q->dev->stopping) {
+		dstor_point(LINK_ARM);
+		mod_delayed_work(dstor_link_wq, &q->link, 0);
+	}
+	mutex_unlock(&q->dev->told_lock);
 }
 
 static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
