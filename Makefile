@@ -6,6 +6,8 @@
 #   KDIR=folder		its build tree, when it is not /lib/modules/KVER/build
 #   OUT=folder		where results go instead of build/
 #   DESTDIR=folder	install below it
+#   DST_DEBUG=y		CONFIG_DST_DEBUG: points of delay and failure for tests (module/point.h);
+#			the default for KVER=uml-debug alone
 #
 # What kbuild takes (W=1, C=2, CF=..., KCFLAGS=..., ARCH=um) reaches it.
 
@@ -25,6 +27,7 @@ gate := $(addprefix kernel-,$(gate_names))
 kernels := $(or $(KVER),$(patsubst /lib/modules/%/build/Makefile,%,\
 		$(wildcard /lib/modules/*/build/Makefile)))
 kdir = $(or $(KDIR),/lib/modules/$(1)/build)
+debug = $(or $(DST_DEBUG),$(CONFIG_DST_DEBUG),$(if $(filter uml-debug,$(1)),y,n))
 # What DST runs on as root of the machine: no User Mode Linux among these.
 installable = $(foreach k,$(kernels),$(if $(wildcard $(OUT)/$(k)/dstor.ko),\
 		$(if $(wildcard /lib/modules/$(k)),$(k))))
@@ -78,7 +81,8 @@ $(modules): module-%:
 	@ln -srft $(OUT)/$*/src/wire $(wildcard wire/*.[ch])
 	@ln -srft $(OUT)/$*/src/include $(wildcard include/*.h)
 	@$(foreach f,$(folders),ln -srft $(OUT)/$*/src/$(f) $(wildcard module/$(f)/*.[ch]);)
-	+@flock $(OUT)/$*/src $(MAKE) $(jobs) -C $(call kdir,$*) M=$(abspath $(OUT)/$*/src) modules
+	+@flock $(OUT)/$*/src $(MAKE) $(jobs) -C $(call kdir,$*) M=$(abspath $(OUT)/$*/src) \
+		CONFIG_DST_DEBUG=$(call debug,$*) modules
 	@$(CROSS_COMPILE)strip -g -o $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/src/dstor.ko && \
 		if cmp -s $(OUT)/$*/.dstor.ko.$$$$ $(OUT)/$*/dstor.ko; then \
 			rm $(OUT)/$*/.dstor.ko.$$$$; \

@@ -10,6 +10,7 @@
 #include <linux/uio.h>
 
 #include "export.h"
+#include "point.h"
 
 #define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
 
@@ -311,9 +312,15 @@ static void disk_done(struct dstor_command *cmd)
 {
 	struct dstor_peer *p = cmd->peer;
 
-	/* When the work itself is submitting, it looks afterwards. */
-	if (llist_add(&cmd->done, &p->done) && READ_ONCE(p->worker) != current)
-		dstor_conn_kick(&p->conn);
+	/* The peer's work may take the last command at once; its burial waits for us. */
+	rcu_read_lock();
+	if (llist_add(&cmd->done, &p->done)) {
+		dstor_point(DONE_BEFORE_KICK);
+		/* When the work itself is submitting, it looks afterwards. */
+		if (READ_ONCE(p->worker) != current)
+			dstor_conn_kick(&p->conn);
+	}
+	rcu_read_unlock();
 }
 
 static void bio_done(struct bio *bio)
@@ -440,14 +447,17 @@ static void blocking_work(struct work_struct *work)
 {
 	struct dstor_command *cmd = container_of(work, struct dstor_command, work);
 	struct dstor_export *e = cmd->peer->export;
-	int ret = 0;
+	int ret = dstor_point_fails(FILE_IO);
 
+	if (ret)
+		goto out;
 	if (cmd->then_flush || cmd->op == DST_OP_FLUSH)
 		ret = dstor_disk_flush(e);
 	else if (cmd->op == DST_OP_READ || cmd->op == DST_OP_WRITE)
 		ret = file_rw(e, cmd);
 	else
 		ret = file_allocate(e, cmd);
+out:
 	cmd->then_flush = false;
 	cmd->status = status_of_errno(ret);
 	disk_done(cmd);
@@ -457,6 +467,7 @@ static void execute(struct dstor_command *cmd)
 {
 	struct dstor_export *e = cmd->peer->export;
 
+	dstor_point(SUBMIT);
 	atomic_inc(&cmd->peer->in_flight);
 	atomic_inc(&e->in_flight);
 	if (e->file) {
@@ -479,8 +490,11 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	 * be the client's own pages. If the client has given up and may reuse them,
 	 * it has aborted the connection before; the socket says so now, after the
 	 * data was copied and the socket's lock released.
+	 *
+	 * Once the export stops, its flush may have begun (P5): a write whose data a
+	 * thread opens only now is for the next exporter.
 	 */
-	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn)) {
+	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting) {
 		dstor_command_drop_ready(p);
 		return;
 	}
@@ -543,6 +557,7 @@ void dstor_command_reap(struct dstor_peer *p)
 			continue;
 		}
 		dstor_slot_done(&p->lane->slots[cmd->slot], cmd->seq, cmd->status);
+		dstor_point(RESULT_BEFORE_ANSWER);
 		tally(e, cmd);
 		if (p->conn.sock && !dstor_conn_lost(&p->conn))
 			dstor_command_answer(p, cmd);

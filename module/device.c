@@ -14,6 +14,7 @@
 #include "device.h"
 #include "event.h"
 #include "netns.h"
+#include "point.h"
 #include "transport.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
@@ -419,7 +420,7 @@ static void stop_works(struct dstor_device *dev)
 static void set_stopping(struct dstor_device *dev)
 {
 	mutex_lock(&dev->lock);
-	/* Whoever tells of a state has queued its uevent, or does not any more. */
+	/* Works that are queued under it have been, or are not any more. */
 	mutex_lock(&dev->told_lock);
 	WRITE_ONCE(dev->stopping, true);
 	mutex_unlock(&dev->told_lock);
@@ -457,6 +458,8 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 		return dstor_fail(err, ret, "cannot make the block device: error %d", -ret);
 	}
 	ret = dstor_link_live(&dev->queues[0], g, err);
+	if (ret && READ_ONCE(dev->dead))
+		dstor_fail(err, ret, "%s", dev->reason);
 	if (ret)
 		goto err_disk;
 	mutex_lock(&dev->lock);
@@ -475,9 +478,15 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 		mutex_lock(&dev->lock);
 		dev->added = true;
 		mutex_unlock(&dev->lock);
-		dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
-		/* Whoever was faster than "added" could not read what sysfs says. */
-		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
+		dstor_point(ATTACH_ADDED);
+		/* From "added" on somebody may detach it. */
+		mutex_lock(&dev->told_lock);
+		if (!dev->stopping) {
+			dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
+			/* Whoever was faster than "added" could not read what sysfs says. */
+			queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
+		}
+		mutex_unlock(&dev->told_lock);
 		return 0;
 	}
 	dstor_fail(err, ret, "cannot add the block device: error %d", -ret);
@@ -513,12 +522,17 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	ret = first_connection(dev, g, err);
 	if (ret)
 		goto err_list;
+	dstor_point(ATTACH_CONNECTED);
+	/* The disk takes one reference over (free_disk), and a detach may drop that at once. */
+	dstor_device_get(dev);
 	ret = take_stage(dev, g, err);
+	if (!ret) {
+		memset(info, 0, sizeof(*info));
+		dstor_device_fill_info(dev, info);
+	}
+	dstor_device_put(dev);
 	if (ret)
 		goto err_list;
-	/* The disk has this reference now (free_disk). */
-	memset(info, 0, sizeof(*info));
-	dstor_device_fill_info(dev, info);
 	kfree_sensitive(g);
 	return 0;
 
@@ -596,6 +610,17 @@ static bool all_live(struct dstor_device *dev)
 	return true;
 }
 
+/* The disk goes; readers that found the device before must not look at it any more. */
+static void let_go_of_disk(struct dstor_device *dev)
+{
+	struct gendisk *disk = dev->disk;
+
+	mutex_lock(&dev->lock);
+	dev->disk = NULL;
+	mutex_unlock(&dev->lock);
+	put_disk(disk);
+}
+
 int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 {
 	struct dstor_device *dev = dstor_device_find(name);
@@ -626,9 +651,10 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!deleted)
 		del_gendisk(dev->disk);
 	stop_works(dev);
+	dstor_point(DETACH_STOPPED);
 	dstor_device_delist(dev);
 	dstor_event_device(dev, DSTOR_EVENT_DEVICE_DETACHED);
-	put_disk(dev->disk);
+	let_go_of_disk(dev);
 out:
 	dstor_device_put(dev);
 	return ret;

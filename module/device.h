@@ -159,7 +159,8 @@ struct dstor_device {
 	struct work_struct resize;
 	struct delayed_work monitor;
 
-	struct mutex told_lock;		/* what follows: the last event (event.c) */
+	/* what follows: the last event (event.c); and no work is queued once stopping */
+	struct mutex told_lock;
 	u8 told_state;			/* enum dstor_device_state */
 	char told_reason[DSTOR_ERROR_LEN];
 	struct work_struct uevent;

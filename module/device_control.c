@@ -6,6 +6,7 @@
  */
 #include "device.h"
 #include "event.h"
+#include "point.h"
 
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)
@@ -151,6 +152,7 @@ int dstor_device_info(const char *name, bool next, struct dstor_device_info *inf
 	dev = dstor_device_pick(name, next);
 	if (!dev)
 		return -ENOENT;
+	dstor_point(SHOW_PICKED);
 	dstor_device_fill_info(dev, info);
 	dstor_device_put(dev);
 	return info->uri ? 0 : -ENOMEM;

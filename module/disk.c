@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "export.h"
+#include "point.h"
 
 #define FILE_BLOCK 512
 
@@ -158,7 +159,11 @@ void dstor_disk_close(struct dstor_export *e)
 
 int dstor_disk_flush(struct dstor_export *e)
 {
-	if (e->file)
-		return vfs_fsync(e->file, 1);
-	return blkdev_issue_flush(e->bdev.bdev);
+	int ret = dstor_point_fails(DISK_FLUSH);
+
+	if (ret)
+		return ret;
+	ret = e->file ? vfs_fsync(e->file, 1) : blkdev_issue_flush(e->bdev.bdev);
+	dstor_point(DISK_FLUSHED);
+	return ret;
 }

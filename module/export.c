@@ -14,6 +14,7 @@
 #include "event.h"
 #include "export.h"
 #include "netns.h"
+#include "point.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000
@@ -320,6 +321,13 @@ static bool no_peers(const struct dstor_export *e)
 	return !READ_ONCE(e->n_peers);
 }
 
+/* Nothing is on the disk, and no peer is about to give it something. */
+static bool drained(const struct dstor_export *e)
+{
+	/* pairs with stop_admitting() in peer.c, which comes after the last submission */
+	return !atomic_read_acquire(&e->admitting) && !atomic_read(&e->in_flight);
+}
+
 /*
  * Drain, flush, tell. An exporter never gives up waiting for its disk: what it
  * has submitted may still be written, and nobody may believe otherwise.
@@ -331,8 +339,9 @@ static int wind_down(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	notify_all(e, DSTOR_NOTICE_STOP);
 	mutex_unlock(&e->lock);
-	if (wait_event_killable(e->wait, !atomic_read(&e->in_flight)))
+	if (wait_event_killable(e->wait, drained(e)))
 		return -ERESTARTSYS;
+	dstor_point(STOP_BEFORE_FLUSH);
 	if (!(e->flags & DSTOR_EXPORT_READ_ONLY))
 		ret = dstor_disk_flush(e);
 	mutex_lock(&e->lock);

@@ -62,6 +62,7 @@ struct dstor_export {
 	atomic64_t max_inflight;	/* bytes */
 	atomic64_t in_flight_bytes;
 	atomic_t in_flight;		/* commands submitted to the disk */
+	atomic_t admitting;		/* live peers that may submit; stopping, it only falls */
 	spinlock_t wait_lock;
 	struct list_head waiting;	/* peers that wait for memory */
 
@@ -82,7 +83,7 @@ struct dstor_export {
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work monitor;
 	struct work_struct burial;	/* when its network namespace is gone */
-	wait_queue_head_t wait;		/* in_flight and n_peers fall */
+	wait_queue_head_t wait;		/* in_flight, admitting and n_peers fall */
 	struct dstor_stats __percpu *stats;
 };
 
@@ -145,7 +146,7 @@ struct dstor_peer {
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
-	struct work_struct burial;
+	struct rcu_work burial;		/* after disk_done(), which looks at it last */
 	enum dstor_peer_state state;
 	unsigned long since;		/* jiffies: begin of the state */
 	unsigned long told;		/* jiffies of the last WAIT or PING */
@@ -162,6 +163,7 @@ struct dstor_peer {
 	u32 ping_ms;
 	u32 timeout_ms;
 	bool counted;			/* in lane->busy */
+	bool admitting;			/* in export->admitting; the work's own once granted */
 	bool bye;
 	bool parting;			/* the last word is said */
 

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 
 #include "export.h"
+#include "point.h"
 
 #define MAGIC "DSTlease"
 
@@ -81,7 +82,9 @@ int dstor_lease_save(struct dstor_export *e)
 	memcpy(r.client, e->lease.client, DST_ID_LEN);
 	memcpy(r.name, e->holder, sizeof(r.name));
 	r.crc = crc_of(&r);
-	n = kernel_write(e->lease_file, &r, sizeof(r), &pos);
+	n = dstor_point_fails(LEASE_SAVE);
+	if (!n)
+		n = kernel_write(e->lease_file, &r, sizeof(r), &pos);
 	if (n == sizeof(r))
 		n = vfs_fsync(e->lease_file, 1);
 	else if (n >= 0)

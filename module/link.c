@@ -14,6 +14,7 @@
 #include "device.h"
 #include "event.h"
 #include "netns.h"
+#include "point.h"
 #include "trace.h"
 #include "transport.h"
 
@@ -425,6 +426,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	const struct dstor_welcome *w = &g->welcome;
 	int ret = 0;
 
+	dstor_point(LINK_CONNECTED);
 	mutex_lock(&dev->lock);
 	if (dev->stopping || dev->failed)
 		ret = dstor_fail(err, -ECANCELED, "the device goes away");
@@ -596,8 +598,13 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 
 void dstor_link_soon(struct dstor_queue *q)
 {
-	if (!READ_ONCE(q->dev->stopping))
+	/* Not once they are cancelled: see set_stopping(). */
+	mutex_lock(&q->dev->told_lock);
+	if (!q->dev->stopping) {
+		dstor_point(LINK_ARM);
 		mod_delayed_work(dstor_link_wq, &q->link, 0);
+	}
+	mutex_unlock(&q->dev->told_lock);
 }
 
 static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,

@@ -12,6 +12,7 @@
 #include "device.h"
 #include "export.h"
 #include "netns.h"
+#include "point.h"
 
 struct workqueue_struct *dstor_io_wq;
 struct workqueue_struct *dstor_link_wq;
@@ -64,6 +65,7 @@ static int __init dstor_init(void)
 
 	if (ret)
 		return ret;
+	dstor_points_init();
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_reboot;
@@ -80,6 +82,7 @@ err_netlink:
 err_netns:
 	unregister_reboot_notifier(&reboot_notifier);
 err_reboot:
+	dstor_points_exit();
 	destroy_workqueues();
 	return ret;
 }
@@ -87,6 +90,7 @@ err_reboot:
 /* Nothing is attached or exported: each holds a reference to the module. */
 static void __exit dstor_exit(void)
 {
+	dstor_points_exit();
 	dstor_netlink_exit();
 	dstor_netns_exit();
 	unregister_reboot_notifier(&reboot_notifier);

@@ -10,6 +10,7 @@
 #include <linux/spinlock.h>
 
 #include "netns.h"
+#include "point.h"
 
 static DEFINE_SPINLOCK(homes_lock);	/* all homes */
 
@@ -33,6 +34,7 @@ void dstor_netns_gone(struct net **home)
 static void __net_exit leave(struct net *net)
 {
 	dstor_devices_leave(net);
+	dstor_point(NETNS_LEAVE);
 	dstor_exports_leave(net);
 	dstor_peers_leave(net);
 }

@@ -15,6 +15,7 @@
 
 #include "export.h"
 #include "netns.h"
+#include "point.h"
 #include "transport.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
@@ -254,6 +255,17 @@ static void free_unsent(struct dstor_peer *p)
 	}
 }
 
+/* The end of an export waits for it: nothing that is received from now on reaches the disk. */
+static void stop_admitting(struct dstor_peer *p)
+{
+	if (!p->admitting)
+		return;
+	p->admitting = false;
+	/* fully ordered: pairs with drained() in export.c */
+	if (atomic_dec_and_test(&p->export->admitting))
+		wake_up_all(&p->export->wait);
+}
+
 static void close_peer(struct dstor_peer *p)
 {
 	unsigned long irq;
@@ -266,6 +278,7 @@ static void close_peer(struct dstor_peer *p)
 	mutex_lock(&p->conn.tx.lock);
 	if (p->lane)
 		dstor_command_drop_ready(p);
+	stop_admitting(p);
 	if (p->export) {
 		spin_lock_irqsave(&p->export->wait_lock, irq);
 		list_del_init(&p->waiting);
@@ -281,18 +294,19 @@ static void retire(struct dstor_peer *p)
 	spin_lock(&peers_lock);
 	list_del_init(&p->entry);
 	spin_unlock(&peers_lock);
-	queue_work(dstor_disk_wq, &p->burial);
+	queue_rcu_work(dstor_disk_wq, &p->burial);
 }
 
 /* Nobody kicks it any more but a tick or a run that was queued before. */
 static void burial_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(work, struct dstor_peer, burial);
+	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, burial);
 
 	cancel_delayed_work_sync(&p->tick);
 	cancel_work_sync(&p->work);
 	if (p->conn.thread)
 		kthread_destroy_worker(p->conn.thread);
+	dstor_point(PEER_BURIAL);
 	dstor_peer_put(p);
 }
 
@@ -345,8 +359,11 @@ static void take_notices(struct dstor_peer *p)
 		p->bounds.size = atomic64_read(&p->export->grown);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
-	if (test_bit(DSTOR_NOTICE_STOP, &p->notices) && !p->conn.rx.paused)
+	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
+		/* All that was received in whole is submitted. */
 		p->conn.rx.paused = true;
+		stop_admitting(p);
+	}
 	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
 		dstor_conn_lose(&p->conn);
 	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->parting) {
@@ -426,6 +443,7 @@ static bool serve(struct dstor_peer *p)
 	}
 	mutex_unlock(&p->conn.tx.lock);
 	if (gone) {
+		dstor_point(PEER_CLOSED);
 		retire(p);
 		return false;
 	}
@@ -517,7 +535,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	init_llist_head(&p->done);
 	init_llist_head(&p->opened);
 	INIT_WORK(&p->work, peer_work);
-	INIT_WORK(&p->burial, burial_work);
+	INIT_RCU_WORK(&p->burial, burial_work);
 	INIT_DELAYED_WORK(&p->tick, tick_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->who.addr);
 	p->who.addr_len = len > 0 ? len : 0;

@@ -4,6 +4,7 @@
  * through its channel. Runs in the peer's work, under conn.tx.lock.
  */
 #include "export.h"
+#include "point.h"
 
 #define WAIT_MS 1000		/* between two WAIT */
 
@@ -183,6 +184,7 @@ void dstor_peer_attach(struct dstor_peer *p)
 		return;
 	}
 	dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
+	dstor_point(PEER_JOINED);
 	dstor_peer_try_grant(p);
 }
 

@@ -11,6 +11,7 @@
 
 #include "event.h"
 #include "export.h"
+#include "point.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
@@ -536,9 +537,12 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		w->waiting = cpu_to_le32(running(e));
 		return false;
 	}
+	dstor_point(FENCE_BEFORE_GRANT);
 	fill_grant(p, w);
 	lane->busy++;
 	p->counted = true;
+	p->admitting = true;
+	atomic_inc(&e->admitting);
 	p->session->established = true;
 	if (!dstor_session_connections(p->session))
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);

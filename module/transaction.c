@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "device.h"
+#include "point.h"
 #include "trace.h"
 
 #define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
@@ -284,6 +285,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	/* pairs with dstor_slot() */
 	smp_store_release(&q->slots[t->slot], t);
 	atomic_inc(&q->in_flight);
+	dstor_point(REQUEST_IN_SLOT);
 	/* From here on another may send it, and its answer may end it. */
 	dstor_tx_submit(&q->conn, &t->message);
 
@@ -371,8 +373,12 @@ static void finish(struct dstor_transaction *t)
 	struct dstor_queue *q = t->queue;
 	blk_status_t status = dstor_status_to_blk(t->status);
 
-	if (!status && needs_cache_mark(t))
-		q->mark = dstor_cache_mark(&q->dev->cache);
+	if (!status && needs_cache_mark(t)) {
+		u64 mark = dstor_cache_mark(&q->dev->cache);
+
+		dstor_point(CACHE_MARK);
+		q->mark = mark;
+	}
 	if (!status && asks_durable(t, blk_mq_rq_from_pdu(t)->cmd_flags) && !durable_is_true(t))
 		status = BLK_STS_IOERR;
 	dstor_transaction_end(t, status);
@@ -403,6 +409,7 @@ static void message_sent(struct dstor_conn *c, struct dstor_message *m)
 	}
 	t = container_of(m, struct dstor_transaction, message);
 	trace_dstor_send(t, 0, 0, 0);
+	dstor_point(MESSAGE_SENT);
 	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
 		finish(t);
 }

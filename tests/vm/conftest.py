@@ -10,9 +10,10 @@ from _pytest.runner import runtestprotocol
 
 import gate
 from harness import Kernel
-from harness.boot import kernels_for, suite_of
+from harness.boot import HarnessError, kernels_for, suite_of
 from harness.channel import CommandFailed, MachineDied
 from harness.logcheck import LogFinding
+from harness.points import built_in
 from harness.pool import Pool
 
 # The gate's, of dist/kernels.
@@ -42,6 +43,7 @@ def pytest_configure(config):
                  "weight(number): how much of the host its machines take (set by itself)",
                  "stock: needs what User Mode Linux cannot have",
                  "debian13: is about a Debian 13, and only runs on its stock kernels",
+                 "points: needs a dstor.ko with points of delay and failure (DST_DEBUG=y)",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
@@ -68,10 +70,29 @@ def group_of(item):
     return item.callspec.params.get("kernel_name"), kind_of(item)
 
 
+def has_points(name):
+    """uml-debug's dstor.ko is built with them; if it is not, its tests fail and say so."""
+    try:
+        return name == "uml-debug" or built_in(Kernel(name).ko)
+    except HarnessError:
+        return False
+
+
+def belongs_elsewhere(item, kernel, points):
+    """It needs what that kernel, or the dstor.ko built for it, cannot have."""
+    if kernel is None:
+        return False
+    marked = item.get_closest_marker
+    return bool(kernel.startswith("uml-") and marked("stock")
+                or not suite_of(kernel).startswith("trixie") and marked("debian13")
+                or kernel not in points and marked("points"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     kernels = config.getoption("--kernel") or DEFAULT_KERNELS
     stock = [k for k in kernels if not k.startswith("uml-")]
+    points = [k for k in kernels if has_points(k)]
     keep, drop = [], []
     for item in items:
         kernel, kind = group_of(item) or (None, None)
@@ -79,10 +100,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
         if kind == "machine":
             item.add_marker("single")
-        elsewhere = kernel and (kernel.startswith("uml-") and item.get_closest_marker("stock")
-                                or not suite_of(kernel).startswith("trixie") and item.get_closest_marker("debian13"))
         left_out = kind and config.getoption("--gate") and not gate.in_gate(item, kind, stock)
-        (drop if elsewhere or left_out else keep).append(item)
+        (drop if belongs_elsewhere(item, kernel, points) or left_out else keep).append(item)
 
     def order(item):
         kernel, kind = group_of(item) or (None, None)

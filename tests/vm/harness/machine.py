@@ -12,6 +12,7 @@ from pathlib import Path
 from . import clean, logcheck
 from .boot import PROJECT, HarnessError
 from .channel import Channel, CommandFailed, MachineDied
+from .points import Point
 
 
 # Scenarios that say nothing of keys run encrypted: see tools/sealed-dst.
@@ -191,6 +192,10 @@ class Machine:
     def unload(self):
         self.run("rmmod dstor")
         self.loaded = False
+
+    def point(self, name, **order):
+        """Lets the module wait or fail at a point (see points.py): a Point."""
+        return Point(self, name, **order)
 
     # The kernel log -----------------------------------------------------------------------------
 
