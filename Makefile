@@ -137,6 +137,13 @@ test-debug:	## the one-machine scenarios under KASAN, lockdep, kmemleak; the ker
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
 
+# Its dstor.ko counts, and lies in build/coverage, so that nothing else runs it.
+.PHONY: coverage
+coverage:	## lines of module/ and wire/ that tests reach, on uml-debug; COVERAGE="--keep -k keys" adds some
+	@dist/deps build vm check scenarios uml
+	@tests/uml/build debug
+	@tests/coverage/run $(COVERAGE)
+
 .PHONY: fuzz
 fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)
 	$(call need,clang)

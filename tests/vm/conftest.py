@@ -38,6 +38,7 @@ def pytest_configure(config):
                  "nomodule: does not load dstor",
                  "weight(number): how much of the host its machines take (set by itself)",
                  "stock: needs what User Mode Linux cannot have",
+                 "debug: needs a kernel that can be made to fail (uml-debug)",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
@@ -79,17 +80,23 @@ def turn_of_another(item, kernels):
     return zlib.crc32(what.encode()) % len(kernels) != kernels.index(item.callspec.params["kernel_name"])
 
 
+def pytest_itemcollected(item):
+    # Here, so that "-m single" finds its mark.
+    kind = kind_of(item) if hasattr(item, "fixturenames") else None
+    if kind:
+        item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
+    if kind == "machine":
+        item.add_marker("single")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     kernels = config.getoption("--kernel") or DEFAULT_KERNELS
     keep, drop = [], []
     for item in items:
-        kernel, kind = group_of(item) or (None, None)
-        if kind:
-            item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
-        if kind == "machine":
-            item.add_marker("single")
-        elsewhere = kernel and kernel.startswith("uml-") and item.get_closest_marker("stock")
+        kernel, _ = group_of(item) or (None, None)
+        elsewhere = kernel and (kernel.startswith("uml-") and item.get_closest_marker("stock") or
+                                kernel != "uml-debug" and item.get_closest_marker("debug"))
         (drop if elsewhere or turn_of_another(item, kernels) else keep).append(item)
 
     def order(item):
