@@ -179,6 +179,13 @@ test-arch:	## the same, and data between emulated machines of these processors
 	@$(MAKE) all
 	@$(PYTEST) tests/arch
 
+# Its dstor.ko counts, and lies in build/coverage, so that nothing else runs it.
+.PHONY: coverage
+coverage:	## lines of module/ and wire/ that tests reach, on uml-debug; COVERAGE="--keep -k keys" adds some
+	@dist/deps build vm check scenarios uml
+	@tests/uml/build debug
+	@tests/coverage/run $(COVERAGE)
+
 .PHONY: fuzz
 fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)
 	$(call need,clang)

@@ -117,8 +117,10 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 	umode_t type;
 	int ret = kern_path(e->path, LOOKUP_FOLLOW, &path);
 
-	if (ret)
+	if (ret == -ENOENT)
 		return dstor_fail(err, ret, "%s does not exist", e->path);
+	if (ret)
+		return dstor_fail(err, ret, "cannot open %s: error %d", e->path, -ret);
 	type = d_inode(path.dentry)->i_mode & S_IFMT;
 	path_put(&path);
 	if (type == S_IFBLK)

@@ -288,6 +288,10 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 		__module_get(THIS_MODULE);
 		queue_delayed_work(dstor_link_wq, &e->monitor, 0);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
+		/* The last of it: from here on somebody else may end it, and free it. */
+		mutex_lock(&e->lock);
+		e->made = true;
+		mutex_unlock(&e->lock);
 		return 0;
 	}
 	mutex_lock(&e->lock);
@@ -381,7 +385,9 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 	if (!e)
 		return dstor_fail(err, -ENOENT, "no export \"%s\"", name);
 	mutex_lock(&e->lock);
-	if (e->ending)
+	if (!e->made)
+		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being made", name);
+	else if (e->ending)
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being stopped", name);
 	else if (!force && count_clients(e))
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" has %u client(s)", name,
@@ -470,7 +476,8 @@ void dstor_exports_shutdown(void)
 		bool go;
 
 		mutex_lock(&e->lock);
-		go = !e->stopping;
+		/* There may be no disk to flush yet while it is being made. */
+		go = e->made && !e->stopping;
 		e->stopping = true;
 		mutex_unlock(&e->lock);
 		if (go)

@@ -78,6 +78,7 @@ struct dstor_export {
 	unsigned int n_evicted;		/* ever; the ring holds the last ones */
 	u8 ended[DSTOR_ENDED_MAX][DST_ID_LEN];	/* a late hello must not revive them */
 	unsigned int n_ended;
+	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* somebody waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */

@@ -258,10 +258,10 @@ int dstor_show_export(const char *name, struct genl_info *info, struct dstor_err
 	if (!e)
 		return -ENOMEM;
 	ret = dstor_export_info(name, false, e);
-	if (ret) {
-		ret = dstor_fail(err, ret, "there is no export \"%s\"", name);
+	if (ret == -ENOENT)
+		dstor_fail(err, ret, "there is no export \"%s\"", name);
+	if (ret)
 		goto out;
-	}
 	skb = export_answer(e, info);
 	ret = skb ? genlmsg_reply(skb, info) : -ENOMEM;
 	dstor_export_info_free(e);
@@ -280,10 +280,10 @@ int dstor_show_device(const char *name, struct genl_info *info, struct dstor_err
 	if (!d)
 		return -ENOMEM;
 	ret = dstor_device_info(name, false, d);
-	if (ret) {
-		ret = dstor_fail(err, ret, "there is no device \"%s\"", name);
+	if (ret == -ENOENT)
+		dstor_fail(err, ret, "there is no device \"%s\"", name);
+	if (ret)
 		goto out;
-	}
 	ret = -ENOMEM;
 	skb = genlmsg_new(OBJECT_BYTES + (d->uri ? strlen(d->uri) : 0), GFP_KERNEL);
 	hdr = skb ? genlmsg_put_reply(skb, info, &dstor_genl_family, 0, DSTOR_CMD_DEVICE_GET) :

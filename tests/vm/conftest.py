@@ -44,6 +44,7 @@ def pytest_configure(config):
                  "stock: needs what User Mode Linux cannot have",
                  "debian13: is about a Debian 13, and only runs on its stock kernels",
                  "points: needs a dstor.ko with points of delay and failure (DST_DEBUG=y)",
+                 "debug: needs a kernel that can be made to fail (uml-debug)",
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
@@ -85,7 +86,17 @@ def belongs_elsewhere(item, kernel, points):
     marked = item.get_closest_marker
     return bool(kernel.startswith("uml-") and marked("stock")
                 or not suite_of(kernel).startswith("trixie") and marked("debian13")
-                or kernel not in points and marked("points"))
+                or kernel not in points and marked("points")
+                or kernel != "uml-debug" and marked("debug"))
+
+
+def pytest_itemcollected(item):
+    # Here, so that "-m single" finds its mark.
+    kind = kind_of(item) if hasattr(item, "fixturenames") else None
+    if kind:
+        item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
+    if kind == "machine":
+        item.add_marker("single")
 
 
 @pytest.hookimpl(trylast=True)
@@ -96,10 +107,6 @@ def pytest_collection_modifyitems(config, items):
     keep, drop = [], []
     for item in items:
         kernel, kind = group_of(item) or (None, None)
-        if kind:
-            item.add_marker(pytest.mark.weight(KINDS.index(kind) + 1))
-        if kind == "machine":
-            item.add_marker("single")
         left_out = kind and config.getoption("--gate") and not gate.in_gate(item, kind, stock)
         (drop if belongs_elsewhere(item, kernel, points) or left_out else keep).append(item)
 

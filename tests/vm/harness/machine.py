@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import clean, logcheck
+from . import clean, coverage, logcheck
 from .boot import PROJECT, HarnessError
 from .channel import Channel, CommandFailed, MachineDied
 from .points import Point
@@ -31,7 +31,7 @@ class Machine:
         self.machine_id = hashlib.md5(name.encode()).hexdigest()
         self.process = self.channel = None
         self.root = Path("/")
-        self.loaded = False
+        self.loaded = self.ever_loaded = self.frozen = False
         self.unclean = None
         self._loaded_stamp = None
         self.boots = 0
@@ -52,7 +52,7 @@ class Machine:
         self._reap()
         self._boot_began = time.monotonic()
         self.channel = Channel(self.name, self._spawn(), self._obituary, self.kernel.is_uml)
-        self.loaded, self.unclean = False, None
+        self.loaded, self.ever_loaded, self.unclean = False, False, None
 
     def finish_boot(self):
         limit = self.boot_limit - (time.monotonic() - self._boot_began)
@@ -82,11 +82,13 @@ class Machine:
         """A power cut."""
         if self.process is None:
             return
+        coverage.collect(self)
         self.process.kill()
         self._reap()
 
     def shutdown(self, timeout=60, command="sync; busybox poweroff -f"):
         """An orderly power off: sync, then the kernel's own (reboot notifiers run)."""
+        coverage.collect(self)
         try:
             self.channel.start(command)
         except MachineDied:
@@ -176,7 +178,7 @@ class Machine:
             self.run("chmod 600 /etc/sealed.key")
         self.run("deps=$(modinfo -F depends /run/dstor.ko); [ -z \"$deps\" ] || modprobe -a ${deps//,/ }; "
                  f"insmod /run/dstor.ko {params}")
-        self.loaded = True
+        self.loaded = self.ever_loaded = True
         # The next test loads it anew, without these parameters.
         self._loaded_stamp = None
 
