@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "dst.h"
+#include "arguments.h"
 
 static const struct command {
 	const char *name;
@@ -49,6 +49,12 @@ static void print_help(void)
 static void print_command_help(const struct command *c)
 {
 	printf("usage: dst %s %s\n\n%s", c->name, c->arguments, c->help);
+	if (c->run == cmd_export)
+		arguments_help(OBJECT_EXPORT);
+	if (c->run == cmd_attach)
+		arguments_help(OBJECT_DEVICE);
+	if (c->run == cmd_set)
+		arguments_help_live();
 }
 
 static const struct command *find_command(const char *name)

@@ -46,6 +46,40 @@ static void texts(struct json_object *o, const char *name, const struct text_lis
 	json_object_object_add(o, name, list);
 }
 
+static void add_option(struct json_object *o, const struct option_spec *spec, const void *object)
+{
+	struct text_list shown = { };
+	u64 n;
+
+	if (!spec->json)
+		return;
+	if (!spec->type->text) {
+		option_shown(spec, object, &shown);
+		if (spec->flags & OPTION_REPEATS)
+			texts(o, spec->json, &shown);
+		else
+			text(o, spec->json, shown.n ? shown.text[0] : "");
+		text_list_free(&shown);
+		return;
+	}
+	n = option_shown_number(spec, object);
+	if (!spec->type->value)
+		boolean(o, spec->json, n);
+	else if (spec->word && n == spec->word_means)
+		text(o, spec->json, spec->word);
+	else
+		number(o, spec->json, n);
+}
+
+/* @object: struct export_info or device_info */
+static void add_options(struct json_object *o, enum object_kind kind, const void *object)
+{
+	const struct option_spec *spec = NULL;
+
+	while ((spec = option_next(spec, kind)))
+		add_option(o, spec, object);
+}
+
 static void stats(struct json_object *o, const struct stats_info *s)
 {
 	struct json_object *counters = json_object_new_object();
@@ -98,18 +132,10 @@ static struct json_object *export(const struct export_info *e)
 	size_t i;
 
 	text(o, "name", e->name);
-	text(o, "path", e->path);
 	text(o, "uuid", uuid_text(e->uuid).s);
 	number(o, "size", e->size);
-	boolean(o, "read_only", e->flags & DSTOR_EXPORT_READ_ONLY);
-	boolean(o, "shared", e->flags & DSTOR_EXPORT_SHARED);
-	boolean(o, "write_through", e->flags & DSTOR_EXPORT_WRITE_THROUGH);
-	texts(o, "listen", &e->listen);
-	texts(o, "allow", &e->rules);
-	number(o, "max_inflight", e->max_inflight);
+	add_options(o, OBJECT_EXPORT, e);
 	number(o, "in_flight", e->in_flight);
-	text(o, "checksums", e->checksums);
-	text(o, "ciphers", e->ciphers);
 	for (i = 0; i < e->n_clients; i++)
 		json_object_array_add(clients, client(&e->clients[i]));
 	json_object_object_add(o, "clients", clients);
@@ -125,25 +151,13 @@ static struct json_object *device(const struct device_info *d)
 	snprintf(path, sizeof(path), "/dev/dst-%s", d->name);
 	text(o, "name", d->name);
 	text(o, "path", path);
-	text(o, "uri", d->uri);
 	text(o, "export", d->export);
 	text(o, "uuid", uuid_text(d->uuid).s);
 	text(o, "state", state_name(d->state));
 	text(o, "reason", d->reason);
 	number(o, "size", d->size);
-	boolean(o, "read_only", d->read_only);
-	text(o, "cipher", d->cipher[0] ? d->cipher : "none");
-	text(o, "checksum", d->checksum[0] ? d->checksum : "none");
-	number(o, "connections", d->connections);
+	add_options(o, OBJECT_DEVICE, d);
 	number(o, "live", d->live);
-	number(o, "queue_depth", d->queue_depth);
-	number(o, "max_io", d->max_io);
-	number(o, "timeout_ms", d->timeout_ms);
-	number(o, "ping_ms", d->ping_ms);
-	if (d->retries == DST_RETRIES_FOREVER)
-		text(o, "retries", "forever");
-	else
-		number(o, "retries", d->retries);
 	number(o, "retry", d->retry);
 	number(o, "in_flight", d->in_flight);
 	number(o, "oldest_io_ms", d->oldest_io_ms);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "arguments.h"
 #include "child.h"
 #include "choice.h"
 
@@ -33,38 +34,23 @@ static u64 now_ms(void)
 	return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
 }
 
+/* The option that says where the disk is. */
+static const char *up_operand(const struct config_section *s)
+{
+	return s->kind == OBJECT_EXPORT ? "path" : "uri";
+}
+
 static void print_step(const struct plan_step *step)
 {
 	const struct config_section *s = step->section;
 	size_t i;
 
-	printf("%c %s %s", step->what == PLAN_ADD ? '+' : '~', config_kind_name(s->kind), s->name);
+	printf("%c %s %s", step->what == PLAN_ADD ? '+' : '~', object_name(s->kind), s->name);
 	if (step->what == PLAN_ADD)
-		printf(" %s", config_value(s, s->kind == CONFIG_EXPORT ? "path" : "uri", ""));
+		printf(" %s", options_text(&s->values, up_operand(s), ""));
 	for (i = 0; i < step->set.n; i++)
 		printf(" %s", step->set.text[i]);
 	putchar('\n');
-}
-
-/* The command line that the section stands for. */
-static void add_arguments(const struct config_section *s, struct text_list *args)
-{
-	size_t i;
-
-	if (s->kind == CONFIG_EXPORT)
-		text_list_add(args, "%s", s->name);
-	else
-		text_list_add(args, "--name=%s", s->name);
-	for (i = 0; i < s->n; i++) {
-		const struct config_setting *t = &s->settings[i];
-
-		if (t->key->flags & CONFIG_OPERAND)
-			text_list_add(args, "%s", t->value);
-		else if (!(t->key->flags & CONFIG_SWITCH))
-			text_list_add(args, "--%s=%s", t->key->name, t->value);
-		else if (!strcmp(t->value, "yes"))
-			text_list_add(args, "--%s", t->key->name);
-	}
 }
 
 static int set(const struct plan_step *step, const struct text_list *values, struct reason *why)
@@ -88,8 +74,8 @@ static int do_step(const struct plan_step *step, struct reason *why)
 
 	if (step->what == PLAN_CHANGE)
 		return set(step, &step->set, why);
-	add_arguments(step->section, &args);
-	if (step->section->kind == CONFIG_EXPORT)
+	arguments_make(step->section->kind, step->section->name, &step->section->values, &args);
+	if (step->section->kind == OBJECT_EXPORT)
 		ret = child_run(cmd_export, "export", &args, why);
 	else
 		ret = child_run(cmd_attach, "attach", &args, why);
@@ -105,7 +91,7 @@ static int undo_step(const struct plan_step *step, struct reason *why)
 	if (step->what == PLAN_CHANGE)
 		return set(step, &step->undo, why);
 	text_list_add(&args, "%s", step->section->name);
-	if (step->section->kind == CONFIG_EXPORT) {
+	if (step->section->kind == OBJECT_EXPORT) {
 		/* A client may have found it already; it waits, as after any outage. */
 		text_list_add(&args, "--force");
 		ret = child_run(cmd_unexport, "unexport", &args, why);
@@ -121,16 +107,16 @@ static int where(const struct config *c, const struct plan_step *step, const str
 		 struct reason *why)
 {
 	const struct config_section *s = step->section;
-	const struct config_setting *t = NULL;
+	const struct option_value *v = NULL;
 	size_t i;
 
-	for (i = 0; i < s->n && !t; i++)
-		if (strlen(s->settings[i].value) >= WORD_MIN &&
-		    strstr(what->text, s->settings[i].value))
-			t = &s->settings[i];
-	if (!t)
-		t = config_setting(s, s->kind == CONFIG_EXPORT ? "path" : "uri");
-	return refuse(why, "%.150s:%d: %s: %.300s", c->file, t->line, t->key->name, what->text);
+	for (i = 0; i < s->values.n && !v; i++)
+		if (strlen(s->values.value[i].text) >= WORD_MIN &&
+		    strstr(what->text, s->values.value[i].text))
+			v = &s->values.value[i];
+	if (!v)
+		v = options_get(&s->values, up_operand(s));
+	return refuse(why, "%.150s:%d: %s: %.300s", c->file, v->line, v->option->name, what->text);
 }
 
 static void undo(const struct plan *p, size_t n, struct reason *why)
@@ -140,7 +126,7 @@ static void undo(const struct plan *p, size_t n, struct reason *why)
 	while (n--)
 		if (undo_step(&p->steps[n], &what))
 			refuse(why, "%.300s; and %s %s stays: %.120s", first.text,
-			       config_kind_name(p->steps[n].section->kind),
+			       object_name(p->steps[n].section->kind),
 			       p->steps[n].section->name, what.text);
 }
 
@@ -159,7 +145,7 @@ static int insist(const struct choice *c, const struct plan_step *step, u64 star
 		    (c->wait_ms != UINT32_MAX && now_ms() - start >= c->wait_ms))
 			return ret;
 		if (strcmp(said.text, what->text))
-			fail("waiting for %s \"%s\": %s", config_kind_name(step->section->kind),
+			fail("waiting for %s \"%s\": %s", object_name(step->section->kind),
 			     step->section->name, what->text);
 		said = *what;
 		nanosleep(&pause, NULL);

@@ -46,6 +46,12 @@ def dst(*args, timeout=30, **env):
     return done.returncode, done.stdout, done.stderr
 
 
+def options(command):
+    """What its help lists: {option: value, or None for a switch}."""
+    found = re.findall(r"^  (?:--)?([a-z][a-z-]*)(?:[ =](\S+))?  ", dst("help", command)[1], re.M)
+    return {name: value or None for name, value in found}
+
+
 def fails(*args, status, words=(), timeout=30):
     """One line on stderr, nothing on stdout, the words in it."""
     got, out, err = dst(*args, timeout=timeout)
@@ -88,6 +94,24 @@ def test_manual_names_every_option_of_the_help():
         for option in set(re.findall(r"--[a-z-]+", text)):
             assert option in manual, f"dst {command} {option}"
         assert f"\n## dst {command}" in manual
+
+
+def test_manuals_name_every_option_and_default():
+    """dst(8) in the section of the command, dst.conf(5) in that of the object."""
+    text = (TOP / "docs/man/dst.8.scd").read_text().replace("\\", "")
+    manual = {title.split()[0]: body for title, body in
+              re.findall(r"^## dst ([^\n]*)\n(.*?)(?=^##? )", text, re.S | re.M)}
+    text = (TOP / "docs/man/dst.conf.5.scd").read_text().replace("\\", "")
+    conf = {"export": text.split("# KEYS OF AN EXPORT")[1].split("\n# ")[0],
+            "attach": text.split("# KEYS OF A DEVICE")[1].split("\n# ")[0]}
+    for command, place in conf.items():
+        found = options(command)
+        assert len(found) > 8
+        for name in found:
+            assert f"*--{name}*" in manual[command], f"dst(8): {command} --{name}"
+            assert f"*{name}*" in place or name == "name", f"dst.conf(5): {name}"
+    for name in options("set"):
+        assert f"*{name}*" in manual["set"], f"dst(8): set {name}="
 
 
 @pytest.mark.parametrize("args", [
@@ -136,6 +160,15 @@ def test_manual_names_every_option_of_the_help():
     ["set", "d", "timeout=1s", "max-inflight=1M"],
     ["set", "d", "max-inflight=1K"],
     ["set", "d", "uri=dst://127.0.0.1"],
+    ["set", "d", "checksum=none"],
+    ["set", "d", "name=e"],
+    ["set", "d", "crypto-threads=1025"],
+    ["set", "d", "evict=a", "evict=b"],
+    ["export", "data", "/dev/null", "--allow", "any", "--evict", "a"],
+    ["export", "data", "/dev/null"] + ["--allow", "any"] * 65,
+    ["attach", "dst://h/x", "--uri", "dst://h/y"],
+    ["attach", "dst://h/x", "--crypto-threads", "1025"],
+    ["attach", "dst://h/x", "--key", ""],
     ["list"],
     ["list", "nowhere"],
     ["ping", "dst://h", "-c", "0"],
@@ -149,7 +182,7 @@ def test_manual_names_every_option_of_the_help():
     ["up", "--export", "a", "--device", "b"],
     ["down", "--wait", "1s"],
     ["save", "--export", "a"],
-], ids=" ".join)
+], ids=lambda args: " ".join(args)[:80])
 def test_wrong_usage_is_exit_2_and_one_line(args):
     fails(*args, status=2)
 
@@ -239,6 +272,10 @@ def test_show_without_the_module():
     fails("detach", "/dev/dst-d", status=1, words=['"d"', "not loaded"])
     fails("unexport", "data", status=1, words=["data", "not loaded"])
     fails("set", "dst-d", "timeout=1s", status=1, words=['"d"', "not loaded"])
+    samples = {"URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
+               "RULE": "any", "SIZE": "8M", "CLIENT": "c"}
+    for name, value in options("set").items():
+        fails("set", "d", f"{name}={samples[value]}", status=1, words=['"d"', "not loaded"])
 
 
 # An exporter ----------------------------------------------------------------------------------------

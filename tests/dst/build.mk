@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Unit tests of the utility's parts that need no module, and the utility itself
+# Unit tests of the utility's parts, without the module, and the utility itself
 # built the same way, with AddressSanitizer and UBSan. `make -f
 # tests/dst/build.mk` from the top builds and runs the tests.
 #
@@ -11,12 +11,11 @@ DST_UNIT_OUT := build/tests/dst
 DST_UNIT_TESTS := $(patsubst tests/dst/%.c,%,$(wildcard tests/dst/test_*.c))
 DST_UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
 	-Idst -Iwire -Iinclude -fsanitize=address,undefined -fno-sanitize-recover=all \
-	-fno-omit-frame-pointer $(shell pkg-config --cflags libnl-genl-3.0)
-DST_UNIT_PARTS := report values uri rule key primitives state machine disk address transport texts config plan \
-	find latency
-DST_UNIT_SOURCES := $(DST_UNIT_PARTS:%=dst/%.c) $(wildcard wire/*.c)
+	-DDST_RELEASE='"test"' -fno-omit-frame-pointer \
+	$(shell pkg-config --cflags libnl-genl-3.0 json-c)
+DST_UNIT_SOURCES := $(filter-out dst/main.c,$(wildcard dst/*.c)) $(wildcard wire/*.c)
 DST_UNIT_OBJECTS := $(DST_UNIT_SOURCES:%.c=$(DST_UNIT_OUT)/%.o)
-DST_UNIT_HEADERS := $(wildcard dst/*.h wire/*.h include/*.h) tests/dst/unit.h tests/dst/build.mk
+DST_UNIT_HEADERS := $(wildcard dst/*.h wire/*.h include/*.h) $(wildcard tests/dst/*.h) tests/dst/build.mk
 DST_UNIT_BINARIES := $(addprefix $(DST_UNIT_OUT)/,$(DST_UNIT_TESTS))
 
 .PHONY: dst-unit-tests dst-unit-binaries dst-sanitized
@@ -40,4 +39,5 @@ $(DST_UNIT_OUT)/wire/%.o: wire/%.c $(DST_UNIT_HEADERS)
 	gcc $(DST_UNIT_CFLAGS) -c $< -o $@
 
 $(DST_UNIT_OUT)/test_%: tests/dst/test_%.c $(DST_UNIT_OBJECTS) $(DST_UNIT_HEADERS)
-	gcc $(DST_UNIT_CFLAGS) $< $(DST_UNIT_OBJECTS) -lcmocka -lsodium -linih -o $@
+	gcc $(DST_UNIT_CFLAGS) $< $(DST_UNIT_OBJECTS) \
+		$$(pkg-config --libs libnl-genl-3.0 json-c libsodium inih) -lcmocka -o $@
