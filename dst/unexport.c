@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst unexport: takes an export away, and notes that it ended in order, and who
- * wrote last, for the next time it is exported (state.c).
+ * dst unexport: takes exports away, and notes that they ended in order, and who
+ * wrote last, for the next time they are exported (state.c).
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
 #include "info.h"
+#include "names.h"
 #include "state.h"
 #include "transport.h"
 #include "values.h"
 
 const char help_unexport[] =
-"Takes an export away: drains, flushes the disk, tells the clients. They wait\n"
+"Takes exports away: drains, flushes the disk, tells the clients. They wait\n"
 "for it to come back, as after any outage.\n"
 "\n"
+"  NAME       repeats, and one that fails does not stop the others\n"
 "  --force    even if clients are attached\n";
 
 enum { OPT_FORCE = 256 };
@@ -98,8 +100,9 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	if (!ret)
 		remove_sockets(&info.exports[0]);
 	if (!ret && (state || note_end(&f, true, token, &lost)))
-		ret = refuse(why, "it is gone, but that it ended in order is not noted: %.300s",
-			     lost.text);
+		ret = refuse(why,
+			     "export \"%s\" is gone, but that it ended in order is not noted: %.300s",
+			     name, lost.text);
 	else if (ret == -EBUSY && !force)
 		name_clients(&info.exports[0], why);
 	info_free(&info);
@@ -110,10 +113,10 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 
 int cmd_unexport(int argc, char **argv)
 {
-	char name[DST_NAME_LEN];
-	bool force = false;
+	struct names names = { .noun = "export", .check = export_name };
 	struct netlink nl;
 	struct reason why;
+	bool force = false;
 	int c, ret;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
@@ -121,17 +124,14 @@ int cmd_unexport(int argc, char **argv)
 			return DST_EXIT_USAGE;
 		force = true;
 	}
-	if (argc - optind != 1)
-		return bad_usage("the NAME of one export is needed (dst unexport --help)");
-	if (export_name(argv[optind], name, &why))
-		return bad_usage("%s", why.text);
-	ret = netlink_open_if_loaded(&nl, &why);
-	if (ret > 0)
-		return fail("there is no export \"%s\": the kernel module dstor is not loaded",
-			    name);
-	if (ret < 0)
-		return fail("%s", why.text);
-	ret = unexport(&nl, name, force, &why);
+	ret = names_take(&names, argc, argv);
+	if (ret)
+		return ret;
+	ret = names_open(&names, &nl);
+	if (ret)
+		return ret;
+	while (names_next(&names))
+		names_result(&names, unexport(&nl, names.name, force, &why), &why);
 	netlink_close(&nl);
-	return ret ? fail("%s", why.text) : 0;
+	return names_end(&names);
 }

@@ -131,8 +131,8 @@ def test_manuals_name_every_option_and_default():
     ["export", "data", "/dev/null", "--allow", "any", "--listen", "dst://[::]/data"],
     ["export", "data", "/dev/null", "--allow", "any", "--checksum", ""],
     ["unexport"],
-    ["unexport", "a", "b"],
     ["unexport", "../a"],
+    ["unexport", "a", "../b", "c"],
     ["attach"],
     ["attach", "dst://h/x", "dst://h/y"],
     ["attach", "dst://h"],
@@ -150,6 +150,7 @@ def test_manuals_name_every_option_and_default():
     ["attach", "dst://h/x", "--read-only=yes"],
     ["detach"],
     ["detach", "/dev/sda/x"],
+    ["detach", "d", "/dev/sda/x"],
     ["show", "a", "b"],
     ["show", "--colour"],
     ["set"],
@@ -271,6 +272,8 @@ def test_show_without_the_module():
     fails("show", "data", status=1, words=["data", "not loaded"])
     fails("detach", "/dev/dst-d", status=1, words=['"d"', "not loaded"])
     fails("unexport", "data", status=1, words=["data", "not loaded"])
+    fails("unexport", "data", "logs", status=1, words=['"data"', "not loaded"])
+    fails("detach", "dst-d", "e", status=1, words=['"d"', "not loaded"])
     fails("set", "dst-d", "timeout=1s", status=1, words=['"d"', "not loaded"])
     samples = {"URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
                "RULE": "any", "SIZE": "8M", "CLIENT": "c"}
