@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "events.h"
 #include "info.h"
 #include "show.h"
 #include "values.h"
@@ -35,23 +36,6 @@ struct event {
 	u64 size;
 	struct timespec time;
 };
-
-static const char * const names[] = {
-	[DSTOR_EVENT_DEVICE_ATTACHED] = "device-attached",
-	[DSTOR_EVENT_DEVICE_DETACHED] = "device-detached",
-	[DSTOR_EVENT_DEVICE_STATE] = "device-state",
-	[DSTOR_EVENT_DEVICE_RESIZED] = "device-resized",
-	[DSTOR_EVENT_EXPORT_ADDED] = "export-added",
-	[DSTOR_EVENT_EXPORT_REMOVED] = "export-removed",
-	[DSTOR_EVENT_EXPORT_RESIZED] = "export-resized",
-	[DSTOR_EVENT_CLIENT_JOINED] = "client-joined",
-	[DSTOR_EVENT_CLIENT_LEFT] = "client-left",
-};
-
-static const char *event_name(u8 what)
-{
-	return what < ARRAY_SIZE(names) ? names[what] : "unknown";
-}
 
 static bool take(struct event *e, struct nlmsghdr *nlh)
 {
@@ -84,21 +68,21 @@ static bool take(struct event *e, struct nlmsghdr *nlh)
 /* "device d: reconnecting: the connection broke" */
 static void print_text(const struct event *e)
 {
+	const struct event_spec *spec = event_spec(e->what);
 	char when[32] = "";
 	struct tm tm;
 
 	if (localtime_r(&e->time.tv_sec, &tm))
 		strftime(when, sizeof(when), "%F %T", &tm);
 	printf("%s.%03ld %s %s: ", when, e->time.tv_nsec / 1000000,
-	       e->what <= DSTOR_EVENT_DEVICE_RESIZED ? "device" : "export", e->name);
+	       spec ? object_name(spec->object) : "object", e->name);
 	if (e->what == DSTOR_EVENT_DEVICE_STATE)
 		fputs(state_name(e->state), stdout);
 	else if (e->has_client)
 		printf("client %s %s %s", e->client.name, e->client.address,
-		       strchr(event_name(e->what), '-') + 1);
+		       spec ? spec->happened : "unknown");
 	else
-		fputs(strchr(event_name(e->what), '-') ? strchr(event_name(e->what), '-') + 1 :
-		      "unknown", stdout);
+		fputs(spec ? spec->happened : "unknown", stdout);
 	if (e->has_size && e->what != DSTOR_EVENT_DEVICE_STATE)
 		printf(", %s", size_text(e->size).s);
 	printf("%s%s\n", e->reason[0] ? ": " : "", e->reason);
@@ -112,11 +96,12 @@ static void add_text(struct json_object *o, const char *name, const char *value)
 static void print_json(const struct event *e)
 {
 	struct json_object *o = json_object_new_object(), *c;
+	const struct event_spec *spec = event_spec(e->what);
 
 	json_object_object_add(o, "time_ms",
 			       json_object_new_int64(e->time.tv_sec * 1000LL +
 						     e->time.tv_nsec / 1000000));
-	add_text(o, "event", event_name(e->what));
+	add_text(o, "event", spec ? spec->name : "unknown");
 	add_text(o, "name", e->name);
 	if (e->has_state)
 		add_text(o, "state", state_name(e->state));

@@ -114,6 +114,15 @@ def test_manuals_name_every_option_and_default():
         assert f"*{name}*" in manual["set"], f"dst(8): set {name}="
 
 
+def test_events_are_known():
+    text = re.search(r"enum dstor_event \{(.*?)\}", (TOP / "include/dstor.h").read_text(), re.S).group(1)
+    table = (TOP / "dst/events.c").read_text()
+    names = re.findall(r"\bDSTOR_EVENT_\w+", text)
+    assert len(names) > 5
+    for name in names:
+        assert f"[{name}] = " in table, name
+
+
 @pytest.mark.parametrize("args", [
     ["frobnicate"],
     ["--frobnicate"],
