@@ -24,6 +24,7 @@ sys.path.insert(0, str(TOP / "tests/vm/tools"))
 import noise  # noqa: E402
 
 DST = BUILD / "sanitized/dst"
+MEMORY = BUILD / "memory/dst"  # the same under MemorySanitizer
 UNITS = sorted(p.stem for p in (TOP / "tests/dst").glob("test_*.c"))
 COMMANDS = ["export", "unexport", "attach", "detach", "show", "set", "list", "ping", "genkey", "up",
             "down", "save"]
@@ -33,7 +34,7 @@ without_module = pytest.mark.skipif(Path("/sys/module/dstor").exists(),
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    for target in ("dst-unit-binaries", "dst-sanitized"):
+    for target in ("dst-unit-binaries", "dst-sanitized", "dst-memory"):
         status, output = run("make", "-j2", "-f", "tests/dst/build.mk", target)
         assert status == 0, output[-4000:]
 
@@ -472,6 +473,17 @@ def flipped(message, bit):
 def test_list_of_an_exporter_that_errs(messages, words):
     with Exporter(lister(*messages)) as e:
         fails("list", e.uri, status=1, words=[f"127.0.0.1:{e.port}", *words])
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1", greeting()[:-1], greeting() + welcome()[:-1]],
+                         ids=["nothing", "magic-only", "short-greeting", "short-welcome"])
+def test_nothing_is_read_that_was_not_received(said):
+    def talk(sock):
+        sock.sendall(said)
+        receive(sock, 128 + 512)
+    with Exporter(talk) as e:
+        done = subprocess.run([MEMORY, "list", e.uri], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("dst: list: ") and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_exporter_that_is_silent():

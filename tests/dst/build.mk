@@ -18,7 +18,7 @@ DST_UNIT_OBJECTS := $(DST_UNIT_SOURCES:%.c=$(DST_UNIT_OUT)/%.o)
 DST_UNIT_HEADERS := $(wildcard dst/*.h wire/*.h include/*.h) $(wildcard tests/dst/*.h) tests/dst/build.mk
 DST_UNIT_BINARIES := $(addprefix $(DST_UNIT_OUT)/,$(DST_UNIT_TESTS))
 
-.PHONY: dst-unit-tests dst-unit-binaries dst-sanitized
+.PHONY: dst-unit-tests dst-unit-binaries dst-sanitized dst-memory
 dst-unit-tests: dst-unit-binaries
 	@for t in $(DST_UNIT_BINARIES); do echo "== $$t"; $$t || exit 1; done
 
@@ -29,6 +29,11 @@ dst-unit-binaries: $(DST_UNIT_BINARIES)
 dst-sanitized:
 	$(MAKE) -f dst/build.mk OUT=build/sanitized build/sanitized/dst \
 		DST_EXTRA="-O1 -U_FORTIFY_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all"
+
+# With MemorySanitizer, which only clang has. Optimised code may not read what it does not need.
+dst-memory:
+	$(MAKE) -f dst/build.mk OUT=build/memory build/memory/dst CC=clang \
+		DST_EXTRA="-O0 -U_FORTIFY_SOURCE -fsanitize=memory -fno-omit-frame-pointer"
 
 $(DST_UNIT_OUT)/dst/%.o: dst/%.c $(DST_UNIT_HEADERS)
 	@mkdir -p $(@D)
