@@ -115,6 +115,22 @@ def test_manuals_name_every_option_and_default():
         assert f"*{name}*" in manual["set"], f"dst(8): set {name}="
 
 
+def test_manual_names_the_parameters_of_the_module():
+    manual = (TOP / "docs/man/dst.4.scd").read_text().replace("\\", "")
+    names = {name for source in (TOP / "module").rglob("*.c") if not source.name.endswith(".mod.c")
+             for name in re.findall(r"\bmodule_param(?:_\w+)?\((\w+),", source.read_text())}
+    assert names
+    for name in names:
+        assert f"_{name}_" in manual, name
+
+
+def test_every_document_counts_the_first_attempt():
+    """A transaction fails after timeout × (retries + 1)."""
+    for path in [TOP / "README.md", *(TOP / "docs").rglob("*.md"), *(TOP / "docs/man").glob("*.scd")]:
+        for line in path.read_text().splitlines():
+            assert not re.search(r"timeout[`*\s]*(×|times)[`*\s]*-*retries", line), f"{path}: {line}"
+
+
 def test_events_are_known():
     text = re.search(r"enum dstor_event \{(.*?)\}", (TOP / "include/dstor.h").read_text(), re.S).group(1)
     table = (TOP / "dst/events.c").read_text()
