@@ -45,19 +45,19 @@ int next_option(int argc, char **argv, const struct option *longopts)
 	return c;
 }
 
-static bool on_command_line(const struct option_spec *o)
+static bool arguments_has(const struct option_spec *o)
 {
 	return !(o->flags & (OPTION_OPERAND | OPTION_ACTION));
 }
 
-static struct option *make_longopts(enum object_kind kind)
+static struct option *arguments_longopts(enum object_kind kind)
 {
 	const struct option_spec *o = NULL;
 	struct option *l = grow(NULL, 0, sizeof(*l));
 	size_t n = 0;
 
 	while ((o = option_next(o, kind))) {
-		if (!on_command_line(o))
+		if (!arguments_has(o))
 			continue;
 		l[n].name = o->name;
 		l[n].has_arg = o->type->value ? required_argument : no_argument;
@@ -68,8 +68,8 @@ static struct option *make_longopts(enum object_kind kind)
 }
 
 /* Relative paths mean nothing to save and up, which run somewhere else. */
-static int take_option(struct option_values *v, const struct option_spec *o, const char *text,
-		       struct reason *why)
+static int arguments_add(struct option_values *v, const struct option_spec *o, const char *text,
+			 struct reason *why)
 {
 	char *absolute = o->type->absolute ? o->type->absolute(text) : NULL;
 	int ret = options_add(v, o, absolute ? absolute : text, 0, why);
@@ -80,7 +80,7 @@ static int take_option(struct option_values *v, const struct option_spec *o, con
 
 int arguments_take(int argc, char **argv, enum object_kind kind, struct option_values *v)
 {
-	struct option *longopts = make_longopts(kind);
+	struct option *longopts = arguments_longopts(kind);
 	const struct option_spec *o;
 	struct reason why;
 	int c, ret = 0;
@@ -91,7 +91,7 @@ int arguments_take(int argc, char **argv, enum object_kind kind, struct option_v
 			break;
 		}
 		o = option_find(longopts[c - FIRST_VALUE].name, kind);
-		if (take_option(v, o, o->type->value ? optarg : "yes", &why))
+		if (arguments_add(v, o, o->type->value ? optarg : "yes", &why))
 			ret = bad_usage("--%s: %s", o->name, why.text);
 	}
 	free(longopts);
@@ -120,7 +120,7 @@ void arguments_make(enum object_kind kind, const char *name, const struct option
 }
 
 /* "  HEAD   its help (its default)", with the lines of the help below one another */
-static void print_option(const struct option_spec *o, const char *head)
+static void arguments_print(const struct option_spec *o, const char *head)
 {
 	const char *standard = o->help_standard ? o->help_standard : o->standard;
 	const char *line = o->help;
@@ -143,12 +143,12 @@ void arguments_help(enum object_kind kind)
 	char head[64];
 
 	while ((o = option_next(o, kind))) {
-		if (!on_command_line(o))
+		if (!arguments_has(o))
 			continue;
 		snprintf(head, sizeof(head), "--%s%s%s%s%s", o->name, o->type->value ? " " : "",
 			 o->type->value ? o->type->value : "", o->word ? "|" : "",
 			 o->word ? o->word : "");
-		print_option(o, head);
+		arguments_print(o, head);
 	}
 }
 
@@ -165,7 +165,7 @@ void arguments_help_live(void)
 				continue;
 			snprintf(head, sizeof(head), "%s=%s%s%s", o->name, o->type->value,
 				 o->word ? "|" : "", o->word ? o->word : "");
-			print_option(o, head);
+			arguments_print(o, head);
 		}
 	}
 }

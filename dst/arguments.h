@@ -15,7 +15,7 @@ void arguments_make(enum object_kind kind, const char *name, const struct option
 		    struct text_list *args);
 /* The options of export or attach. */
 void arguments_help(enum object_kind kind);
-/* What set changes. */
+/* The options that set changes. */
 void arguments_help_live(void);
 
 #endif

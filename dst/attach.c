@@ -29,14 +29,14 @@ const char help_attach[] =
 "  URI                  dst://HOST[:PORT]/EXPORT, or with dst+mptcp, dst+sctp,\n"
 "                       dst+smc, dst+unix (?socket=/path), dst+vsock, dst+tipc\n";
 
-struct wanted {
+struct attach_wanted {
 	struct option_values values;
 	struct uri uri;
 	char name[DST_NAME_LEN];
 };
 
 /* 0 or the exit status, after having said why */
-static int take_arguments(struct wanted *w, int argc, char **argv)
+static int attach_take(struct attach_wanted *w, int argc, char **argv)
 {
 	const char *name;
 	struct reason why;
@@ -55,7 +55,7 @@ static int take_arguments(struct wanted *w, int argc, char **argv)
 	return 0;
 }
 
-static int put_device(struct nl_msg *msg, const struct wanted *w, struct reason *why)
+static int attach_put(struct nl_msg *msg, const struct attach_wanted *w, struct reason *why)
 {
 	char client[DST_NAME_LEN];
 	u8 id[DST_ID_LEN];
@@ -75,7 +75,7 @@ struct node {
 	bool known;
 };
 
-static void on_answer(struct nlmsghdr *nlh, void *arg)
+static void attach_answered(struct nlmsghdr *nlh, void *arg)
 {
 	struct nlattr *tb[DSTOR_A_MAX + 1];
 	struct node *node = arg;
@@ -88,7 +88,7 @@ static void on_answer(struct nlmsghdr *nlh, void *arg)
 	node->known = true;
 }
 
-static bool node_is_there(const char *path, const struct node *node)
+static bool attach_node_is_there(const char *path, const struct node *node)
 {
 	struct stat st;
 
@@ -97,13 +97,13 @@ static bool node_is_there(const char *path, const struct node *node)
 				 minor(st.st_rdev) == node->minor));
 }
 
-static int wait_for_node(const char *path, const struct node *node, struct reason *why)
+static int attach_wait_for_node(const char *path, const struct node *node, struct reason *why)
 {
 	struct timespec pause = { .tv_nsec = NODE_POLL_MS * 1000000 };
 	int i;
 
 	for (i = 0; i <= NODE_WAIT_MS / NODE_POLL_MS; i++) {
-		if (node_is_there(path, node))
+		if (attach_node_is_there(path, node))
 			return 0;
 		nanosleep(&pause, NULL);
 	}
@@ -112,7 +112,7 @@ static int wait_for_node(const char *path, const struct node *node, struct reaso
 }
 
 /* Which exports are there instead? Nothing is added when that cannot be found out. */
-static int no_such_export(const struct wanted *w, const struct reason *why)
+static int attach_no_such_export(const struct attach_wanted *w, const struct reason *why)
 {
 	const char *key_file = options_text(&w->values, "key", NULL);
 	struct dstor_entry *entries = NULL;
@@ -146,19 +146,19 @@ static int no_such_export(const struct wanted *w, const struct reason *why)
 		    n ? "it offers: " : "it offers none", offers);
 }
 
-static int explain(const struct wanted *w, int error, const struct reason *why)
+static int attach_explain(const struct attach_wanted *w, int error, const struct reason *why)
 {
 	bool exporter_says = !strncmp(why->text, "exporter ", 9);
 
 	if (error == -ENOENT && exporter_says)
-		return no_such_export(w, why);
+		return attach_no_such_export(w, why);
 	if (error == -EBUSY && exporter_says)
 		return fail("%s; attach it --read-only, or evict that client at the exporter",
 			    why->text);
 	return fail("%s", why->text);
 }
 
-static int attach(const struct wanted *w)
+static int attach_do(const struct attach_wanted *w)
 {
 	struct nl_msg *msg = netlink_request(DSTOR_CMD_DEVICE_ADD, 0);
 	char path[DST_NAME_LEN + 16];
@@ -167,17 +167,17 @@ static int attach(const struct wanted *w)
 	struct reason why;
 	int ret;
 
-	if (put_device(msg, w, &why) || netlink_open(&nl, &why)) {
+	if (attach_put(msg, w, &why) || netlink_open(&nl, &why)) {
 		netlink_drop(msg);
 		return fail("%s", why.text);
 	}
-	ret = netlink_ask(&nl, msg, on_answer, &node, &why);
+	ret = netlink_ask(&nl, msg, attach_answered, &node, &why);
 	netlink_close(&nl);
 	if (ret)
-		return explain(w, ret, &why);
+		return attach_explain(w, ret, &why);
 	attached_keep(ATTACHED_FOLDER, w->name, &w->values);
 	snprintf(path, sizeof(path), "/dev/dst-%s", w->name);
-	if (wait_for_node(path, &node, &why))
+	if (attach_wait_for_node(path, &node, &why))
 		return fail("%s", why.text);
 	puts(path);
 	return 0;
@@ -185,11 +185,11 @@ static int attach(const struct wanted *w)
 
 int cmd_attach(int argc, char **argv)
 {
-	struct wanted w = { };
-	int ret = take_arguments(&w, argc, argv);
+	struct attach_wanted w = { };
+	int ret = attach_take(&w, argc, argv);
 
 	if (!ret)
-		ret = attach(&w);
+		ret = attach_do(&w);
 	options_free(&w.values);
 	return ret;
 }

@@ -2,7 +2,7 @@
 /*
  * The configuration file: INI, one section for each export and each device.
  * libinih takes the lines apart. It counts none, and cuts what is too long, so
- * what it reads goes through next_line(), which does the first and refuses the
+ * what it reads goes through config_next_line(), which does the first and refuses the
  * second. Called by up, down, save; unit-tested.
  */
 #include <ctype.h>
@@ -21,8 +21,8 @@ struct reading {
 	bool failed;
 };
 
-static int complain(struct reading *r, const char *fmt, ...) __printf(2, 3);
-static int complain(struct reading *r, const char *fmt, ...)
+static int config_complain(struct reading *r, const char *fmt, ...) __printf(2, 3);
+static int config_complain(struct reading *r, const char *fmt, ...)
 {
 	struct reason what;
 	va_list args;
@@ -37,7 +37,7 @@ static int complain(struct reading *r, const char *fmt, ...)
 }
 
 /* "[export NAME]" or "[device NAME]" */
-static int begin_section(struct reading *r, const char *line)
+static int config_begin_section(struct reading *r, const char *line)
 {
 	struct config *c = r->config;
 	struct config_section *s;
@@ -49,18 +49,19 @@ static int begin_section(struct reading *r, const char *line)
 
 	if (sscanf(line, "[%15[a-z] %64[^] \t]] %n", what, text, &end) != 2 || !end ||
 	    (line[end] && line[end] != ';' && line[end] != '#'))
-		return complain(r, "a section is [export NAME] or [device NAME]");
+		return config_complain(r, "a section is [export NAME] or [device NAME]");
 	if (!strcmp(what, "export"))
 		kind = OBJECT_EXPORT;
 	else if (!strcmp(what, "device"))
 		kind = OBJECT_DEVICE;
 	else
-		return complain(r, "\"%s\": a section is [export NAME] or [device NAME]", what);
+		return config_complain(r, "\"%s\": a section is [export NAME] or [device NAME]",
+				       what);
 	if (export_name(text, name, &why))
-		return complain(r, "%s", why.text);
+		return config_complain(r, "%s", why.text);
 	if (config_find(c, kind, name))
-		return complain(r, "%s \"%s\" was there before, in line %d", what, name,
-				config_find(c, kind, name)->line);
+		return config_complain(r, "%s \"%s\" was there before, in line %d", what, name,
+				       config_find(c, kind, name)->line);
 	c->sections = grow(c->sections, c->n, sizeof(*c->sections));
 	s = &c->sections[c->n++];
 	s->kind = kind;
@@ -70,7 +71,7 @@ static int begin_section(struct reading *r, const char *line)
 }
 
 /* libinih takes an indented line for more of the one before, and so would surprise. */
-static void strip(char *text)
+static void config_strip(char *text)
 {
 	size_t n = strlen(text), skip = strspn(text, " \t");
 
@@ -80,7 +81,7 @@ static void strip(char *text)
 	text[n - skip] = '\0';
 }
 
-static char *next_line(char *text, int size, void *arg)
+static char *config_next_line(char *text, int size, void *arg)
 {
 	struct reading *r = arg;
 
@@ -88,25 +89,25 @@ static char *next_line(char *text, int size, void *arg)
 		return NULL;
 	r->line++;
 	if (!strchr(text, '\n') && !feof(r->f)) {
-		complain(r, "the line is longer than %d characters", size - 2);
+		config_complain(r, "the line is longer than %d characters", size - 2);
 		return NULL;
 	}
-	strip(text);
+	config_strip(text);
 	if (*text != '[')
 		return text;
-	if (begin_section(r, text))
+	if (config_begin_section(r, text))
 		return NULL;
 	/* It knows of one, whose name is short. */
 	copy_text(text, size, "[section]");
 	return text;
 }
 
-static bool in_file(const struct option_spec *o)
+static bool config_has(const struct option_spec *o)
 {
 	return !(o->flags & (OPTION_COMMAND | OPTION_ACTION));
 }
 
-static int on_setting(void *arg, const char *section, const char *name, const char *value)
+static int config_on_setting(void *arg, const char *section, const char *name, const char *value)
 {
 	const struct option_value *before;
 	const struct option_spec *o;
@@ -117,22 +118,24 @@ static int on_setting(void *arg, const char *section, const char *name, const ch
 	if (r->failed)
 		return 0;
 	if (!r->config->n)
-		return complain(r, "%.40s: it stands before the first section", name), 0;
+		return config_complain(r, "%.40s: it stands before the first section", name), 0;
 	s = &r->config->sections[r->config->n - 1];
 	o = option_find(name, s->kind);
-	if (!o || !in_file(o))
-		return complain(r, "%.60s: unknown key of %s \"%s\" (man dst.conf lists them)",
-				name, object_name(s->kind), s->name), 0;
+	if (!o || !config_has(o))
+		return config_complain(r,
+				       "%.60s: unknown key of %s \"%s\" (man dst.conf lists them)",
+				       name, object_name(s->kind), s->name), 0;
 	before = options_get(&s->values, name);
 	if (before && !(o->flags & OPTION_REPEATS))
-		return complain(r, "%s: it was there before, in line %d", name, before->line), 0;
+		return config_complain(r, "%s: it was there before, in line %d", name,
+				       before->line), 0;
 	if (options_add(&s->values, o, value, r->line, &why) ||
 	    (o->type->check_in_file && o->type->check_in_file(value, &why)))
-		return complain(r, "%s: %.200s", name, why.text), 0;
+		return config_complain(r, "%s: %.200s", name, why.text), 0;
 	return 1;
 }
 
-static int check_section(struct reading *r, const struct config_section *s)
+static int config_check_section(struct reading *r, const struct config_section *s)
 {
 	const struct option_spec *o = NULL;
 	char device[DST_NAME_LEN];
@@ -140,12 +143,12 @@ static int check_section(struct reading *r, const struct config_section *s)
 	r->line = s->line;
 	while ((o = option_next(o, s->kind)))
 		if (o->flags & OPTION_NEEDED && !options_get(&s->values, o->name))
-			return complain(r, "%s \"%s\" needs the key %s", object_name(s->kind),
-					s->name, o->name);
+			return config_complain(r, "%s \"%s\" needs the key %s",
+					       object_name(s->kind), s->name, o->name);
 	/* As attach would call it. */
 	if (s->kind == OBJECT_DEVICE && (device_name(s->name, device, NULL) ||
 					 strcmp(device, s->name)))
-		return complain(r, "a device's name here is without \"dst-\"");
+		return config_complain(r, "a device's name here is without \"dst-\"");
 	return 0;
 }
 
@@ -156,18 +159,18 @@ int config_read(FILE *f, const char *file, struct config *c, struct reason *why)
 	int ret;
 
 	*c = (struct config){ .file = file };
-	ret = ini_parse_stream(next_line, &r, on_setting, &r);
+	ret = ini_parse_stream(config_next_line, &r, config_on_setting, &r);
 	if (ret > 0 && !r.failed) {
 		/* The number is libinih's own count of what it was given: the same. */
 		r.line = ret;
-		complain(&r, "this is neither a section nor KEY = VALUE");
+		config_complain(&r, "this is neither a section nor KEY = VALUE");
 	}
 	if (ret < 0)
-		complain(&r, "out of memory");
+		config_complain(&r, "out of memory");
 	if (ferror(f))
-		complain(&r, "cannot read on: %s", strerror(errno));
+		config_complain(&r, "cannot read on: %s", strerror(errno));
 	for (i = 0; !r.failed && i < c->n; i++)
-		check_section(&r, &c->sections[i]);
+		config_check_section(&r, &c->sections[i]);
 	return r.failed ? -1 : 0;
 }
 

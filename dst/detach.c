@@ -41,7 +41,7 @@ static int detach_busy(const char *name, struct reason *why)
 		      disk, disk);
 }
 
-static int detach(struct netlink *nl, const char *name, bool force, struct reason *why)
+static int detach_do(struct netlink *nl, const char *name, bool force, struct reason *why)
 {
 	struct nl_msg *msg = netlink_request(DSTOR_CMD_DEVICE_DEL, 0);
 	int ret;
@@ -76,7 +76,7 @@ int cmd_detach(int argc, char **argv)
 	if (ret)
 		return ret;
 	while (names_next(&names))
-		names_result(&names, detach(&nl, names.name, force, &why), &why);
+		names_result(&names, detach_do(&nl, names.name, force, &why), &why);
 	netlink_close(&nl);
 	return names_end(&names);
 }

@@ -18,14 +18,14 @@ const char help_export[] =
 "Offers a block device or a regular file to other machines.\n"
 "\n";
 
-struct wanted {
+struct export_wanted {
 	char name[DST_NAME_LEN];
 	struct disk disk;
 	struct option_values values;
 };
 
 /* 0 or the exit status, after having said why */
-static int take_arguments(struct wanted *w, int argc, char **argv)
+static int export_take(struct export_wanted *w, int argc, char **argv)
 {
 	struct reason why;
 	int ret = arguments_take(argc, argv, OBJECT_EXPORT, &w->values);
@@ -43,7 +43,7 @@ static int take_arguments(struct wanted *w, int argc, char **argv)
 	return 0;
 }
 
-static void put_export(struct nl_msg *msg, const struct wanted *w, const struct state *s,
+static void export_put(struct nl_msg *msg, const struct export_wanted *w, const struct state *s,
 		       u64 token)
 {
 	char lease[PATH_MAX];
@@ -58,7 +58,8 @@ static void put_export(struct nl_msg *msg, const struct wanted *w, const struct 
 	put_text(msg, DSTOR_A_LEASE_FILE, lease);
 }
 
-static int begin(struct state *s, const struct wanted *w, u64 *token, struct reason *why)
+static int export_begin(struct state *s, const struct export_wanted *w, u64 *token,
+			struct reason *why)
 {
 	char boot[BOOT_ID_LEN], machine[MACHINE_ID_LEN] = "";
 	struct state_start start = {
@@ -74,7 +75,7 @@ static int begin(struct state *s, const struct wanted *w, u64 *token, struct rea
 	return 0;
 }
 
-static int explain(const struct wanted *w, int error, const struct reason *why)
+static int export_explain(const struct export_wanted *w, int error, const struct reason *why)
 {
 	const char *dev = w->disk.path + strlen("/dev/");
 	char who[PATH_MAX + 16];
@@ -86,7 +87,7 @@ static int explain(const struct wanted *w, int error, const struct reason *why)
 }
 
 /* The file says "not ended in order" before the export can begin, and as before if it cannot. */
-static int start_export(struct netlink *nl, struct nl_msg *msg, const struct wanted *w,
+static int export_start(struct netlink *nl, struct nl_msg *msg, const struct export_wanted *w,
 			struct state_file *f)
 {
 	struct state before, now;
@@ -96,20 +97,20 @@ static int start_export(struct netlink *nl, struct nl_msg *msg, const struct wan
 
 	had = state_load(f, &before, &why);
 	now = before;
-	if (had < 0 || begin(&now, w, &token, &why) || state_save(f, &now, &why)) {
+	if (had < 0 || export_begin(&now, w, &token, &why) || state_save(f, &now, &why)) {
 		netlink_drop(msg);
 		return fail("%s", why.text);
 	}
-	put_export(msg, w, &now, token);
+	export_put(msg, w, &now, token);
 	ret = netlink_ask(nl, msg, NULL, NULL, &why);
 	if (!ret)
 		return 0;
 	if (had ? state_save(f, &before, &lost) : state_remove(f))
 		return fail("%s; and its state is lost", why.text);
-	return explain(w, ret, &why);
+	return export_explain(w, ret, &why);
 }
 
-static int export(const struct wanted *w)
+static int export_do(const struct export_wanted *w)
 {
 	struct nl_msg *msg = netlink_request(DSTOR_CMD_EXPORT_ADD, 0);
 	struct state_file f;
@@ -125,7 +126,7 @@ static int export(const struct wanted *w)
 		netlink_drop(msg);
 		ret = fail("%s", why.text);
 	} else {
-		ret = start_export(&nl, msg, w, &f);
+		ret = export_start(&nl, msg, w, &f);
 		state_close(&f);
 	}
 	netlink_close(&nl);
@@ -134,11 +135,11 @@ static int export(const struct wanted *w)
 
 int cmd_export(int argc, char **argv)
 {
-	struct wanted w = { };
-	int ret = take_arguments(&w, argc, argv);
+	struct export_wanted w = { };
+	int ret = export_take(&w, argc, argv);
 
 	if (!ret)
-		ret = export(&w);
+		ret = export_do(&w);
 	options_free(&w.values);
 	return ret;
 }

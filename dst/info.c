@@ -113,7 +113,7 @@ static void fill_export(struct export_info *e, struct nlattr **tb)
 	take_stats(&e->stats, tb[DSTOR_A_STATS]);
 }
 
-/* What a dump is gathered into; with @name only what is called so. */
+/* The target of a dump; with @name only objects of that name are taken. */
 struct gathering {
 	struct info *info;
 	const char *name;

@@ -37,7 +37,7 @@ struct event {
 	struct timespec time;
 };
 
-static bool take(struct event *e, struct nlmsghdr *nlh)
+static bool monitor_take(struct event *e, struct nlmsghdr *nlh)
 {
 	struct nlattr *tb[DSTOR_A_MAX + 1];
 
@@ -66,7 +66,7 @@ static bool take(struct event *e, struct nlmsghdr *nlh)
 }
 
 /* "device d: reconnecting: the connection broke" */
-static void print_text(const struct event *e)
+static void monitor_text(const struct event *e)
 {
 	const struct event_spec *spec = event_spec(e->what);
 	char when[32] = "";
@@ -88,12 +88,12 @@ static void print_text(const struct event *e)
 	printf("%s%s\n", e->reason[0] ? ": " : "", e->reason);
 }
 
-static void add_text(struct json_object *o, const char *name, const char *value)
+static void monitor_add_text(struct json_object *o, const char *name, const char *value)
 {
 	json_object_object_add(o, name, json_object_new_string(value));
 }
 
-static void print_json(const struct event *e)
+static void monitor_json(const struct event *e)
 {
 	struct json_object *o = json_object_new_object(), *c;
 	const struct event_spec *spec = event_spec(e->what);
@@ -101,40 +101,41 @@ static void print_json(const struct event *e)
 	json_object_object_add(o, "time_ms",
 			       json_object_new_int64(e->time.tv_sec * 1000LL +
 						     e->time.tv_nsec / 1000000));
-	add_text(o, "event", spec ? spec->name : "unknown");
-	add_text(o, "name", e->name);
+	monitor_add_text(o, "event", spec ? spec->name : "unknown");
+	monitor_add_text(o, "name", e->name);
 	if (e->has_state)
-		add_text(o, "state", state_name(e->state));
+		monitor_add_text(o, "state", state_name(e->state));
 	if (e->reason[0])
-		add_text(o, "reason", e->reason);
+		monitor_add_text(o, "reason", e->reason);
 	if (e->has_size) {
-		add_text(o, "uuid", uuid_text(e->uuid).s);
+		monitor_add_text(o, "uuid", uuid_text(e->uuid).s);
 		json_object_object_add(o, "size", json_object_new_uint64(e->size));
 	}
 	if (e->has_client) {
 		c = json_object_new_object();
-		add_text(c, "name", e->client.name);
-		add_text(c, "address", e->client.address);
-		add_text(c, "id", hex_text(e->client.id).s);
-		add_text(c, "session", hex_text(e->client.session).s);
-		add_text(c, "access", e->client.access == DST_ACCESS_WRITE ? "write" : "read");
+		monitor_add_text(c, "name", e->client.name);
+		monitor_add_text(c, "address", e->client.address);
+		monitor_add_text(c, "id", hex_text(e->client.id).s);
+		monitor_add_text(c, "session", hex_text(e->client.session).s);
+		monitor_add_text(c, "access",
+				 e->client.access == DST_ACCESS_WRITE ? "write" : "read");
 		json_object_object_add(o, "client", c);
 	}
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
-static void on_event(struct nlmsghdr *nlh, void *arg)
+static void monitor_event(struct nlmsghdr *nlh, void *arg)
 {
 	const bool *json = arg;
 	struct event e;
 
-	if (genlmsg_hdr(nlh)->cmd != DSTOR_CMD_EVENT || !take(&e, nlh))
+	if (genlmsg_hdr(nlh)->cmd != DSTOR_CMD_EVENT || !monitor_take(&e, nlh))
 		return;
 	if (*json)
-		print_json(&e);
+		monitor_json(&e);
 	else
-		print_text(&e);
+		monitor_text(&e);
 	if (fflush(stdout))
 		exit(fail("cannot write any more"));
 }
@@ -157,7 +158,7 @@ int cmd_monitor(int argc, char **argv)
 		return fail("%s", why.text);
 	ret = netlink_join(&nl, &why);
 	if (!ret)
-		ret = netlink_listen(&nl, on_event, &json, &why);
+		ret = netlink_listen(&nl, monitor_event, &json, &why);
 	netlink_close(&nl);
 	return fail("%s", why.text);
 }

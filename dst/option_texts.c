@@ -275,7 +275,7 @@ const struct option_type option_listen = {
 	.same = texts_same,
 };
 
-/* What it is about --------------------------------------------------------- */
+/* Operands and names ------------------------------------------------------- */
 
 static int uri_check(const struct option_spec *o, const char *text, struct reason *why)
 {

@@ -112,10 +112,10 @@ int options_put(struct nl_msg *msg, enum object_kind kind, const struct option_v
 		struct reason *why);
 /* @object: struct export_info or device_info, by @kind */
 void options_take(enum object_kind kind, struct nlmsghdr *nlh, void *object);
-/* What runs, as texts that would ask for it. */
+/* The value that an object has, as texts that would ask for it. */
 void option_shown(const struct option_spec *o, const void *object, struct text_list *l);
 u64 option_shown_number(const struct option_spec *o, const void *object);
-/* Would asking for what runs mean anything? */
+/* Does the option have an effect on this object? */
 bool option_applies(const struct option_spec *o, const void *object);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "plan.h"
 
-/* What is being compared, and with what result so far. */
+/* A section that is compared with its object, and the result so far. */
 struct comparing {
 	const struct config *config;
 	const struct config_section *section;

@@ -21,7 +21,7 @@ const char help_save[] =
 "\n"
 "  FILE       another file; - for standard output\n";
 
-/* What of @o is written, as texts; nothing where up would do the same without it. */
+/* The values of @o to write; none where up would do the same without it. */
 static void save_texts(const struct option_spec *o, const void *object,
 		       const struct config_section *told, struct text_list *l)
 {
@@ -83,8 +83,8 @@ void save_write(FILE *f, const struct info *info, const struct config *before,
 }
 
 /* Either the whole new file is there or the old one. */
-static int replace(const char *file, const struct info *info, const struct config *before,
-		   struct reason *why)
+static int save_replace(const char *file, const struct info *info, const struct config *before,
+			struct reason *why)
 {
 	char new[PATH_MAX], old[PATH_MAX];
 	FILE *f = NULL;
@@ -137,7 +137,7 @@ int cmd_save(int argc, char **argv)
 		if (!strcmp(file, CONFIG_FILE))
 			mkdir("/etc/dst", 0755);
 		if (!ret)
-			ret = replace(file, &info, &before, &why);
+			ret = save_replace(file, &info, &before, &why);
 	}
 	config_free(&before);
 	info_free(&info);

@@ -61,7 +61,7 @@ static int set_take(struct change *c, const char *text, struct reason *why)
  * As show prints them: a name or an id means the machine, an address or the id of
  * a session only that session. NULL when it is somebody else.
  */
-static const u8 *named_by(const struct client_info *c, const char *who)
+static const u8 *set_named_by(const struct client_info *c, const char *who)
 {
 	size_t n = strlen(who);
 
@@ -75,8 +75,8 @@ static const u8 *named_by(const struct client_info *c, const char *who)
 }
 
 /* The module is told an id, which alone is certain. */
-static int put_evict(struct netlink *nl, struct nl_msg *msg, const char *name, const char *evict,
-		     struct reason *why)
+static int set_put_evict(struct netlink *nl, struct nl_msg *msg, const char *name,
+			 const char *evict, struct reason *why)
 {
 	const struct client_info *client;
 	const u8 *found = NULL, *id;
@@ -93,7 +93,7 @@ static int put_evict(struct netlink *nl, struct nl_msg *msg, const char *name, c
 		client = &info.exports[0].clients[i];
 		snprintf(others + len, sizeof(others) - len, "%s%s", len ? ", " : "",
 			 client->name[0] ? client->name : client->address);
-		id = named_by(client, evict);
+		id = set_named_by(client, evict);
 		if (!id)
 			continue;
 		if (found && !dstor_id_equal(found, id)) {
@@ -145,7 +145,7 @@ static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *
 		if (o->type->put)
 			ret = o->type->put(msg, o, v->text, why);
 		else
-			ret = put_evict(nl, msg, name, v->text, why);
+			ret = set_put_evict(nl, msg, name, v->text, why);
 	}
 	return ret;
 }

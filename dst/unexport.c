@@ -31,7 +31,7 @@ static const struct option options[] = {
  * Before: a disk that cannot be flushed may say so only once, and we may be gone
  * then (killed while it hung). In order: the module has drained and flushed.
  */
-static int note_end(struct state_file *f, bool in_order, u64 token, struct reason *why)
+static int unexport_note_end(struct state_file *f, bool in_order, u64 token, struct reason *why)
 {
 	struct state s;
 	int ret = state_load(f, &s, why);
@@ -45,8 +45,8 @@ static int note_end(struct state_file *f, bool in_order, u64 token, struct reaso
 	return state_save(f, &s, why);
 }
 
-/* Who is still there, and what to do. */
-static void name_clients(const struct export_info *e, struct reason *why)
+/* The clients that are still there, and what to do about them. */
+static void unexport_name_clients(const struct export_info *e, struct reason *why)
 {
 	char names[200] = "";
 	size_t i, n;
@@ -61,8 +61,8 @@ static void name_clients(const struct export_info *e, struct reason *why)
 		       names);
 }
 
-/* What nobody needs any more; another export may still listen there. */
-static void remove_sockets(const struct export_info *e)
+/* The files of UNIX sockets; another export may still listen there. */
+static void unexport_remove_sockets(const struct export_info *e)
 {
 	struct reason ignored;
 	struct uri u;
@@ -73,7 +73,7 @@ static void remove_sockets(const struct export_info *e)
 			transport_sweep(&u, &ignored);
 }
 
-static int unexport(struct netlink *nl, const char *name, bool force, struct reason *why)
+static int unexport_do(struct netlink *nl, const char *name, bool force, struct reason *why)
 {
 	struct info info;
 	struct state_file f;
@@ -89,7 +89,7 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	token = info.exports[0].token;
 	/* An export must be able to end even where nothing can be written. */
 	state = state_open(&f, STATE_FOLDER, name, &lost);
-	if (!state && note_end(&f, false, 0, &lost)) {
+	if (!state && unexport_note_end(&f, false, 0, &lost)) {
 		state_close(&f);
 		state = -1;
 	}
@@ -98,13 +98,13 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	put_flag(msg, DSTOR_A_FORCE, force);
 	ret = netlink_ask(nl, msg, NULL, NULL, why);
 	if (!ret)
-		remove_sockets(&info.exports[0]);
-	if (!ret && (state || note_end(&f, true, token, &lost)))
+		unexport_remove_sockets(&info.exports[0]);
+	if (!ret && (state || unexport_note_end(&f, true, token, &lost)))
 		ret = refuse(why,
 			     "export \"%s\" is gone, but that it ended in order is not noted: %.300s",
 			     name, lost.text);
 	else if (ret == -EBUSY && !force)
-		name_clients(&info.exports[0], why);
+		unexport_name_clients(&info.exports[0], why);
 	info_free(&info);
 	if (!state)
 		state_close(&f);
@@ -131,7 +131,7 @@ int cmd_unexport(int argc, char **argv)
 	if (ret)
 		return ret;
 	while (names_next(&names))
-		names_result(&names, unexport(&nl, names.name, force, &why), &why);
+		names_result(&names, unexport_do(&nl, names.name, force, &why), &why);
 	netlink_close(&nl);
 	return names_end(&names);
 }

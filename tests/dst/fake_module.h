@@ -138,7 +138,7 @@ static inline void read_config(char *text, struct config *c)
 	fclose(f);
 }
 
-/* What save writes where there was no file before. */
+/* The file that save writes where there was none before. */
 static inline char *saved(const struct running *r)
 {
 	struct config before = { };
@@ -152,7 +152,7 @@ static inline char *saved(const struct running *r)
 	return out;
 }
 
-/* What up says: "" for nothing to do, "set NAME=...", or its refusal. */
+/* The plan of up: "" for nothing to do, "set NAME=...", or its refusal. */
 static inline const char *up_says(char *file, const struct running *r)
 {
 	static char says[600];

@@ -159,7 +159,7 @@ static void test_up_sees_every_option(void **state)
 	}
 }
 
-/* What show --json has under @name, as text. */
+/* The member @name of show --json, as text. */
 static char *json_of(const struct running *r, const char *name)
 {
 	struct json_object *top, *list, *value = NULL;

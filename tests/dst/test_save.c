@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What save makes of keys and ciphers, and where it finds the names of key files.
+ * Keys and ciphers in a saved file, and where save finds the names of key files.
  */
 #include "fake_module.h"
 
