@@ -115,6 +115,22 @@ def test_manuals_name_every_option_and_default():
         assert f"*{name}*" in manual["set"], f"dst(8): set {name}="
 
 
+def completions(*words):
+    """What bash would offer for the last of the words."""
+    script = (f"PATH={DST.parent}:$PATH; . {TOP}/dist/completion/dst.bash; compopt() {{ :; }}; "
+              'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dst; printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, timeout=30, check=True)
+    assert not done.stderr, done.stderr
+    return done.stdout.split()
+
+
+def test_completion_offers_every_option():
+    assert completions("dst", "set", "d", "") == sorted(f"{name}=" for name in options("set"))
+    for command in ("export", "attach"):
+        assert set(completions("dst", command, "--")) == {f"--{name}" for name in options(command)}
+    assert completions("dst", "det") == ["detach"]
+
+
 def test_manual_names_the_parameters_of_the_module():
     manual = (TOP / "docs/man/dst.4.scd").read_text().replace("\\", "")
     names = {name for source in (TOP / "module").rglob("*.c") if not source.name.endswith(".mod.c")
