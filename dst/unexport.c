@@ -52,9 +52,11 @@ static void unexport_name_clients(const struct export_info *e, struct reason *wh
 	size_t i, n;
 
 	for (i = 0; i < e->n_clients; i++) {
+		const struct client_info *c = &e->clients[i];
+
 		n = strlen(names);
-		snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
-			 e->clients[i].name[0] ? e->clients[i].name : e->clients[i].address);
+		snprintf(names + n, sizeof(names) - n, "%s%s (%s)", n ? ", " : "",
+			 c->name[0] ? c->name : "a client", c->address);
 	}
 	if (e->n_clients)
 		refuse(why, "\"%s\" is in use by %s; detach there first, or use --force", e->name,
