@@ -67,17 +67,6 @@ static struct option *arguments_longopts(enum object_kind kind)
 	return l;
 }
 
-/* Relative paths mean nothing to save and up, which run somewhere else. */
-static int arguments_add(struct option_values *v, const struct option_spec *o, const char *text,
-			 struct reason *why)
-{
-	char *absolute = o->type->absolute ? o->type->absolute(text) : NULL;
-	int ret = options_add(v, o, absolute ? absolute : text, 0, why);
-
-	free(absolute);
-	return ret;
-}
-
 int arguments_take(int argc, char **argv, enum object_kind kind, struct option_values *v)
 {
 	struct option *longopts = arguments_longopts(kind);
@@ -91,7 +80,7 @@ int arguments_take(int argc, char **argv, enum object_kind kind, struct option_v
 			break;
 		}
 		o = option_find(longopts[c - FIRST_VALUE].name, kind);
-		if (arguments_add(v, o, o->type->value ? optarg : "yes", &why))
+		if (options_add_typed(v, o, o->type->value ? optarg : "yes", &why))
 			ret = bad_usage("--%s: %s", o->name, why.text);
 	}
 	free(longopts);

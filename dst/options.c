@@ -232,6 +232,16 @@ int options_add(struct option_values *v, const struct option_spec *o, const char
 	return 0;
 }
 
+int options_add_typed(struct option_values *v, const struct option_spec *o, const char *text,
+		      struct reason *why)
+{
+	char *absolute = o->type->absolute ? o->type->absolute(text) : NULL;
+	int ret = options_add(v, o, absolute ? absolute : text, 0, why);
+
+	free(absolute);
+	return ret;
+}
+
 void options_free(struct option_values *v)
 {
 	while (v->n)

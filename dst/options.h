@@ -99,6 +99,9 @@ const char *object_name(enum object_kind kind);
 /* 0 or -1. A value that is not to repeat replaces the one before. */
 int options_add(struct option_values *v, const struct option_spec *o, const char *text, int line,
 		struct reason *why);
+/* From the command line: relative paths become absolute, for save and up. */
+int options_add_typed(struct option_values *v, const struct option_spec *o, const char *text,
+		      struct reason *why);
 void options_free(struct option_values *v);
 /* The first value of the option of that name, or NULL. */
 const struct option_value *options_get(const struct option_values *v, const char *name);

@@ -52,7 +52,7 @@ static int set_take(struct change *c, const char *text, struct reason *why)
 	c->kinds &= kinds;
 	if (!strcmp(name, "evict") && options_get(&c->values, name))
 		return refuse(why, "evict: only one client at a time");
-	if (options_add(&c->values, option_find(name, c->kinds), value + 1, 0, &what))
+	if (options_add_typed(&c->values, option_find(name, c->kinds), value + 1, &what))
 		return refuse(why, "%s: %.400s", name, what.text);
 	return 0;
 }

@@ -223,6 +223,9 @@ static void test_every_row_is_complete(void **state)
 				    (o->bit && other->bit && !(o->bit & other->bit)));
 		assert_ptr_equal(option_find(o->name, o->kind), o);
 		assert_true(o->help || o->flags & OPTION_OPERAND);
+		/* The plan of up has a value to compare with. */
+		assert_true(option_standard(o) || o->flags & (OPTION_NEEDED | OPTION_FREE |
+			    OPTION_UNSEEN | NOT_A_STATE));
 		/* A switch of the command line can only be switched on. */
 		assert_true(o->type->value || !strcmp(o->standard, "no"));
 		if (o->standard && o->type->check(o, o->standard, &why))

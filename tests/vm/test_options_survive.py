@@ -52,6 +52,10 @@ def test_save_and_up_bring_back_every_option(machine):
     assert m.run("dst up").out == "~ export data crypto-threads=5\n"
     assert export(m)["crypto_threads"] == 5 and m.run("dst up").out == ""
 
+    # relative paths would mean nothing to the next up
+    m.run("cd /tmp && dst set data allow=key=./key")
+    assert export(m)["allow"] == ["key=/tmp/key"]
+
 
 def test_several_names(machine):
     m = machine
