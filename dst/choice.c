@@ -37,7 +37,7 @@ static int take_option(struct choice *c, int option, const char *value, struct r
 	if (c->name)
 		return refuse(why, "--export and --device choose one section only");
 	c->name = value;
-	c->kind = option == OPT_EXPORT ? CONFIG_EXPORT : CONFIG_DEVICE;
+	c->kind = option == OPT_EXPORT ? OBJECT_EXPORT : OBJECT_DEVICE;
 	return 0;
 }
 
@@ -76,7 +76,7 @@ int choice_load(const struct choice *c, struct config *config,
 	*only = config_find(config, c->kind, c->name);
 	if (!*only)
 		return refuse(why, "%.300s has no %s \"%.63s\"", c->file,
-			      config_kind_name(c->kind), c->name);
+			      object_name(c->kind), c->name);
 	return 0;
 }
 

@@ -13,7 +13,7 @@ struct choice {
 	bool dry_run, force, wait;
 	u32 wait_ms;		/* UINT32_MAX: for ever */
 	const char *name;	/* of the one section, or NULL */
-	enum config_kind kind;
+	enum object_kind kind;
 };
 
 /* 0 or the exit status, after having said why. @allowed: letters of --Dry-run, --Force, --Wait */

@@ -2,7 +2,7 @@
 /*
  * The configuration file: INI, one section for each export and each device.
  * libinih takes the lines apart. It counts none, and cuts what is too long, so
- * what it reads goes through next_line(), which does the first and refuses the
+ * what it reads goes through config_next_line(), which does the first and refuses the
  * second. Called by up, down, save; unit-tested.
  */
 #include <ctype.h>
@@ -11,11 +11,7 @@
 #include <stdlib.h>
 
 #include "config.h"
-#include "rule.h"
-#include "uri.h"
 #include "values.h"
-
-#define CRYPTO_THREADS_MAX 1024
 
 struct reading {
 	FILE *f;
@@ -25,143 +21,8 @@ struct reading {
 	bool failed;
 };
 
-static int is_switch(const char *value, struct reason *why)
-{
-	if (strcmp(value, "yes") && strcmp(value, "no"))
-		return refuse(why, "\"%.80s\" is neither yes nor no", value);
-	return 0;
-}
-
-static int is_path(const char *value, struct reason *why)
-{
-	if (*value != '/')
-		return refuse(why, "\"%.80s\" is no absolute path", value);
-	return 0;
-}
-
-static int is_rule(const char *value, struct reason *why)
-{
-	struct rule r;
-
-	if (rule_parse(value, &r, why))
-		return -1;
-	return r.key_file[0] ? is_path(r.key_file, why) : 0;
-}
-
-static int is_listen(const char *value, struct reason *why)
-{
-	struct uri u;
-
-	if (uri_parse(value, &u, why))
-		return -1;
-	if (u.export[0])
-		return refuse(why, "\"%.80s\": leave out the export, one port serves all", value);
-	return 0;
-}
-
-static int is_uri(const char *value, struct reason *why)
-{
-	struct uri u;
-
-	if (uri_parse(value, &u, why))
-		return -1;
-	if (!u.export[0])
-		return refuse(why, "\"%.80s\" names no export", value);
-	return 0;
-}
-
-static int is_inflight(const char *value, struct reason *why)
-{
-	u64 bytes;
-
-	if (parse_size(value, &bytes, why))
-		return -1;
-	return bytes < DST_IO_MAX ? refuse(why, "at least 1M, the largest request") : 0;
-}
-
-static int is_max_io(const char *value, struct reason *why)
-{
-	u64 bytes;
-
-	if (parse_size(value, &bytes, why))
-		return -1;
-	if (bytes < DST_IO_MIN || bytes > DST_IO_MAX || bytes % DST_IO_MIN)
-		return refuse(why, "a multiple of 4K, from 4K to 1M");
-	return 0;
-}
-
-static int is_time(const char *value, struct reason *why)
-{
-	u32 ms;
-
-	return parse_time(value, &ms, why);
-}
-
-static int is_retries(const char *value, struct reason *why)
-{
-	u32 n;
-
-	return parse_retries(value, &n, why);
-}
-
-static int is_connections(const char *value, struct reason *why)
-{
-	u32 n;
-
-	return parse_number(value, 1, DST_QUEUES_MAX, &n, why);
-}
-
-static int is_depth(const char *value, struct reason *why)
-{
-	u32 n;
-
-	return parse_number(value, 1, DST_SLOTS_MAX, &n, why);
-}
-
-static int is_threads(const char *value, struct reason *why)
-{
-	u32 n;
-
-	return parse_number(value, 0, CRYPTO_THREADS_MAX, &n, why);
-}
-
-static int is_algorithms(const char *value, struct reason *why)
-{
-	char list[DST_ALGO_LIST_LEN];
-
-	return parse_algorithms(value, list, why);
-}
-
-#define BOTH (CONFIG_EXPORT | CONFIG_DEVICE)
-
-static const struct config_key keys[] = {
-	{ "path", CONFIG_EXPORT, CONFIG_NEEDED | CONFIG_OPERAND, is_path },
-	{ "uri", CONFIG_DEVICE, CONFIG_NEEDED | CONFIG_OPERAND, is_uri },
-	{ "allow", CONFIG_EXPORT, CONFIG_NEEDED | CONFIG_REPEATS, is_rule },
-	{ "listen", CONFIG_EXPORT, CONFIG_REPEATS, is_listen },
-	{ "read-only", BOTH, CONFIG_SWITCH, is_switch },
-	{ "shared", CONFIG_EXPORT, CONFIG_SWITCH, is_switch },
-	{ "write-through", CONFIG_EXPORT, CONFIG_SWITCH, is_switch },
-	{ "max-inflight", CONFIG_EXPORT, 0, is_inflight },
-	{ "timeout", CONFIG_DEVICE, 0, is_time },
-	{ "retries", CONFIG_DEVICE, 0, is_retries },
-	{ "ping", CONFIG_DEVICE, 0, is_time },
-	{ "connections", CONFIG_DEVICE, 0, is_connections },
-	{ "queue-depth", CONFIG_DEVICE, 0, is_depth },
-	{ "max-io", CONFIG_DEVICE, 0, is_max_io },
-	{ "key", CONFIG_DEVICE, 0, is_path },
-	{ "checksum", BOTH, 0, is_algorithms },
-	{ "cipher", BOTH, 0, is_algorithms },
-	{ "crypto-threads", BOTH, 0, is_threads },
-};
-
-const char *config_kind_name(enum config_kind kind)
-{
-	return kind == CONFIG_EXPORT ? "export" : "device";
-}
-
-static int complain(struct reading *r, const char *fmt, ...) __printf(2, 3);
-static int complain(struct reading *r, const char *fmt, ...)
+static int config_complain(struct reading *r, const char *fmt, ...) __printf(2, 3);
+static int config_complain(struct reading *r, const char *fmt, ...)
 {
 	struct reason what;
 	va_list args;
@@ -176,11 +37,11 @@ static int complain(struct reading *r, const char *fmt, ...)
 }
 
 /* "[export NAME]" or "[device NAME]" */
-static int begin_section(struct reading *r, const char *line)
+static int config_begin_section(struct reading *r, const char *line)
 {
 	struct config *c = r->config;
 	struct config_section *s;
-	enum config_kind kind;
+	enum object_kind kind;
 	char text[DST_NAME_LEN + 1], name[DST_NAME_LEN];
 	struct reason why;
 	char what[16];
@@ -188,18 +49,19 @@ static int begin_section(struct reading *r, const char *line)
 
 	if (sscanf(line, "[%15[a-z] %64[^] \t]] %n", what, text, &end) != 2 || !end ||
 	    (line[end] && line[end] != ';' && line[end] != '#'))
-		return complain(r, "a section is [export NAME] or [device NAME]");
+		return config_complain(r, "a section is [export NAME] or [device NAME]");
 	if (!strcmp(what, "export"))
-		kind = CONFIG_EXPORT;
+		kind = OBJECT_EXPORT;
 	else if (!strcmp(what, "device"))
-		kind = CONFIG_DEVICE;
+		kind = OBJECT_DEVICE;
 	else
-		return complain(r, "\"%s\": a section is [export NAME] or [device NAME]", what);
+		return config_complain(r, "\"%s\": a section is [export NAME] or [device NAME]",
+				       what);
 	if (export_name(text, name, &why))
-		return complain(r, "%s", why.text);
+		return config_complain(r, "%s", why.text);
 	if (config_find(c, kind, name))
-		return complain(r, "%s \"%s\" was there before, in line %d", what, name,
-				config_find(c, kind, name)->line);
+		return config_complain(r, "%s \"%s\" was there before, in line %d", what, name,
+				       config_find(c, kind, name)->line);
 	c->sections = grow(c->sections, c->n, sizeof(*c->sections));
 	s = &c->sections[c->n++];
 	s->kind = kind;
@@ -209,7 +71,7 @@ static int begin_section(struct reading *r, const char *line)
 }
 
 /* libinih takes an indented line for more of the one before, and so would surprise. */
-static void strip(char *text)
+static void config_strip(char *text)
 {
 	size_t n = strlen(text), skip = strspn(text, " \t");
 
@@ -219,7 +81,7 @@ static void strip(char *text)
 	text[n - skip] = '\0';
 }
 
-static char *next_line(char *text, int size, void *arg)
+static char *config_next_line(char *text, int size, void *arg)
 {
 	struct reading *r = arg;
 
@@ -227,34 +89,28 @@ static char *next_line(char *text, int size, void *arg)
 		return NULL;
 	r->line++;
 	if (!strchr(text, '\n') && !feof(r->f)) {
-		complain(r, "the line is longer than %d characters", size - 2);
+		config_complain(r, "the line is longer than %d characters", size - 2);
 		return NULL;
 	}
-	strip(text);
+	config_strip(text);
 	if (*text != '[')
 		return text;
-	if (begin_section(r, text))
+	if (config_begin_section(r, text))
 		return NULL;
 	/* It knows of one, whose name is short. */
 	copy_text(text, size, "[section]");
 	return text;
 }
 
-static const struct config_key *find_key(const char *name, enum config_kind kind)
+static bool config_has(const struct option_spec *o)
 {
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (!strcmp(keys[i].name, name) && keys[i].kinds & (int)kind)
-			return &keys[i];
-	return NULL;
+	return !(o->flags & (OPTION_COMMAND | OPTION_ACTION));
 }
 
-static int on_setting(void *arg, const char *section, const char *name, const char *value)
+static int config_on_setting(void *arg, const char *section, const char *name, const char *value)
 {
-	const struct config_setting *before;
-	const struct config_key *key;
-	struct config_setting *new;
+	const struct option_value *before;
+	const struct option_spec *o;
 	struct reading *r = arg;
 	struct config_section *s;
 	struct reason why;
@@ -262,40 +118,37 @@ static int on_setting(void *arg, const char *section, const char *name, const ch
 	if (r->failed)
 		return 0;
 	if (!r->config->n)
-		return complain(r, "%.40s: it stands before the first section", name), 0;
+		return config_complain(r, "%.40s: it stands before the first section", name), 0;
 	s = &r->config->sections[r->config->n - 1];
-	key = find_key(name, s->kind);
-	if (!key)
-		return complain(r, "%.60s: unknown key of %s \"%s\" (man dst.conf lists them)",
-				name, config_kind_name(s->kind), s->name), 0;
-	before = config_setting(s, name);
-	if (before && !(key->flags & CONFIG_REPEATS))
-		return complain(r, "%s: it was there before, in line %d", name, before->line), 0;
-	if (key->check(value, &why))
-		return complain(r, "%s: %.200s", name, why.text), 0;
-	s->settings = grow(s->settings, s->n, sizeof(*s->settings));
-	new = &s->settings[s->n++];
-	*new = (struct config_setting){ .key = key, .value = strdup(value), .line = r->line };
-	if (!new->value)
-		exit(fail("out of memory"));
+	o = option_find(name, s->kind);
+	if (!o || !config_has(o))
+		return config_complain(r,
+				       "%.60s: unknown key of %s \"%s\" (man dst.conf lists them)",
+				       name, object_name(s->kind), s->name), 0;
+	before = options_get(&s->values, name);
+	if (before && !(o->flags & OPTION_REPEATS))
+		return config_complain(r, "%s: it was there before, in line %d", name,
+				       before->line), 0;
+	if (options_add(&s->values, o, value, r->line, &why) ||
+	    (o->type->check_in_file && o->type->check_in_file(value, &why)))
+		return config_complain(r, "%s: %.200s", name, why.text), 0;
 	return 1;
 }
 
-static int check_section(struct reading *r, const struct config_section *s)
+static int config_check_section(struct reading *r, const struct config_section *s)
 {
+	const struct option_spec *o = NULL;
 	char device[DST_NAME_LEN];
-	size_t i;
 
 	r->line = s->line;
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (keys[i].kinds & (int)s->kind && keys[i].flags & CONFIG_NEEDED &&
-		    !config_setting(s, keys[i].name))
-			return complain(r, "%s \"%s\" needs the key %s", config_kind_name(s->kind),
-					s->name, keys[i].name);
+	while ((o = option_next(o, s->kind)))
+		if (o->flags & OPTION_NEEDED && !options_get(&s->values, o->name))
+			return config_complain(r, "%s \"%s\" needs the key %s",
+					       object_name(s->kind), s->name, o->name);
 	/* As attach would call it. */
-	if (s->kind == CONFIG_DEVICE && (device_name(s->name, device, NULL) ||
+	if (s->kind == OBJECT_DEVICE && (device_name(s->name, device, NULL) ||
 					 strcmp(device, s->name)))
-		return complain(r, "a device's name here is without \"dst-\"");
+		return config_complain(r, "a device's name here is without \"dst-\"");
 	return 0;
 }
 
@@ -306,18 +159,18 @@ int config_read(FILE *f, const char *file, struct config *c, struct reason *why)
 	int ret;
 
 	*c = (struct config){ .file = file };
-	ret = ini_parse_stream(next_line, &r, on_setting, &r);
+	ret = ini_parse_stream(config_next_line, &r, config_on_setting, &r);
 	if (ret > 0 && !r.failed) {
 		/* The number is libinih's own count of what it was given: the same. */
 		r.line = ret;
-		complain(&r, "this is neither a section nor KEY = VALUE");
+		config_complain(&r, "this is neither a section nor KEY = VALUE");
 	}
 	if (ret < 0)
-		complain(&r, "out of memory");
+		config_complain(&r, "out of memory");
 	if (ferror(f))
-		complain(&r, "cannot read on: %s", strerror(errno));
+		config_complain(&r, "cannot read on: %s", strerror(errno));
 	for (i = 0; !r.failed && i < c->n; i++)
-		check_section(&r, &c->sections[i]);
+		config_check_section(&r, &c->sections[i]);
 	return r.failed ? -1 : 0;
 }
 
@@ -336,18 +189,15 @@ int config_load(const char *file, struct config *c, struct reason *why)
 
 void config_free(struct config *c)
 {
-	size_t i, j;
+	size_t i;
 
-	for (i = 0; i < c->n; i++) {
-		for (j = 0; j < c->sections[i].n; j++)
-			free(c->sections[i].settings[j].value);
-		free(c->sections[i].settings);
-	}
+	for (i = 0; i < c->n; i++)
+		options_free(&c->sections[i].values);
 	free(c->sections);
 	*c = (struct config){ };
 }
 
-const struct config_section *config_find(const struct config *c, enum config_kind kind,
+const struct config_section *config_find(const struct config *c, enum object_kind kind,
 					 const char *name)
 {
 	size_t i;
@@ -356,26 +206,4 @@ const struct config_section *config_find(const struct config *c, enum config_kin
 		if (c->sections[i].kind == kind && !strcmp(c->sections[i].name, name))
 			return &c->sections[i];
 	return NULL;
-}
-
-const struct config_setting *config_setting(const struct config_section *s, const char *key)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		if (!strcmp(s->settings[i].key->name, key))
-			return &s->settings[i];
-	return NULL;
-}
-
-const char *config_value(const struct config_section *s, const char *key, const char *otherwise)
-{
-	const struct config_setting *t = config_setting(s, key);
-
-	return t ? t->value : otherwise;
-}
-
-bool config_switch(const struct config_section *s, const char *key)
-{
-	return !strcmp(config_value(s, key, "no"), "yes");
 }

@@ -25,7 +25,7 @@ static int take_away(const struct config_section *s, bool force, struct reason *
 	text_list_add(&args, "%s", s->name);
 	if (force)
 		text_list_add(&args, "--force");
-	if (s->kind == CONFIG_DEVICE)
+	if (s->kind == OBJECT_DEVICE)
 		ret = child_run(cmd_detach, "detach", &args, why);
 	else
 		ret = child_run(cmd_unexport, "unexport", &args, why);
@@ -37,27 +37,27 @@ static int take_away(const struct config_section *s, bool force, struct reason *
 static int down(const struct choice *c, const struct config *config,
 		const struct config_section *only, const struct info *info, struct reason *why)
 {
-	enum config_kind kind;
+	enum object_kind kind;
 	struct reason what;
 	int stay = 0;
 	size_t i;
 
-	for (kind = CONFIG_DEVICE; kind; kind >>= 1) {
+	for (kind = OBJECT_DEVICE; kind; kind >>= 1) {
 		for (i = config->n; i--;) {
 			const struct config_section *s = &config->sections[i];
 
 			if (s->kind != kind || (only && s != only))
 				continue;
-			if (kind == CONFIG_DEVICE ? !info_device(info, s->name) :
+			if (kind == OBJECT_DEVICE ? !info_device(info, s->name) :
 						    !info_export(info, s->name))
 				continue;
 			if (!c->dry_run && take_away(s, c->force, &what)) {
 				if (!stay++)
-					refuse(why, "%s \"%s\": %.400s", config_kind_name(kind),
+					refuse(why, "%s \"%s\": %.400s", object_name(kind),
 					       s->name, what.text);
 				continue;
 			}
-			printf("- %s %s\n", config_kind_name(kind), s->name);
+			printf("- %s %s\n", object_name(kind), s->name);
 		}
 	}
 	return stay;

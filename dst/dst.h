@@ -38,7 +38,7 @@ const char *reporting_as(void);
 /* Room for n + 1. Ends the program without memory. */
 void *grow(void *array, size_t n, size_t size);
 
-/* options.c - getopt_long() that words errors as above */
+/* arguments.c - getopt_long() that words errors as above */
 struct option;
 /* The next option's value, -1 at the end of them, '?' after it complained. */
 int next_option(int argc, char **argv, const struct option *longopts);

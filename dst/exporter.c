@@ -158,10 +158,10 @@ static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
 	struct dstor_greeting g;
 	u64 unknown;
 	int error = transfer(x->fd, g.magic, sizeof(g.magic), false);
-	bool ours = !memcmp(g.magic, DST_MAGIC, sizeof(g.magic));
+	bool ours = !error && !memcmp(g.magic, DST_MAGIC, sizeof(g.magic));
 
-	/* Who speaks something else may have said all it will. */
-	if (!error && ours)
+	/* A server of another protocol may send less than a greeting, and then wait. */
+	if (ours)
 		error = transfer(x->fd, (u8 *)&g + sizeof(g.magic), sizeof(g) - sizeof(g.magic),
 				 false);
 	if (error)

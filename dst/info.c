@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads what the module shows. Lengths are checked, what is not known is passed
- * over: the module may be newer. Called by show, set, unexport.
+ * Reads what the module shows: the state of exports and devices here, their
+ * options by the table in options.c. Lengths are checked, unknown attributes are
+ * passed over, because the module may be newer. Called by the commands.
  */
 #include <stdlib.h>
 
 #include "info.h"
+#include "options.h"
 #include "values.h"
 
 static void take_text(char *to, size_t size, struct nlattr *a)
@@ -75,35 +77,6 @@ static void take_latency(struct latency_info *l, struct nlattr *a)
 	}
 }
 
-/* A rule on IPv4 is two for the module, with one text; a host may have two addresses. */
-static void add_text(struct text_list *l, struct nlattr *a)
-{
-	char text[RULE_LEN] = "";
-	size_t i;
-
-	take_text(text, sizeof(text), a);
-	for (i = 0; i < l->n; i++)
-		if (!strcmp(l->text[i], text))
-			return;
-	text_list_add(l, "%s", text);
-}
-
-static void add_listen(struct export_info *e, struct nlattr *nest)
-{
-	struct nlattr *tb[DSTOR_ADDRESS_MAX + 1];
-
-	if (!nla_parse_nested(tb, DSTOR_ADDRESS_MAX, nest, NULL))
-		add_text(&e->listen, tb[DSTOR_ADDRESS_TEXT]);
-}
-
-static void add_rule(struct export_info *e, struct nlattr *nest)
-{
-	struct nlattr *tb[DSTOR_RULE_MAX + 1];
-
-	if (!nla_parse_nested(tb, DSTOR_RULE_MAX, nest, NULL))
-		add_text(&e->rules, tb[DSTOR_RULE_TEXT]);
-}
-
 void info_take_client(struct client_info *c, struct nlattr *nest)
 {
 	struct nlattr *tb[DSTOR_CLIENT_MAX + 1];
@@ -133,19 +106,14 @@ static void add_client(struct export_info *e, struct nlattr *nest)
 static void fill_export(struct export_info *e, struct nlattr **tb)
 {
 	take_text(e->name, sizeof(e->name), tb[DSTOR_A_NAME]);
-	take_text(e->path, sizeof(e->path), tb[DSTOR_A_PATH]);
 	take_id(e->uuid, tb[DSTOR_A_UUID]);
-	e->flags = take_u32(tb[DSTOR_A_FLAGS]);
 	e->size = take_u64(tb[DSTOR_A_SIZE]);
-	e->max_inflight = take_u64(tb[DSTOR_A_MAX_INFLIGHT]);
 	e->token = take_u64(tb[DSTOR_A_WRITER_TOKEN]);
 	e->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
-	take_text(e->checksums, sizeof(e->checksums), tb[DSTOR_A_CHECKSUMS]);
-	take_text(e->ciphers, sizeof(e->ciphers), tb[DSTOR_A_CIPHERS]);
 	take_stats(&e->stats, tb[DSTOR_A_STATS]);
 }
 
-/* What a dump is gathered into; with @name only what is called so. */
+/* The target of a dump; with @name only objects of that name are taken. */
 struct gathering {
 	struct info *info;
 	const char *name;
@@ -179,15 +147,11 @@ static void on_export(struct nlmsghdr *nlh, void *arg)
 		info->exports = grow(info->exports, info->n_exports, sizeof(*info->exports));
 		e = &info->exports[info->n_exports++];
 		fill_export(e, tb);
+		options_take(OBJECT_EXPORT, nlh, e);
 	}
-	nlmsg_for_each_attr(a, nlh, GENL_HDRLEN, rem) {
-		if (nla_type(a) == DSTOR_A_LISTEN)
-			add_listen(e, a);
-		else if (nla_type(a) == DSTOR_A_ALLOW)
-			add_rule(e, a);
-		else if (nla_type(a) == DSTOR_A_CLIENT)
+	nlmsg_for_each_attr(a, nlh, GENL_HDRLEN, rem)
+		if (nla_type(a) == DSTOR_A_CLIENT)
 			add_client(e, a);
-	}
 }
 
 static void on_device(struct nlmsghdr *nlh, void *arg)
@@ -203,19 +167,8 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	d = &info->devices[info->n_devices++];
 	take_text(d->name, sizeof(d->name), tb[DSTOR_A_NAME]);
 	take_text(d->export, sizeof(d->export), tb[DSTOR_A_EXPORT]);
-	take_text(d->uri, sizeof(d->uri), tb[DSTOR_A_URI]);
 	take_id(d->uuid, tb[DSTOR_A_UUID]);
 	d->size = take_u64(tb[DSTOR_A_SIZE]);
-	d->timeout_ms = take_u32(tb[DSTOR_A_TIMEOUT_MS]);
-	d->retries = take_u32(tb[DSTOR_A_RETRIES]);
-	d->ping_ms = take_u32(tb[DSTOR_A_PING_MS]);
-	d->connections = take_u32(tb[DSTOR_A_CONNECTIONS]);
-	d->queue_depth = take_u32(tb[DSTOR_A_QUEUE_DEPTH]);
-	d->max_io = take_u32(tb[DSTOR_A_MAX_IO]);
-	d->crypto_threads = take_u32(tb[DSTOR_A_CRYPTO_THREADS]);
-	d->read_only = tb[DSTOR_A_READ_ONLY];
-	take_text(d->checksum, sizeof(d->checksum), tb[DSTOR_A_CHECKSUM]);
-	take_text(d->cipher, sizeof(d->cipher), tb[DSTOR_A_CIPHER]);
 	d->state = take_u8(tb[DSTOR_A_STATE]);
 	take_text(d->reason, sizeof(d->reason), tb[DSTOR_A_REASON]);
 	d->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
@@ -226,6 +179,7 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	take_stats(&d->stats, tb[DSTOR_A_STATS]);
 	take_latency(&d->read, tb[DSTOR_A_READ_LATENCY]);
 	take_latency(&d->write, tb[DSTOR_A_WRITE_LATENCY]);
+	options_take(OBJECT_DEVICE, nlh, d);
 }
 
 /* Dumps, whatever is wanted: an export may have more clients than one answer holds. */
@@ -261,6 +215,47 @@ int info_load(struct netlink *nl, const char *name, struct info *info, struct re
 	if (name && !info->n_exports && !info->n_devices)
 		return refuse(why, "there is no export and no device \"%s\"", name);
 	return 0;
+}
+
+static int info_by_name(const void *name, const void *object)
+{
+	/* It is the first member of both. */
+	return strcmp(name, object);
+}
+
+/* The module shows names in order, so that a thousand of them need no walk. */
+const struct export_info *info_export(const struct info *info, const char *name)
+{
+	return info->n_exports ? bsearch(name, info->exports, info->n_exports,
+					 sizeof(*info->exports), info_by_name) : NULL;
+}
+
+const struct device_info *info_device(const struct info *info, const char *name)
+{
+	return info->n_devices ? bsearch(name, info->devices, info->n_devices,
+					 sizeof(*info->devices), info_by_name) : NULL;
+}
+
+bool info_has_key(enum object_kind kind, const void *object)
+{
+	const struct export_info *e = object;
+	const struct device_info *d = object;
+	struct rule r;
+	size_t i;
+
+	if (kind == OBJECT_DEVICE)
+		return d->cipher[0];
+	for (i = 0; i < e->rules.n; i++)
+		if (!rule_parse(e->rules.text[i], &r, NULL) && r.key_file[0])
+			return true;
+	return false;
+}
+
+bool info_encrypted(enum object_kind kind, const void *object)
+{
+	const struct device_info *d = object;
+
+	return kind == OBJECT_DEVICE && d->cipher[0] && strcmp(d->cipher, "none");
 }
 
 void info_free(struct info *info)

@@ -8,7 +8,7 @@
 #include <limits.h>
 
 #include "netlink.h"
-#include "texts.h"
+#include "options.h"
 
 struct stats_info {
 	u64 value[DSTOR_STATS_MAX + 1];	/* by enum dstor_stats_attr */
@@ -41,6 +41,7 @@ struct export_info {
 	u64 max_inflight;
 	u64 token;
 	u32 in_flight;
+	u32 crypto_threads;
 	char checksums[DST_ALGO_LIST_LEN];
 	char ciphers[DST_ALGO_LIST_LEN];
 	struct text_list listen;	/* without repetitions */
@@ -83,6 +84,9 @@ int info_load_export(struct netlink *nl, const char *name, struct info *info,
 /* Those of @info by name, or NULL. */
 const struct export_info *info_export(const struct info *info, const char *name);
 const struct device_info *info_device(const struct info *info, const char *name);
+/* With cipher "none" there is a key and no encryption. @object: as for options_take() */
+bool info_has_key(enum object_kind kind, const void *object);
+bool info_encrypted(enum object_kind kind, const void *object);
 void info_free(struct info *info);
 const char *stats_name(int attr);
 void info_take_client(struct client_info *c, struct nlattr *nest);

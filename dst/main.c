@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "dst.h"
+#include "arguments.h"
 
 static const struct command {
 	const char *name;
@@ -17,10 +17,10 @@ static const struct command {
 } commands[] = {
 	{ "export", cmd_export, "NAME PATH --allow RULE... [options]",
 	  "offer a block device or a regular file", help_export },
-	{ "unexport", cmd_unexport, "NAME [--force]", "take an export away", help_unexport },
+	{ "unexport", cmd_unexport, "NAME... [--force]", "take exports away", help_unexport },
 	{ "attach", cmd_attach, "URI [--name DEV] [options]",
 	  "make an export of another machine a block device", help_attach },
-	{ "detach", cmd_detach, "DEV [--force]", "take a device away", help_detach },
+	{ "detach", cmd_detach, "DEV... [--force]", "take devices away", help_detach },
 	{ "show", cmd_show, "[NAME] [--json] [--watch] [--prometheus] [--names] [--why DEV]",
 	  "show exports and devices (the default)", help_show },
 	{ "set", cmd_set, "NAME KEY=VALUE...", "change a live device or export", help_set },
@@ -49,6 +49,12 @@ static void print_help(void)
 static void print_command_help(const struct command *c)
 {
 	printf("usage: dst %s %s\n\n%s", c->name, c->arguments, c->help);
+	if (c->run == cmd_export)
+		arguments_help(OBJECT_EXPORT);
+	if (c->run == cmd_attach)
+		arguments_help(OBJECT_DEVICE);
+	if (c->run == cmd_set)
+		arguments_help_live();
 }
 
 static const struct command *find_command(const char *name)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "events.h"
 #include "info.h"
 #include "show.h"
 #include "values.h"
@@ -36,24 +37,7 @@ struct event {
 	struct timespec time;
 };
 
-static const char * const names[] = {
-	[DSTOR_EVENT_DEVICE_ATTACHED] = "device-attached",
-	[DSTOR_EVENT_DEVICE_DETACHED] = "device-detached",
-	[DSTOR_EVENT_DEVICE_STATE] = "device-state",
-	[DSTOR_EVENT_DEVICE_RESIZED] = "device-resized",
-	[DSTOR_EVENT_EXPORT_ADDED] = "export-added",
-	[DSTOR_EVENT_EXPORT_REMOVED] = "export-removed",
-	[DSTOR_EVENT_EXPORT_RESIZED] = "export-resized",
-	[DSTOR_EVENT_CLIENT_JOINED] = "client-joined",
-	[DSTOR_EVENT_CLIENT_LEFT] = "client-left",
-};
-
-static const char *event_name(u8 what)
-{
-	return what < ARRAY_SIZE(names) ? names[what] : "unknown";
-}
-
-static bool take(struct event *e, struct nlmsghdr *nlh)
+static bool monitor_take(struct event *e, struct nlmsghdr *nlh)
 {
 	struct nlattr *tb[DSTOR_A_MAX + 1];
 
@@ -82,74 +66,76 @@ static bool take(struct event *e, struct nlmsghdr *nlh)
 }
 
 /* "device d: reconnecting: the connection broke" */
-static void print_text(const struct event *e)
+static void monitor_text(const struct event *e)
 {
+	const struct event_spec *spec = event_spec(e->what);
 	char when[32] = "";
 	struct tm tm;
 
 	if (localtime_r(&e->time.tv_sec, &tm))
 		strftime(when, sizeof(when), "%F %T", &tm);
 	printf("%s.%03ld %s %s: ", when, e->time.tv_nsec / 1000000,
-	       e->what <= DSTOR_EVENT_DEVICE_RESIZED ? "device" : "export", e->name);
+	       spec ? object_name(spec->object) : "object", e->name);
 	if (e->what == DSTOR_EVENT_DEVICE_STATE)
 		fputs(state_name(e->state), stdout);
 	else if (e->has_client)
 		printf("client %s %s %s", e->client.name, e->client.address,
-		       strchr(event_name(e->what), '-') + 1);
+		       spec ? spec->happened : "unknown");
 	else
-		fputs(strchr(event_name(e->what), '-') ? strchr(event_name(e->what), '-') + 1 :
-		      "unknown", stdout);
+		fputs(spec ? spec->happened : "unknown", stdout);
 	if (e->has_size && e->what != DSTOR_EVENT_DEVICE_STATE)
 		printf(", %s", size_text(e->size).s);
 	printf("%s%s\n", e->reason[0] ? ": " : "", e->reason);
 }
 
-static void add_text(struct json_object *o, const char *name, const char *value)
+static void monitor_add_text(struct json_object *o, const char *name, const char *value)
 {
 	json_object_object_add(o, name, json_object_new_string(value));
 }
 
-static void print_json(const struct event *e)
+static void monitor_json(const struct event *e)
 {
 	struct json_object *o = json_object_new_object(), *c;
+	const struct event_spec *spec = event_spec(e->what);
 
 	json_object_object_add(o, "time_ms",
 			       json_object_new_int64(e->time.tv_sec * 1000LL +
 						     e->time.tv_nsec / 1000000));
-	add_text(o, "event", event_name(e->what));
-	add_text(o, "name", e->name);
+	monitor_add_text(o, "event", spec ? spec->name : "unknown");
+	monitor_add_text(o, "name", e->name);
 	if (e->has_state)
-		add_text(o, "state", state_name(e->state));
+		monitor_add_text(o, "state", state_name(e->state));
 	if (e->reason[0])
-		add_text(o, "reason", e->reason);
+		monitor_add_text(o, "reason", e->reason);
 	if (e->has_size) {
-		add_text(o, "uuid", uuid_text(e->uuid).s);
+		monitor_add_text(o, "uuid", uuid_text(e->uuid).s);
 		json_object_object_add(o, "size", json_object_new_uint64(e->size));
 	}
 	if (e->has_client) {
 		c = json_object_new_object();
-		add_text(c, "name", e->client.name);
-		add_text(c, "address", e->client.address);
-		add_text(c, "id", hex_text(e->client.id).s);
-		add_text(c, "session", hex_text(e->client.session).s);
-		add_text(c, "access", e->client.access == DST_ACCESS_WRITE ? "write" : "read");
+		monitor_add_text(c, "name", e->client.name);
+		monitor_add_text(c, "address", e->client.address);
+		monitor_add_text(c, "id", hex_text(e->client.id).s);
+		monitor_add_text(c, "session", hex_text(e->client.session).s);
+		monitor_add_text(c, "access",
+				 e->client.access == DST_ACCESS_WRITE ? "write" : "read");
 		json_object_object_add(o, "client", c);
 	}
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
-static void on_event(struct nlmsghdr *nlh, void *arg)
+static void monitor_event(struct nlmsghdr *nlh, void *arg)
 {
 	const bool *json = arg;
 	struct event e;
 
-	if (genlmsg_hdr(nlh)->cmd != DSTOR_CMD_EVENT || !take(&e, nlh))
+	if (genlmsg_hdr(nlh)->cmd != DSTOR_CMD_EVENT || !monitor_take(&e, nlh))
 		return;
 	if (*json)
-		print_json(&e);
+		monitor_json(&e);
 	else
-		print_text(&e);
+		monitor_text(&e);
 	if (fflush(stdout))
 		exit(fail("cannot write any more"));
 }
@@ -172,7 +158,7 @@ int cmd_monitor(int argc, char **argv)
 		return fail("%s", why.text);
 	ret = netlink_join(&nl, &why);
 	if (!ret)
-		ret = netlink_listen(&nl, on_event, &json, &why);
+		ret = netlink_listen(&nl, monitor_event, &json, &why);
 	netlink_close(&nl);
 	return fail("%s", why.text);
 }

@@ -8,176 +8,60 @@
 #include <stdlib.h>
 
 #include "info.h"
-#include "key.h"
 #include "values.h"
 #include "wire.h"
 
-#define RULES_MAX 64
-#define CRYPTO_THREADS_MAX 1024
-
 const char help_set[] =
-"Changes a live device or export.\n"
-"\n"
-"A device:   timeout=TIME retries=N|forever ping=TIME\n"
-"            uri=URI               where its export is now\n"
-"An export:  allow=RULE            repeats; the rules replace all former ones\n"
-"            max-inflight=SIZE\n"
-"            evict=CLIENT          its name, address or id: it may never write\n"
-"                                  again without a new attach\n"
-"Either:     crypto-threads=N      0: as many as there are CPUs\n";
-
-enum kind {
-	KIND_EITHER,
-	KIND_DEVICE,
-	KIND_EXPORT,
-};
+"Changes a live device or export. Rules of allow= replace all former ones.\n"
+"\n";
 
 struct change {
-	enum kind kind;
-	struct nl_msg *msg;
-	unsigned int rules;
-	const char *evict;
+	int kinds;		/* that have all the options given */
+	struct option_values values;
 };
 
-struct key {
-	const char *name;
-	enum kind kind;
-	int (*take)(struct change *c, const char *value, struct reason *why);
-};
-
-static int put_time(struct change *c, int attr, const char *value, struct reason *why)
+/* The kinds of objects that have a live option of that name. */
+static int set_kinds(const char *name)
 {
-	u32 ms;
+	const struct option_spec *o = NULL;
+	int kinds = 0;
 
-	if (parse_time(value, &ms, why))
-		return -1;
-	put_u32(c->msg, attr, ms);
-	return 0;
+	while ((o = option_next(o, OBJECT_EXPORT | OBJECT_DEVICE)))
+		if (o->flags & OPTION_LIVE && !strcmp(o->name, name))
+			kinds |= o->kind;
+	return kinds;
 }
 
-static int take_timeout(struct change *c, const char *value, struct reason *why)
+static int set_take(struct change *c, const char *text, struct reason *why)
 {
-	return put_time(c, DSTOR_A_TIMEOUT_MS, value, why);
-}
+	const char *value = strchr(text, '=');
+	struct reason what;
+	char name[32];
+	int kinds;
 
-static int take_ping(struct change *c, const char *value, struct reason *why)
-{
-	return put_time(c, DSTOR_A_PING_MS, value, why);
-}
-
-static int take_retries(struct change *c, const char *value, struct reason *why)
-{
-	u32 retries;
-
-	if (parse_retries(value, &retries, why))
-		return -1;
-	put_u32(c->msg, DSTOR_A_RETRIES, retries);
-	return 0;
-}
-
-static int take_crypto_threads(struct change *c, const char *value, struct reason *why)
-{
-	u32 n;
-
-	if (parse_number(value, 0, CRYPTO_THREADS_MAX, &n, why))
-		return -1;
-	put_u32(c->msg, DSTOR_A_CRYPTO_THREADS, n);
-	return 0;
-}
-
-static int take_uri(struct change *c, const char *value, struct reason *why)
-{
-	struct address a[ADDRESSES_MAX];
-	struct uri u;
-	int i, n;
-
-	if (uri_parse(value, &u, why))
-		return -1;
-	if (!u.export[0])
-		return refuse(why, "\"%s\" names no export", value);
-	n = uri_resolve(&u, a, why);
-	if (n < 0)
-		return -1;
-	for (i = 0; i < n; i++)
-		put_address(c->msg, DSTOR_A_ADDRESS, &a[i], a[i].text);
-	put_text(c->msg, DSTOR_A_URI, value);
-	put_text(c->msg, DSTOR_A_EXPORT, u.export);
-	return 0;
-}
-
-static int take_allow(struct change *c, const char *value, struct reason *why)
-{
-	u8 key[DST_KEY_LEN];
-	struct rule r;
-	int ret = rule_parse(value, &r, why);
-
-	if (!ret && r.key_file[0])
-		ret = key_read(r.key_file, key, why);
-	if (!ret)
-		c->rules += put_rule(c->msg, &r, r.key_file[0] ? key : NULL);
-	explicit_bzero(key, sizeof(key));
-	if (!ret && c->rules > RULES_MAX)
-		return refuse(why, "more than %d rules, where an IPv4 network counts twice",
-			      RULES_MAX);
-	return ret;
-}
-
-static int take_max_inflight(struct change *c, const char *value, struct reason *why)
-{
-	u64 bytes;
-
-	if (parse_size(value, &bytes, why))
-		return -1;
-	if (bytes < DST_IO_MAX)
-		return refuse(why, "max-inflight: at least 1M, the largest request");
-	put_u64(c->msg, DSTOR_A_MAX_INFLIGHT, bytes);
-	return 0;
-}
-
-static int take_evict(struct change *c, const char *value, struct reason *why)
-{
-	if (c->evict || !*value)
-		return refuse(why, "evict= takes one client at a time");
-	c->evict = value;
-	return 0;
-}
-
-static const struct key keys[] = {
-	{ "timeout", KIND_DEVICE, take_timeout },
-	{ "retries", KIND_DEVICE, take_retries },
-	{ "ping", KIND_DEVICE, take_ping },
-	{ "uri", KIND_DEVICE, take_uri },
-	{ "crypto-threads", KIND_EITHER, take_crypto_threads },
-	{ "allow", KIND_EXPORT, take_allow },
-	{ "max-inflight", KIND_EXPORT, take_max_inflight },
-	{ "evict", KIND_EXPORT, take_evict },
-};
-
-static int take_change(struct change *c, const char *text, struct reason *why)
-{
-	size_t i, n = strcspn(text, "=");
-
-	if (!text[n])
+	if (!value)
 		return refuse(why, "\"%s\" is not KEY=VALUE", text);
-	for (i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strlen(keys[i].name) == n && !strncmp(keys[i].name, text, n))
-			break;
-	if (i == ARRAY_SIZE(keys))
-		return refuse(why, "unknown key \"%.*s\" (dst set --help lists them)", (int)n,
-			      text);
-	if (c->kind && keys[i].kind && c->kind != keys[i].kind)
+	snprintf(name, sizeof(name), "%.*s", (int)(value - text), text);
+	kinds = set_kinds(name);
+	if (!kinds)
+		return refuse(why, "unknown key \"%.*s\" (dst set --help lists them)",
+			      (int)(value - text), text);
+	if (!(c->kinds & kinds))
 		return refuse(why, "\"%s\" is for %s, what stands before it is not", text,
-			      keys[i].kind == KIND_DEVICE ? "a device" : "an export");
-	if (keys[i].kind)
-		c->kind = keys[i].kind;
-	return keys[i].take(c, text + n + 1, why);
+			      kinds == OBJECT_DEVICE ? "a device" : "an export");
+	c->kinds &= kinds;
+	if (!strcmp(name, "evict") && options_get(&c->values, name))
+		return refuse(why, "evict: only one client at a time");
+	if (options_add_typed(&c->values, option_find(name, c->kinds), value + 1, &what))
+		return refuse(why, "%s: %.400s", name, what.text);
+	return 0;
 }
 
 /*
  * As show prints them: a name or an id means the machine, an address or the id of
  * a session only that session. NULL when it is somebody else.
  */
-static const u8 *named_by(const struct client_info *c, const char *who)
+static const u8 *set_named_by(const struct client_info *c, const char *who)
 {
 	size_t n = strlen(who);
 
@@ -191,7 +75,8 @@ static const u8 *named_by(const struct client_info *c, const char *who)
 }
 
 /* The module is told an id, which alone is certain. */
-static int put_evict(struct netlink *nl, struct change *c, const char *name, struct reason *why)
+static int set_put_evict(struct netlink *nl, struct nl_msg *msg, const char *name,
+			 const char *evict, struct reason *why)
 {
 	const struct client_info *client;
 	const u8 *found = NULL, *id;
@@ -208,22 +93,22 @@ static int put_evict(struct netlink *nl, struct change *c, const char *name, str
 		client = &info.exports[0].clients[i];
 		snprintf(others + len, sizeof(others) - len, "%s%s", len ? ", " : "",
 			 client->name[0] ? client->name : client->address);
-		id = named_by(client, c->evict);
+		id = set_named_by(client, evict);
 		if (!id)
 			continue;
 		if (found && !dstor_id_equal(found, id)) {
 			refuse(why, "more than one client is \"%s\": give its address or id",
-			       c->evict);
+			       evict);
 			goto out;
 		}
 		found = id;
 	}
 	/* A writer from before a restart of the exporter is known to the module alone, by name. */
 	if (found || !others[0]) {
-		put_text(c->msg, DSTOR_A_EVICT, found ? hex_text(found).s : c->evict);
+		put_text(msg, DSTOR_A_EVICT, found ? hex_text(found).s : evict);
 		ret = 0;
 	} else {
-		refuse(why, "export \"%s\" has no client \"%s\" (it has %s)", name, c->evict,
+		refuse(why, "export \"%s\" has no client \"%s\" (it has %s)", name, evict,
 		       others);
 	}
 out:
@@ -231,69 +116,92 @@ out:
 	return ret;
 }
 
-/* What may be changed of both: the device, if there is one of that name. */
-static int find_kind(struct netlink *nl, struct change *c, const char *name, struct reason *why)
+/* Options of both kinds are of the device, if there is one of that name. */
+static int set_find_kind(struct netlink *nl, struct change *c, const char *name,
+			 struct reason *why)
 {
 	struct info info = { };
-	size_t i;
 	int ret;
 
-	if (c->kind)
+	if (c->kinds != (OBJECT_EXPORT | OBJECT_DEVICE))
 		return 0;
 	ret = info_load(nl, NULL, &info, why);
-	c->kind = KIND_EXPORT;
-	for (i = 0; !ret && i < info.n_devices; i++)
-		if (!strcmp(info.devices[i].name, name))
-			c->kind = KIND_DEVICE;
+	c->kinds = !ret && info_device(&info, name) ? OBJECT_DEVICE : OBJECT_EXPORT;
 	info_free(&info);
 	return ret;
 }
 
-static int change(struct change *c, const char *name, struct reason *why)
+static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *c,
+		   const char *name, struct reason *why)
 {
+	size_t i;
+	int ret = 0;
+
+	put_text(msg, DSTOR_A_NAME, name);
+	for (i = 0; !ret && i < c->values.n; i++) {
+		const struct option_value *v = &c->values.value[i];
+		const struct option_spec *o = option_find(v->option->name, c->kinds);
+
+		if (o->type->put)
+			ret = o->type->put(msg, o, v->text, why);
+		else
+			ret = set_put_evict(nl, msg, name, v->text, why);
+	}
+	return ret;
+}
+
+static int set_change(struct change *c, const char *name, struct reason *why)
+{
+	struct nl_msg *msg;
 	struct netlink nl;
 	int ret = netlink_open_if_loaded(&nl, why);
 
 	if (ret > 0)
 		refuse(why, "there is no \"%s\": the kernel module dstor is not loaded", name);
-	if (!ret && (find_kind(&nl, c, name, why) ||
-		     (c->evict && put_evict(&nl, c, name, why)))) {
-		netlink_close(&nl);
-		ret = -1;
-	}
-	if (ret) {
-		netlink_drop(c->msg);
+	if (ret)
 		return -1;
+	ret = set_find_kind(&nl, c, name, why);
+	if (!ret) {
+		msg = netlink_request(c->kinds == OBJECT_DEVICE ? DSTOR_CMD_DEVICE_SET :
+								   DSTOR_CMD_EXPORT_SET, 0);
+		ret = set_put(&nl, msg, c, name, why);
+		if (ret)
+			netlink_drop(msg);
+		else
+			ret = netlink_ask(&nl, msg, NULL, NULL, why);
 	}
-	put_text(c->msg, DSTOR_A_NAME, name);
-	genlmsg_hdr(nlmsg_hdr(c->msg))->cmd =
-		c->kind == KIND_DEVICE ? DSTOR_CMD_DEVICE_SET : DSTOR_CMD_EXPORT_SET;
-	ret = netlink_ask(&nl, c->msg, NULL, NULL, why);
 	netlink_close(&nl);
 	return ret ? -1 : 0;
+}
+
+static int set_arguments(struct change *c, int argc, char **argv, char name[DST_NAME_LEN],
+			 struct reason *why)
+{
+	int i;
+
+	for (i = optind + 1; i < argc; i++)
+		if (set_take(c, argv[i], why))
+			return -1;
+	return c->kinds == OBJECT_EXPORT ? export_name(argv[optind], name, why) :
+					   device_name(argv[optind], name, why);
 }
 
 int cmd_set(int argc, char **argv)
 {
 	static const struct option none[] = { { } };
+	struct change c = { .kinds = OBJECT_EXPORT | OBJECT_DEVICE };
 	char name[DST_NAME_LEN];
-	struct change c = { };
 	struct reason why;
-	int i;
+	int ret;
 
 	if (next_option(argc, argv, none) != -1)
 		return DST_EXIT_USAGE;
 	if (argc - optind < 2)
 		return bad_usage("a NAME and at least one KEY=VALUE are needed (dst set --help)");
-	c.msg = netlink_request(DSTOR_CMD_UNSPEC, 0);
-	for (i = optind + 1; i < argc; i++)
-		if (take_change(&c, argv[i], &why))
-			goto usage;
-	if (c.kind == KIND_EXPORT ? export_name(argv[optind], name, &why) :
-				    device_name(argv[optind], name, &why))
-		goto usage;
-	return change(&c, name, &why) ? fail("%s", why.text) : 0;
-usage:
-	netlink_drop(c.msg);
-	return bad_usage("%s", why.text);
+	if (set_arguments(&c, argc, argv, name, &why))
+		ret = bad_usage("%s", why.text);
+	else
+		ret = set_change(&c, name, &why) ? fail("%s", why.text) : 0;
+	options_free(&c.values);
+	return ret;
 }

@@ -21,22 +21,22 @@ const char *state_name(u8 state)
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
-static void text(struct json_object *o, const char *name, const char *value)
+static void json_text(struct json_object *o, const char *name, const char *value)
 {
 	json_object_object_add(o, name, json_object_new_string(value));
 }
 
-static void number(struct json_object *o, const char *name, u64 value)
+static void json_number(struct json_object *o, const char *name, u64 value)
 {
 	json_object_object_add(o, name, json_object_new_uint64(value));
 }
 
-static void boolean(struct json_object *o, const char *name, bool value)
+static void json_boolean(struct json_object *o, const char *name, bool value)
 {
 	json_object_object_add(o, name, json_object_new_boolean(value));
 }
 
-static void texts(struct json_object *o, const char *name, const struct text_list *l)
+static void json_texts(struct json_object *o, const char *name, const struct text_list *l)
 {
 	struct json_object *list = json_object_new_array();
 	size_t i;
@@ -46,28 +46,62 @@ static void texts(struct json_object *o, const char *name, const struct text_lis
 	json_object_object_add(o, name, list);
 }
 
-static void stats(struct json_object *o, const struct stats_info *s)
+static void json_option(struct json_object *o, const struct option_spec *spec, const void *object)
+{
+	struct text_list shown = { };
+	u64 n;
+
+	if (!spec->json)
+		return;
+	if (!spec->type->text) {
+		option_shown(spec, object, &shown);
+		if (spec->flags & OPTION_REPEATS)
+			json_texts(o, spec->json, &shown);
+		else
+			json_text(o, spec->json, shown.n ? shown.text[0] : "");
+		text_list_free(&shown);
+		return;
+	}
+	n = option_shown_number(spec, object);
+	if (!spec->type->value)
+		json_boolean(o, spec->json, n);
+	else if (spec->word && n == spec->word_means)
+		json_text(o, spec->json, spec->word);
+	else
+		json_number(o, spec->json, n);
+}
+
+/* @object: struct export_info or device_info */
+static void json_options(struct json_object *o, enum object_kind kind, const void *object)
+{
+	const struct option_spec *spec = NULL;
+
+	while ((spec = option_next(spec, kind)))
+		json_option(o, spec, object);
+}
+
+static void json_stats(struct json_object *o, const struct stats_info *s)
 {
 	struct json_object *counters = json_object_new_object();
 	int i;
 
 	for (i = 0; i <= DSTOR_STATS_MAX; i++)
 		if (stats_name(i))
-			number(counters, stats_name(i), s->value[i]);
+			json_number(counters, stats_name(i), s->value[i]);
 	json_object_object_add(o, "stats", counters);
 }
 
 /* Buckets as the module counts them, up to the last that is not empty. */
-static struct json_object *histogram(const struct latency_info *l)
+static struct json_object *json_histogram(const struct latency_info *l)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
 	int i, n = DSTOR_LATENCY_BUCKETS;
 
-	number(o, "count", latency_count(l));
-	number(o, "sum_ns", l->sum_ns);
-	number(o, "p50_ns", latency_percentile(l, 50));
-	number(o, "p99_ns", latency_percentile(l, 99));
-	number(o, "p999_ns", latency_percentile(l, 99.9));
+	json_number(o, "count", latency_count(l));
+	json_number(o, "sum_ns", l->sum_ns);
+	json_number(o, "p50_ns", latency_percentile(l, 50));
+	json_number(o, "p99_ns", latency_percentile(l, 99));
+	json_number(o, "p999_ns", latency_percentile(l, 99.9));
 	while (n && !l->bucket[n - 1])
 		n--;
 	for (i = 0; i < n; i++)
@@ -76,82 +110,62 @@ static struct json_object *histogram(const struct latency_info *l)
 	return o;
 }
 
-static struct json_object *client(const struct client_info *c)
+static struct json_object *json_client(const struct client_info *c)
 {
 	struct json_object *o = json_object_new_object();
 
-	text(o, "name", c->name);
-	text(o, "address", c->address);
-	text(o, "id", hex_text(c->id).s);
-	text(o, "session", hex_text(c->session).s);
+	json_text(o, "name", c->name);
+	json_text(o, "address", c->address);
+	json_text(o, "id", hex_text(c->id).s);
+	json_text(o, "session", hex_text(c->session).s);
 	json_object_object_add(o, "key", c->key[0] ? json_object_new_string(c->key) : NULL);
-	text(o, "access", c->access == DST_ACCESS_WRITE ? "write" : "read");
-	number(o, "connections", c->connections);
-	number(o, "in_flight", c->in_flight);
-	number(o, "silent_ms", c->silent_ms);
+	json_text(o, "access", c->access == DST_ACCESS_WRITE ? "write" : "read");
+	json_number(o, "connections", c->connections);
+	json_number(o, "in_flight", c->in_flight);
+	json_number(o, "silent_ms", c->silent_ms);
 	return o;
 }
 
-static struct json_object *export(const struct export_info *e)
+static struct json_object *json_export(const struct export_info *e)
 {
 	struct json_object *o = json_object_new_object(), *clients = json_object_new_array();
 	size_t i;
 
-	text(o, "name", e->name);
-	text(o, "path", e->path);
-	text(o, "uuid", uuid_text(e->uuid).s);
-	number(o, "size", e->size);
-	boolean(o, "read_only", e->flags & DSTOR_EXPORT_READ_ONLY);
-	boolean(o, "shared", e->flags & DSTOR_EXPORT_SHARED);
-	boolean(o, "write_through", e->flags & DSTOR_EXPORT_WRITE_THROUGH);
-	texts(o, "listen", &e->listen);
-	texts(o, "allow", &e->rules);
-	number(o, "max_inflight", e->max_inflight);
-	number(o, "in_flight", e->in_flight);
-	text(o, "checksums", e->checksums);
-	text(o, "ciphers", e->ciphers);
+	json_text(o, "name", e->name);
+	json_text(o, "uuid", uuid_text(e->uuid).s);
+	json_number(o, "size", e->size);
+	json_options(o, OBJECT_EXPORT, e);
+	json_number(o, "in_flight", e->in_flight);
 	for (i = 0; i < e->n_clients; i++)
-		json_object_array_add(clients, client(&e->clients[i]));
+		json_object_array_add(clients, json_client(&e->clients[i]));
 	json_object_object_add(o, "clients", clients);
-	stats(o, &e->stats);
+	json_stats(o, &e->stats);
 	return o;
 }
 
-static struct json_object *device(const struct device_info *d)
+static struct json_object *json_device(const struct device_info *d)
 {
 	struct json_object *o = json_object_new_object(), *latency;
 	char path[DST_NAME_LEN + 16];
 
 	snprintf(path, sizeof(path), "/dev/dst-%s", d->name);
-	text(o, "name", d->name);
-	text(o, "path", path);
-	text(o, "uri", d->uri);
-	text(o, "export", d->export);
-	text(o, "uuid", uuid_text(d->uuid).s);
-	text(o, "state", state_name(d->state));
-	text(o, "reason", d->reason);
-	number(o, "size", d->size);
-	boolean(o, "read_only", d->read_only);
-	text(o, "cipher", d->cipher[0] ? d->cipher : "none");
-	text(o, "checksum", d->checksum[0] ? d->checksum : "none");
-	number(o, "connections", d->connections);
-	number(o, "live", d->live);
-	number(o, "queue_depth", d->queue_depth);
-	number(o, "max_io", d->max_io);
-	number(o, "timeout_ms", d->timeout_ms);
-	number(o, "ping_ms", d->ping_ms);
-	if (d->retries == DST_RETRIES_FOREVER)
-		text(o, "retries", "forever");
-	else
-		number(o, "retries", d->retries);
-	number(o, "retry", d->retry);
-	number(o, "in_flight", d->in_flight);
-	number(o, "oldest_io_ms", d->oldest_io_ms);
-	number(o, "next_ms", d->next_ms);
-	stats(o, &d->stats);
+	json_text(o, "name", d->name);
+	json_text(o, "path", path);
+	json_text(o, "export", d->export);
+	json_text(o, "uuid", uuid_text(d->uuid).s);
+	json_text(o, "state", state_name(d->state));
+	json_text(o, "reason", d->reason);
+	json_number(o, "size", d->size);
+	json_options(o, OBJECT_DEVICE, d);
+	json_number(o, "live", d->live);
+	json_number(o, "retry", d->retry);
+	json_number(o, "in_flight", d->in_flight);
+	json_number(o, "oldest_io_ms", d->oldest_io_ms);
+	json_number(o, "next_ms", d->next_ms);
+	json_stats(o, &d->stats);
 	latency = json_object_new_object();
-	json_object_object_add(latency, "read", histogram(&d->read));
-	json_object_object_add(latency, "write", histogram(&d->write));
+	json_object_object_add(latency, "read", json_histogram(&d->read));
+	json_object_object_add(latency, "write", json_histogram(&d->write));
 	json_object_object_add(o, "latency", latency);
 	return o;
 }
@@ -164,9 +178,9 @@ void show_json(const struct info *info, bool pretty)
 	size_t i;
 
 	for (i = 0; i < info->n_exports; i++)
-		json_object_array_add(exports, export(&info->exports[i]));
+		json_object_array_add(exports, json_export(&info->exports[i]));
 	for (i = 0; i < info->n_devices; i++)
-		json_object_array_add(devices, device(&info->devices[i]));
+		json_object_array_add(devices, json_device(&info->devices[i]));
 	json_object_object_add(top, "exports", exports);
 	json_object_object_add(top, "devices", devices);
 	if (pretty)

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst unexport: takes an export away, and notes that it ended in order, and who
- * wrote last, for the next time it is exported (state.c).
+ * dst unexport: takes exports away, and notes that they ended in order, and who
+ * wrote last, for the next time they are exported (state.c).
  */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
 #include "info.h"
+#include "names.h"
 #include "state.h"
 #include "transport.h"
 #include "values.h"
 
 const char help_unexport[] =
-"Takes an export away: drains, flushes the disk, tells the clients. They wait\n"
+"Takes exports away: drains, flushes the disk, tells the clients. They wait\n"
 "for it to come back, as after any outage.\n"
 "\n"
+"  NAME       repeats, and one that fails does not stop the others\n"
 "  --force    even if clients are attached\n";
 
 enum { OPT_FORCE = 256 };
@@ -29,7 +31,7 @@ static const struct option options[] = {
  * Before: a disk that cannot be flushed may say so only once, and we may be gone
  * then (killed while it hung). In order: the module has drained and flushed.
  */
-static int note_end(struct state_file *f, bool in_order, u64 token, struct reason *why)
+static int unexport_note_end(struct state_file *f, bool in_order, u64 token, struct reason *why)
 {
 	struct state s;
 	int ret = state_load(f, &s, why);
@@ -43,24 +45,26 @@ static int note_end(struct state_file *f, bool in_order, u64 token, struct reaso
 	return state_save(f, &s, why);
 }
 
-/* Who is still there, and what to do. */
-static void name_clients(const struct export_info *e, struct reason *why)
+/* The clients that are still there, and what to do about them. */
+static void unexport_name_clients(const struct export_info *e, struct reason *why)
 {
 	char names[200] = "";
 	size_t i, n;
 
 	for (i = 0; i < e->n_clients; i++) {
+		const struct client_info *c = &e->clients[i];
+
 		n = strlen(names);
-		snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "",
-			 e->clients[i].name[0] ? e->clients[i].name : e->clients[i].address);
+		snprintf(names + n, sizeof(names) - n, "%s%s (%s)", n ? ", " : "",
+			 c->name[0] ? c->name : "a client", c->address);
 	}
 	if (e->n_clients)
 		refuse(why, "\"%s\" is in use by %s; detach there first, or use --force", e->name,
 		       names);
 }
 
-/* What nobody needs any more; another export may still listen there. */
-static void remove_sockets(const struct export_info *e)
+/* The files of UNIX sockets; another export may still listen there. */
+static void unexport_remove_sockets(const struct export_info *e)
 {
 	struct reason ignored;
 	struct uri u;
@@ -71,7 +75,7 @@ static void remove_sockets(const struct export_info *e)
 			transport_sweep(&u, &ignored);
 }
 
-static int unexport(struct netlink *nl, const char *name, bool force, struct reason *why)
+static int unexport_do(struct netlink *nl, const char *name, bool force, struct reason *why)
 {
 	struct info info;
 	struct state_file f;
@@ -87,7 +91,7 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	token = info.exports[0].token;
 	/* An export must be able to end even where nothing can be written. */
 	state = state_open(&f, STATE_FOLDER, name, &lost);
-	if (!state && note_end(&f, false, 0, &lost)) {
+	if (!state && unexport_note_end(&f, false, 0, &lost)) {
 		state_close(&f);
 		state = -1;
 	}
@@ -96,12 +100,13 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 	put_flag(msg, DSTOR_A_FORCE, force);
 	ret = netlink_ask(nl, msg, NULL, NULL, why);
 	if (!ret)
-		remove_sockets(&info.exports[0]);
-	if (!ret && (state || note_end(&f, true, token, &lost)))
-		ret = refuse(why, "it is gone, but that it ended in order is not noted: %.300s",
-			     lost.text);
+		unexport_remove_sockets(&info.exports[0]);
+	if (!ret && (state || unexport_note_end(&f, true, token, &lost)))
+		ret = refuse(why,
+			     "export \"%s\" is gone, but that it ended in order is not noted: %.300s",
+			     name, lost.text);
 	else if (ret == -EBUSY && !force)
-		name_clients(&info.exports[0], why);
+		unexport_name_clients(&info.exports[0], why);
 	info_free(&info);
 	if (!state)
 		state_close(&f);
@@ -110,10 +115,10 @@ static int unexport(struct netlink *nl, const char *name, bool force, struct rea
 
 int cmd_unexport(int argc, char **argv)
 {
-	char name[DST_NAME_LEN];
-	bool force = false;
+	struct names names = { .noun = "export", .check = export_name };
 	struct netlink nl;
 	struct reason why;
+	bool force = false;
 	int c, ret;
 
 	while ((c = next_option(argc, argv, options)) != -1) {
@@ -121,17 +126,14 @@ int cmd_unexport(int argc, char **argv)
 			return DST_EXIT_USAGE;
 		force = true;
 	}
-	if (argc - optind != 1)
-		return bad_usage("the NAME of one export is needed (dst unexport --help)");
-	if (export_name(argv[optind], name, &why))
-		return bad_usage("%s", why.text);
-	ret = netlink_open_if_loaded(&nl, &why);
-	if (ret > 0)
-		return fail("there is no export \"%s\": the kernel module dstor is not loaded",
-			    name);
-	if (ret < 0)
-		return fail("%s", why.text);
-	ret = unexport(&nl, name, force, &why);
+	ret = names_take(&names, argc, argv);
+	if (ret)
+		return ret;
+	ret = names_open(&names, &nl);
+	if (ret)
+		return ret;
+	while (names_next(&names))
+		names_result(&names, unexport_do(&nl, names.name, force, &why), &why);
 	netlink_close(&nl);
-	return ret ? fail("%s", why.text) : 0;
+	return names_end(&names);
 }

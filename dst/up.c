@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst up: makes the machine have what the configuration file says. What has to
- * be done is decided before anything is (plan.c); if a step fails, those before
- * it are undone.
+ * dst up: makes the machine have what the configuration file says. plan.c decides
+ * on all steps before the first is done; if a step fails, those before it are
+ * undone.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "arguments.h"
 #include "child.h"
 #include "choice.h"
 
@@ -25,7 +26,7 @@ const char help_up[] =
 "  --wait TIME|forever\n"
 "                   how long to try again what fails, once each second\n";
 
-static u64 now_ms(void)
+static u64 up_now_ms(void)
 {
 	struct timespec t;
 
@@ -33,41 +34,26 @@ static u64 now_ms(void)
 	return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
 }
 
-static void print_step(const struct plan_step *step)
+/* The option that says where the disk is. */
+static const char *up_operand(const struct config_section *s)
+{
+	return s->kind == OBJECT_EXPORT ? "path" : "uri";
+}
+
+static void up_print_step(const struct plan_step *step)
 {
 	const struct config_section *s = step->section;
 	size_t i;
 
-	printf("%c %s %s", step->what == PLAN_ADD ? '+' : '~', config_kind_name(s->kind), s->name);
+	printf("%c %s %s", step->what == PLAN_ADD ? '+' : '~', object_name(s->kind), s->name);
 	if (step->what == PLAN_ADD)
-		printf(" %s", config_value(s, s->kind == CONFIG_EXPORT ? "path" : "uri", ""));
+		printf(" %s", options_text(&s->values, up_operand(s), ""));
 	for (i = 0; i < step->set.n; i++)
 		printf(" %s", step->set.text[i]);
 	putchar('\n');
 }
 
-/* The command line that the section stands for. */
-static void add_arguments(const struct config_section *s, struct text_list *args)
-{
-	size_t i;
-
-	if (s->kind == CONFIG_EXPORT)
-		text_list_add(args, "%s", s->name);
-	else
-		text_list_add(args, "--name=%s", s->name);
-	for (i = 0; i < s->n; i++) {
-		const struct config_setting *t = &s->settings[i];
-
-		if (t->key->flags & CONFIG_OPERAND)
-			text_list_add(args, "%s", t->value);
-		else if (!(t->key->flags & CONFIG_SWITCH))
-			text_list_add(args, "--%s=%s", t->key->name, t->value);
-		else if (!strcmp(t->value, "yes"))
-			text_list_add(args, "--%s", t->key->name);
-	}
-}
-
-static int set(const struct plan_step *step, const struct text_list *values, struct reason *why)
+static int up_set(const struct plan_step *step, const struct text_list *values, struct reason *why)
 {
 	struct text_list args = { };
 	size_t i;
@@ -81,15 +67,15 @@ static int set(const struct plan_step *step, const struct text_list *values, str
 	return ret;
 }
 
-static int do_step(const struct plan_step *step, struct reason *why)
+static int up_do_step(const struct plan_step *step, struct reason *why)
 {
 	struct text_list args = { };
 	int ret;
 
 	if (step->what == PLAN_CHANGE)
-		return set(step, &step->set, why);
-	add_arguments(step->section, &args);
-	if (step->section->kind == CONFIG_EXPORT)
+		return up_set(step, &step->set, why);
+	arguments_make(step->section->kind, step->section->name, &step->section->values, &args);
+	if (step->section->kind == OBJECT_EXPORT)
 		ret = child_run(cmd_export, "export", &args, why);
 	else
 		ret = child_run(cmd_attach, "attach", &args, why);
@@ -97,15 +83,15 @@ static int do_step(const struct plan_step *step, struct reason *why)
 	return ret;
 }
 
-static int undo_step(const struct plan_step *step, struct reason *why)
+static int up_undo_step(const struct plan_step *step, struct reason *why)
 {
 	struct text_list args = { };
 	int ret;
 
 	if (step->what == PLAN_CHANGE)
-		return set(step, &step->undo, why);
+		return up_set(step, &step->undo, why);
 	text_list_add(&args, "%s", step->section->name);
-	if (step->section->kind == CONFIG_EXPORT) {
+	if (step->section->kind == OBJECT_EXPORT) {
 		/* A client may have found it already; it waits, as after any outage. */
 		text_list_add(&args, "--force");
 		ret = child_run(cmd_unexport, "unexport", &args, why);
@@ -117,75 +103,75 @@ static int undo_step(const struct plan_step *step, struct reason *why)
 }
 
 /* Which key was it? The command names the option, as it was given, if it names any. */
-static int where(const struct config *c, const struct plan_step *step, const struct reason *what,
-		 struct reason *why)
+static int up_where(const struct config *c, const struct plan_step *step, const struct reason *what,
+		    struct reason *why)
 {
 	const struct config_section *s = step->section;
-	const struct config_setting *t = NULL;
+	const struct option_value *v = NULL;
 	size_t i;
 
-	for (i = 0; i < s->n && !t; i++)
-		if (strlen(s->settings[i].value) >= WORD_MIN &&
-		    strstr(what->text, s->settings[i].value))
-			t = &s->settings[i];
-	if (!t)
-		t = config_setting(s, s->kind == CONFIG_EXPORT ? "path" : "uri");
-	return refuse(why, "%.150s:%d: %s: %.300s", c->file, t->line, t->key->name, what->text);
+	for (i = 0; i < s->values.n && !v; i++)
+		if (strlen(s->values.value[i].text) >= WORD_MIN &&
+		    strstr(what->text, s->values.value[i].text))
+			v = &s->values.value[i];
+	if (!v)
+		v = options_get(&s->values, up_operand(s));
+	return refuse(why, "%.150s:%d: %s: %.300s", c->file, v->line, v->option->name, what->text);
 }
 
-static void undo(const struct plan *p, size_t n, struct reason *why)
+static void up_undo(const struct plan *p, size_t n, struct reason *why)
 {
 	struct reason what, first = *why;
 
 	while (n--)
-		if (undo_step(&p->steps[n], &what))
+		if (up_undo_step(&p->steps[n], &what))
 			refuse(why, "%.300s; and %s %s stays: %.120s", first.text,
-			       config_kind_name(p->steps[n].section->kind),
+			       object_name(p->steps[n].section->kind),
 			       p->steps[n].section->name, what.text);
 }
 
 /* A step that may be repeated until it succeeds or the time is over. */
-static int insist(const struct choice *c, const struct plan_step *step, u64 start,
-		  struct reason *what)
+static int up_insist(const struct choice *c, const struct plan_step *step, u64 start,
+		     struct reason *what)
 {
 	static const struct timespec pause = { .tv_nsec = WAIT_MS % 1000 * 1000000L,
 					       .tv_sec = WAIT_MS / 1000 };
 	struct reason said = { "" };
 
 	for (;;) {
-		int ret = do_step(step, what);
+		int ret = up_do_step(step, what);
 
 		if (ret != DST_EXIT_FAILED || !c->wait ||
-		    (c->wait_ms != UINT32_MAX && now_ms() - start >= c->wait_ms))
+		    (c->wait_ms != UINT32_MAX && up_now_ms() - start >= c->wait_ms))
 			return ret;
 		if (strcmp(said.text, what->text))
-			fail("waiting for %s \"%s\": %s", config_kind_name(step->section->kind),
+			fail("waiting for %s \"%s\": %s", object_name(step->section->kind),
 			     step->section->name, what->text);
 		said = *what;
 		nanosleep(&pause, NULL);
 	}
 }
 
-static int apply(const struct choice *c, const struct config *config, const struct plan *p,
-		 struct reason *why)
+static int up_apply(const struct choice *c, const struct config *config, const struct plan *p,
+		    struct reason *why)
 {
-	u64 start = now_ms();
+	u64 start = up_now_ms();
 	struct reason what;
 	size_t i;
 
 	for (i = 0; i < p->n; i++) {
-		if (!c->dry_run && insist(c, &p->steps[i], start, &what)) {
-			where(config, &p->steps[i], &what, why);
-			undo(p, i, why);
+		if (!c->dry_run && up_insist(c, &p->steps[i], start, &what)) {
+			up_where(config, &p->steps[i], &what, why);
+			up_undo(p, i, why);
 			return -1;
 		}
 	}
 	for (i = 0; i < p->n; i++)
-		print_step(&p->steps[i]);
+		up_print_step(&p->steps[i]);
 	return 0;
 }
 
-static int up(const struct choice *c, struct reason *why)
+static int up_do(const struct choice *c, struct reason *why)
 {
 	const struct config_section *only;
 	struct info info = { };
@@ -206,7 +192,7 @@ static int up(const struct choice *c, struct reason *why)
 	if (!ret)
 		ret = plan_make(&config, only, &info, &plan, why);
 	if (!ret)
-		ret = apply(c, &config, &plan, why);
+		ret = up_apply(c, &config, &plan, why);
 	plan_free(&plan);
 	info_free(&info);
 	config_free(&config);
@@ -221,5 +207,5 @@ int cmd_up(int argc, char **argv)
 
 	if (ret)
 		return ret;
-	return up(&c, &why) ? fail("%s", why.text) : 0;
+	return up_do(&c, &why) ? fail("%s", why.text) : 0;
 }

@@ -100,17 +100,6 @@ int parse_number(const char *text, u32 min, u32 max, u32 *value, struct reason *
 	return 0;
 }
 
-int parse_retries(const char *text, u32 *retries, struct reason *why)
-{
-	if (!strcmp(text, "forever")) {
-		*retries = DST_RETRIES_FOREVER;
-		return 0;
-	}
-	if (parse_number(text, 0, DST_RETRIES_FOREVER - 1, retries, NULL))
-		return refuse(why, "\"%.80s\" is no number of retries, nor \"forever\"", text);
-	return 0;
-}
-
 static bool word_ok(const char *s, size_t len)
 {
 	static const char set[] = LETTERS_AND_DIGITS "-_().,";

@@ -13,8 +13,6 @@ int parse_size(const char *text, u64 *bytes, struct reason *why);
 /* Milliseconds, at least 1: 500us, 250ms, 5s, 0.5, 2m, 1h; a plain number is seconds */
 int parse_time(const char *text, u32 *ms, struct reason *why);
 int parse_number(const char *text, u32 min, u32 max, u32 *value, struct reason *why);
-/* "forever" or a number */
-int parse_retries(const char *text, u32 *retries, struct reason *why);
 /* crc32c,none: words of an algorithm list */
 int parse_algorithms(const char *text, char list[DST_ALGO_LIST_LEN], struct reason *why);
 

@@ -37,7 +37,7 @@ _dst() {
 		else
 			compopt -o nospace
 			mapfile -t COMPREPLY < <(compgen -W "$(dst help set 2>/dev/null |
-				grep -o '[a-z-]*=' | sort -u)" -- "$cur")
+				sed -n 's/^  \([a-z-]*=\).*/\1/p' | sort -u)" -- "$cur")
 		fi
 		;;
 	attach | list | ping) compopt -o nospace; mapfile -t COMPREPLY < <(compgen -W dst:// -- "$cur") ;;

@@ -24,6 +24,7 @@ sys.path.insert(0, str(TOP / "tests/vm/tools"))
 import noise  # noqa: E402
 
 DST = BUILD / "sanitized/dst"
+MEMORY = BUILD / "memory/dst"  # the same under MemorySanitizer
 UNITS = sorted(p.stem for p in (TOP / "tests/dst").glob("test_*.c"))
 COMMANDS = ["export", "unexport", "attach", "detach", "show", "set", "list", "ping", "genkey", "up",
             "down", "save"]
@@ -33,7 +34,7 @@ without_module = pytest.mark.skipif(Path("/sys/module/dstor").exists(),
 
 @pytest.fixture(scope="module", autouse=True)
 def built():
-    for target in ("dst-unit-binaries", "dst-sanitized"):
+    for target in ("dst-unit-binaries", "dst-sanitized", "dst-memory"):
         status, output = run("make", "-j2", "-f", "tests/dst/build.mk", target)
         assert status == 0, output[-4000:]
 
@@ -44,6 +45,12 @@ def dst(*args, timeout=30, **env):
                           check=False, env={**os.environ, "LC_ALL": "C", **env})
     assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr
+
+
+def options(command):
+    """What its help lists: {option: value, or None for a switch}."""
+    found = re.findall(r"^  (?:--)?([a-z][a-z-]*)(?:[ =](\S+))?  ", dst("help", command)[1], re.M)
+    return {name: value or None for name, value in found}
 
 
 def fails(*args, status, words=(), timeout=30):
@@ -90,6 +97,65 @@ def test_manual_names_every_option_of_the_help():
         assert f"\n## dst {command}" in manual
 
 
+def test_manuals_name_every_option_and_default():
+    """dst(8) in the section of the command, dst.conf(5) in that of the object."""
+    text = (TOP / "docs/man/dst.8.scd").read_text().replace("\\", "")
+    manual = {title.split()[0]: body for title, body in
+              re.findall(r"^## dst ([^\n]*)\n(.*?)(?=^##? )", text, re.S | re.M)}
+    text = (TOP / "docs/man/dst.conf.5.scd").read_text().replace("\\", "")
+    conf = {"export": text.split("# KEYS OF AN EXPORT")[1].split("\n# ")[0],
+            "attach": text.split("# KEYS OF A DEVICE")[1].split("\n# ")[0]}
+    for command, place in conf.items():
+        found = options(command)
+        assert len(found) > 8
+        for name in found:
+            assert f"*--{name}*" in manual[command], f"dst(8): {command} --{name}"
+            assert f"*{name}*" in place or name == "name", f"dst.conf(5): {name}"
+    for name in options("set"):
+        assert f"*{name}*" in manual["set"], f"dst(8): set {name}="
+
+
+def completions(*words):
+    """What bash would offer for the last of the words."""
+    script = (f"PATH={DST.parent}:$PATH; . {TOP}/dist/completion/dst.bash; compopt() {{ :; }}; "
+              'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dst; printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, timeout=30, check=True)
+    assert not done.stderr, done.stderr
+    return done.stdout.split()
+
+
+def test_completion_offers_every_option():
+    assert completions("dst", "set", "d", "") == sorted(f"{name}=" for name in options("set"))
+    for command in ("export", "attach"):
+        assert set(completions("dst", command, "--")) == {f"--{name}" for name in options(command)}
+    assert completions("dst", "det") == ["detach"]
+
+
+def test_manual_names_the_parameters_of_the_module():
+    manual = (TOP / "docs/man/dst.4.scd").read_text().replace("\\", "")
+    names = {name for source in (TOP / "module").rglob("*.c") if not source.name.endswith(".mod.c")
+             for name in re.findall(r"\bmodule_param(?:_\w+)?\((\w+),", source.read_text())}
+    assert names
+    for name in names:
+        assert f"_{name}_" in manual, name
+
+
+def test_every_document_counts_the_first_attempt():
+    """A transaction fails after timeout × (retries + 1)."""
+    for path in [TOP / "README.md", *(TOP / "docs").rglob("*.md"), *(TOP / "docs/man").glob("*.scd")]:
+        for line in path.read_text().splitlines():
+            assert not re.search(r"timeout[`*\s]*(×|times)[`*\s]*-*retries", line), f"{path}: {line}"
+
+
+def test_events_are_known():
+    text = re.search(r"enum dstor_event \{(.*?)\}", (TOP / "include/dstor.h").read_text(), re.S).group(1)
+    table = (TOP / "dst/events.c").read_text()
+    names = re.findall(r"\bDSTOR_EVENT_\w+", text)
+    assert len(names) > 5
+    for name in names:
+        assert f"[{name}] = " in table, name
+
+
 @pytest.mark.parametrize("args", [
     ["frobnicate"],
     ["--frobnicate"],
@@ -107,8 +173,8 @@ def test_manual_names_every_option_of_the_help():
     ["export", "data", "/dev/null", "--allow", "any", "--listen", "dst://[::]/data"],
     ["export", "data", "/dev/null", "--allow", "any", "--checksum", ""],
     ["unexport"],
-    ["unexport", "a", "b"],
     ["unexport", "../a"],
+    ["unexport", "a", "../b", "c"],
     ["attach"],
     ["attach", "dst://h/x", "dst://h/y"],
     ["attach", "dst://h"],
@@ -126,6 +192,7 @@ def test_manual_names_every_option_of_the_help():
     ["attach", "dst://h/x", "--read-only=yes"],
     ["detach"],
     ["detach", "/dev/sda/x"],
+    ["detach", "d", "/dev/sda/x"],
     ["show", "a", "b"],
     ["show", "--colour"],
     ["set"],
@@ -136,6 +203,15 @@ def test_manual_names_every_option_of_the_help():
     ["set", "d", "timeout=1s", "max-inflight=1M"],
     ["set", "d", "max-inflight=1K"],
     ["set", "d", "uri=dst://127.0.0.1"],
+    ["set", "d", "checksum=none"],
+    ["set", "d", "name=e"],
+    ["set", "d", "crypto-threads=1025"],
+    ["set", "d", "evict=a", "evict=b"],
+    ["export", "data", "/dev/null", "--allow", "any", "--evict", "a"],
+    ["export", "data", "/dev/null"] + ["--allow", "any"] * 65,
+    ["attach", "dst://h/x", "--uri", "dst://h/y"],
+    ["attach", "dst://h/x", "--crypto-threads", "1025"],
+    ["attach", "dst://h/x", "--key", ""],
     ["list"],
     ["list", "nowhere"],
     ["ping", "dst://h", "-c", "0"],
@@ -149,7 +225,7 @@ def test_manual_names_every_option_of_the_help():
     ["up", "--export", "a", "--device", "b"],
     ["down", "--wait", "1s"],
     ["save", "--export", "a"],
-], ids=" ".join)
+], ids=lambda args: " ".join(args)[:80])
 def test_wrong_usage_is_exit_2_and_one_line(args):
     fails(*args, status=2)
 
@@ -238,7 +314,13 @@ def test_show_without_the_module():
     fails("show", "data", status=1, words=["data", "not loaded"])
     fails("detach", "/dev/dst-d", status=1, words=['"d"', "not loaded"])
     fails("unexport", "data", status=1, words=["data", "not loaded"])
+    fails("unexport", "data", "logs", status=1, words=['"data"', "not loaded"])
+    fails("detach", "dst-d", "e", status=1, words=['"d"', "not loaded"])
     fails("set", "dst-d", "timeout=1s", status=1, words=['"d"', "not loaded"])
+    samples = {"URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
+               "RULE": "any", "SIZE": "8M", "CLIENT": "c"}
+    for name, value in options("set").items():
+        fails("set", "d", f"{name}={samples[value]}", status=1, words=['"d"', "not loaded"])
 
 
 # An exporter ----------------------------------------------------------------------------------------
@@ -423,6 +505,17 @@ def flipped(message, bit):
 def test_list_of_an_exporter_that_errs(messages, words):
     with Exporter(lister(*messages)) as e:
         fails("list", e.uri, status=1, words=[f"127.0.0.1:{e.port}", *words])
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1", greeting()[:-1], greeting() + welcome()[:-1]],
+                         ids=["nothing", "magic-only", "short-greeting", "short-welcome"])
+def test_nothing_is_read_that_was_not_received(said):
+    def talk(sock):
+        sock.sendall(said)
+        receive(sock, 128 + 512)
+    with Exporter(talk) as e:
+        done = subprocess.run([MEMORY, "list", e.uri], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("dst: list: ") and done.stderr.count("\n") == 1, done.stderr
 
 
 def test_exporter_that_is_silent():

@@ -56,25 +56,25 @@ static void test_taken(void **state)
 	if (read_text(text, &c, &why))
 		fail_msg("%s", why.text);
 	assert_int_equal(c.n, 2);
-	e = config_find(&c, CONFIG_EXPORT, "data");
-	d = config_find(&c, CONFIG_DEVICE, "data");
+	e = config_find(&c, OBJECT_EXPORT, "data");
+	d = config_find(&c, OBJECT_DEVICE, "data");
 	assert_non_null(e);
 	assert_non_null(d);
 	assert_ptr_not_equal(e, d);
 	assert_int_equal(e->line, 3);
-	assert_int_equal(e->n, 6);
-	assert_string_equal(config_value(e, "path", ""), "/dev/sdb");
-	assert_string_equal(e->settings[1].value, "from=10.0.0.0/24");
-	assert_string_equal(e->settings[2].value, "any,ro");
-	assert_int_equal(e->settings[2].line, 6);
-	assert_true(config_switch(e, "read-only"));
-	assert_false(config_switch(e, "shared"));
-	assert_false(config_switch(e, "write-through"));
-	assert_string_equal(config_value(e, "max-inflight", ""), "8M");
+	assert_int_equal(e->values.n, 6);
+	assert_string_equal(options_text(&e->values, "path", ""), "/dev/sdb");
+	assert_string_equal(e->values.value[1].text, "from=10.0.0.0/24");
+	assert_string_equal(e->values.value[2].text, "any,ro");
+	assert_int_equal(e->values.value[2].line, 6);
+	assert_string_equal(options_text(&e->values, "read-only", "no"), "yes");
+	assert_string_equal(options_text(&e->values, "shared", "no"), "no");
+	assert_null(options_get(&e->values, "write-through"));
+	assert_string_equal(options_text(&e->values, "max-inflight", ""), "8M");
 	assert_int_equal(d->line, 10);
-	assert_string_equal(config_value(d, "uri", ""), "dst://[fd00::1]:7711/data");
-	assert_string_equal(config_value(d, "timeout", "5s"), "5s");
-	assert_null(config_find(&c, CONFIG_DEVICE, "other"));
+	assert_string_equal(options_text(&d->values, "uri", ""), "dst://[fd00::1]:7711/data");
+	assert_string_equal(options_text(&d->values, "timeout", "5s"), "5s");
+	assert_null(config_find(&c, OBJECT_DEVICE, "other"));
 	config_free(&c);
 }
 
@@ -94,7 +94,7 @@ static void test_last_line_without_an_end(void **state)
 	struct config c;
 
 	assert_int_equal(read_text("[device d]\nuri = dst://h/a", &c, &why), 0);
-	assert_string_equal(config_value(&c.sections[0], "uri", ""), "dst://h/a");
+	assert_string_equal(options_text(&c.sections[0].values, "uri", ""), "dst://h/a");
 	config_free(&c);
 }
 

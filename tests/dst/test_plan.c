@@ -36,7 +36,7 @@ static struct running *defaults(struct running *r)
 	return r;
 }
 
-/* The plan as one text: "+a ~d timeout=7s<timeout=5000ms", or the reason. */
+/* The plan as one text: "+a ~d timeout=7s<timeout=5s", or the reason. */
 static char *plan(const char *text, const struct info *info, const char *only)
 {
 	static char out[1000];
@@ -53,7 +53,7 @@ static char *plan(const char *text, const struct info *info, const char *only)
 		fail_msg("%s", why.text);
 	fclose(f);
 	if (only)
-		s = config_find(&c, CONFIG_DEVICE, only);
+		s = config_find(&c, OBJECT_DEVICE, only);
 	refused = plan_make(&c, s, info, &p, &why);
 	if (refused)
 		snprintf(out, sizeof(out), "%s", why.text);
@@ -107,16 +107,16 @@ static void test_what_can_change_in_place(void **state)
 
 	assert_string_equal(plan(DEVICE "timeout = 7s\nretries = forever\n", &defaults(&r)->info,
 				 NULL),
-			    "~d timeout=7s retries=forever<timeout=5000ms<retries=24");
+			    "~d timeout=7s retries=forever<timeout=5s<retries=24");
 	assert_string_equal(plan("[device d]\nuri = dst://i/a\n", &r.info, NULL),
 			    "~d uri=dst://i/a<uri=dst://h/a");
 	assert_string_equal(plan(EXPORT "allow = from=::1\nmax-inflight = 1M\n", &r.info, NULL),
-			    "~a allow=any allow=from=::1 max-inflight=1M<allow=any<max-inflight=67108864");
+			    "~a allow=any allow=from=::1 max-inflight=1M<allow=any<max-inflight=64M");
 	/* A key that is gone from the file is its default again. */
 	r.d.timeout_ms = 7000;
 	r.d.retries = DST_RETRIES_FOREVER;
 	assert_string_equal(plan(DEVICE, &r.info, NULL),
-			    "~d timeout=5s retries=24<timeout=7000ms<retries=forever");
+			    "~d timeout=5s retries=24<timeout=7s<retries=forever");
 }
 
 static void refuses(const char *text, const struct info *info, const char *place, const char *key)
@@ -134,7 +134,7 @@ static void test_what_cannot(void **state)
 
 	refuses(DEVICE "connections = 4\n", i, "f.conf:3: connections", "dst detach d");
 	refuses(DEVICE "queue-depth = 8\n", i, "f.conf:3: queue-depth", "128");
-	refuses(DEVICE "max-io = 4K\n", i, "f.conf:3: max-io", "1048576");
+	refuses(DEVICE "max-io = 4K\n", i, "f.conf:3: max-io", "1M");
 	refuses(DEVICE "read-only = yes\n", i, "f.conf:3: read-only", "has no");
 	refuses(DEVICE "checksum = none\n", i, "f.conf:3: checksum", "crc32c");
 	refuses(EXPORT "shared = yes\n", i, "f.conf:4: shared", "dst unexport a");

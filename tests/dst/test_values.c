@@ -120,13 +120,6 @@ static void test_numbers(void **state)
 	assert_int_equal(parse_number("", 0, 64, &n, NULL), -1);
 	assert_int_equal(parse_number("4294967295", 0, UINT32_MAX, &n, NULL), 0);
 	assert_int_equal(n, UINT32_MAX);
-	assert_int_equal(parse_retries("forever", &n, NULL), 0);
-	assert_int_equal(n, DST_RETRIES_FOREVER);
-	assert_int_equal(parse_retries("0", &n, NULL), 0);
-	assert_int_equal(n, 0);
-	/* the number that means forever is not to be had by accident */
-	assert_int_equal(parse_retries("4294967295", &n, NULL), -1);
-	assert_int_equal(parse_retries("ever", &n, NULL), -1);
 }
 
 static void test_algorithms(void **state)
