@@ -28,13 +28,13 @@ def pair(request):
         status, output = make(processor, "modules", "utility", *STRICT)
         assert status == 0, output[-4000:]
     rundir = new_rundir()
-    network = Network(None, rundir, 2)
+    kernels = [ForeignKernel(name) if "-" in name else Kernel(name) for name in names]
+    network = Network(kernels[0], rundir, 2)
     machines = []
     try:
-        for number, name in enumerate(names, 1):
-            kernel = ForeignKernel(name) if "-" in name else Kernel(name)
-            machines.append(ForeignMachine(kernel, f"m{number}", rundir, network, number) if "-" in name else
-                            QemuMachine(kernel, f"m{number}", rundir, network=network, number=number))
+        for number, kernel in enumerate(kernels, 1):
+            kind = ForeignMachine if "-" in kernel.name else QemuMachine
+            machines.append(kind(kernel, f"m{number}", rundir, network=network, number=number))
         for m in machines:
             m.start_boot()
         for m in machines:
