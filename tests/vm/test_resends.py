@@ -63,8 +63,8 @@ def test_ack_that_is_late_is_asked_for_not_resent(machine):
     """A slow disk behind a network that works: the client asks, waits, and nothing is sent or executed twice."""
     m = machine
     ram = m.ramdisk(8)
-    slow = mapped(m, "slow", f"0 {8 << 11} delay {ram} 0 0 {ram} 0 2500")
-    path = export_and_attach(m, slow, attach="--timeout 500ms --retries 9")
+    slow = mapped(m, "slow", f"0 {8 << 11} delay {ram} 0 0 {ram} 0 5000")
+    path = export_and_attach(m, slow, attach="--timeout 2s --retries 9 --ping 20s")
     with Trace(m, ram) as trace:
         write_block(m, path, "slow")
     assert trace.count("W") == 1
