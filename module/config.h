@@ -14,20 +14,13 @@
 #include <linux/socket.h>
 
 #include "dstor.h"
+#include "error.h"
 #include "protocol.h"
 
 #define DSTOR_TEXT_LEN 128
-#define DSTOR_ERROR_LEN 240
 #define DSTOR_LISTEN_MAX 8
 #define DSTOR_RULES_MAX 64
 #define DSTOR_ADDRESSES_MAX 8
-
-struct dstor_error {
-	char text[DSTOR_ERROR_LEN];
-};
-
-/* Writes the sentence and returns @code. @err may be NULL. */
-__printf(3, 4) int dstor_fail(struct dstor_error *err, int code, const char *fmt, ...);
 
 /* As the socket calls take it; nobody in the module looks inside. */
 struct dstor_address {

@@ -145,18 +145,6 @@ static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_PING_MS] = AT_LEAST_1,
 };
 
-int dstor_fail(struct dstor_error *err, int code, const char *fmt, ...)
-{
-	va_list args;
-
-	if (err) {
-		va_start(args, fmt);
-		vsnprintf(err->text, sizeof(err->text), fmt, args);
-		va_end(args);
-	}
-	return code;
-}
-
 /*
  * The extended ack only points to its text and is sent after the command has
  * returned, so the text must outlive it: 6.1 has no buffer for it and 6.12 one
