@@ -10,6 +10,7 @@
 #include <linux/uio.h>
 
 #include "export.h"
+#include "work.h"
 
 #define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
 

@@ -152,13 +152,6 @@ struct dstor_conn {
 	wait_queue_head_t *waits;
 };
 
-/* main.c */
-extern struct workqueue_struct *dstor_io_wq;	/* bound, for reclaim: clients send and receive */
-extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, drains, blocks */
-extern struct workqueue_struct *dstor_serve_wq;	/* bound: peers */
-extern struct workqueue_struct *dstor_disk_wq;	/* unbound: blocking disk operations */
-u64 dstor_now_ms(void);				/* monotonic */
-
 /* connection.c - once for each struct; then any number of open/close */
 void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 		     struct workqueue_struct *wq, struct work_struct *work);

@@ -15,6 +15,7 @@
 #include "event.h"
 #include "netns.h"
 #include "transport.h"
+#include "work.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */

@@ -14,6 +14,7 @@
 #include "event.h"
 #include "export.h"
 #include "netns.h"
+#include "work.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000

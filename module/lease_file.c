@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 
 #include "export.h"
+#include "work.h"
 
 #define MAGIC "DSTlease"
 

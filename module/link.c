@@ -16,6 +16,7 @@
 #include "netns.h"
 #include "trace.h"
 #include "transport.h"
+#include "work.h"
 
 #define READ_SLICE_MS 200		/* how soon a detach is noticed */
 #define CONNECT_MAX_MS 2000

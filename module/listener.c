@@ -10,6 +10,7 @@
 
 #include "export.h"
 #include "transport.h"
+#include "work.h"
 
 #define ACCEPT_BATCH 64
 

@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * DST: a disk on another machine as a local block device. Loads and unloads
- * the parts in order; owns the workqueues.
+ * the parts in order.
  */
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/workqueue.h>
 
-#include "compat.h"
 #include "config.h"
 #include "device.h"
 #include "export.h"
 #include "netns.h"
-
-struct workqueue_struct *dstor_io_wq;
-struct workqueue_struct *dstor_link_wq;
-struct workqueue_struct *dstor_serve_wq;
-struct workqueue_struct *dstor_disk_wq;
-
-u64 dstor_now_ms(void)
-{
-	return jiffies64_to_msecs(get_jiffies_64());
-}
+#include "work.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
 static int going_down(struct notifier_block *nb, unsigned long action, void *data)
@@ -33,34 +22,9 @@ static int going_down(struct notifier_block *nb, unsigned long action, void *dat
 
 static struct notifier_block reboot_notifier = { .notifier_call = going_down };
 
-static void destroy_workqueues(void)
-{
-	struct workqueue_struct *all[] = { dstor_io_wq, dstor_link_wq, dstor_serve_wq,
-					   dstor_disk_wq };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i])
-			destroy_workqueue(all[i]);
-}
-
-static int __init create_workqueues(void)
-{
-	dstor_io_wq = alloc_workqueue("dstor-io",
-				      WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
-	dstor_link_wq = alloc_workqueue("dstor-link", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	dstor_serve_wq = alloc_workqueue("dstor-serve",
-					 WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
-	dstor_disk_wq = alloc_workqueue("dstor-disk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (dstor_io_wq && dstor_link_wq && dstor_serve_wq && dstor_disk_wq)
-		return 0;
-	destroy_workqueues();
-	return -ENOMEM;
-}
-
 static int __init dstor_init(void)
 {
-	int ret = create_workqueues();
+	int ret = dstor_work_init();
 
 	if (ret)
 		return ret;
@@ -80,7 +44,7 @@ err_netlink:
 err_netns:
 	unregister_reboot_notifier(&reboot_notifier);
 err_reboot:
-	destroy_workqueues();
+	dstor_work_exit();
 	return ret;
 }
 
@@ -91,7 +55,7 @@ static void __exit dstor_exit(void)
 	dstor_netns_exit();
 	unregister_reboot_notifier(&reboot_notifier);
 	dstor_peers_end();
-	destroy_workqueues();
+	dstor_work_exit();
 }
 
 module_init(dstor_init);

@@ -7,6 +7,7 @@
  * concludes from a torn reading is checked again once the connection is closed.
  */
 #include "device.h"
+#include "work.h"
 
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 250

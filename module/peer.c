@@ -16,6 +16,7 @@
 #include "export.h"
 #include "netns.h"
 #include "transport.h"
+#include "work.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
 #define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */

@@ -11,6 +11,7 @@
 
 #include "event.h"
 #include "export.h"
+#include "work.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */

@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "device.h"
 #include "trace.h"
+#include "work.h"
 
 #define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
 #define CALM 64			/* as many submits in a row that find fewer end that */
