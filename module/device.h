@@ -186,6 +186,11 @@ void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
 /* The machine goes down: what has no exporter fails from now on. Sleeps. */
 void dstor_device_shutdown(struct dstor_device *dev);
+/*
+ * Ends all that has a socket in @net, which nobody can use any more; when it
+ * returns there is none. Sleeps.
+ */
+void dstor_devices_leave(struct net *net);
 
 /* device_list.c: who is in it has its name to itself. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);

@@ -5,11 +5,11 @@
  */
 #include <linux/module.h>
 #include <linux/reboot.h>
+#include <net/net_namespace.h>
 
 #include "config.h"
 #include "device.h"
 #include "export.h"
-#include "netns.h"
 #include "work.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
@@ -22,6 +22,24 @@ static int going_down(struct notifier_block *nb, unsigned long action, void *dat
 
 static struct notifier_block reboot_notifier = { .notifier_call = going_down };
 
+/*
+ * A network namespace is deleted: its sockets have to be closed before it is
+ * freed. Devices fail and say why; exports end.
+ *
+ * The kernel holds pernet_ops_rwsem while it calls us. Loading the module of a
+ * transport takes that for writing: no lock that we take here may be held
+ * while a socket is made.
+ */
+static void __net_exit leave(struct net *net)
+{
+	dstor_devices_leave(net);
+	dstor_exports_leave(net);
+	dstor_peers_leave(net);
+}
+
+/* As a "device": those are left first, while the network still carries a farewell. */
+static struct pernet_operations operations = { .exit = leave };
+
 static int __init dstor_init(void)
 {
 	int ret = dstor_work_init();
@@ -31,7 +49,7 @@ static int __init dstor_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_reboot;
-	ret = dstor_netns_init();
+	ret = register_pernet_device(&operations);
 	if (ret)
 		goto err_netns;
 	ret = dstor_netlink_init();
@@ -40,7 +58,7 @@ static int __init dstor_init(void)
 	return 0;
 
 err_netlink:
-	dstor_netns_exit();
+	unregister_pernet_device(&operations);
 err_netns:
 	unregister_reboot_notifier(&reboot_notifier);
 err_reboot:
@@ -52,7 +70,7 @@ err_reboot:
 static void __exit dstor_exit(void)
 {
 	dstor_netlink_exit();
-	dstor_netns_exit();
+	unregister_pernet_device(&operations);
 	unregister_reboot_notifier(&reboot_notifier);
 	dstor_peers_end();
 	dstor_work_exit();

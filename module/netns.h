@@ -16,15 +16,4 @@ struct net *dstor_netns_get(struct net **home);
 /* The namespace of @home is gone. Any context. */
 void dstor_netns_gone(struct net **home);
 
-int dstor_netns_init(void);
-void dstor_netns_exit(void);
-
-/*
- * Ends all that has a socket in @net, which nobody can use any more; when it
- * returns there is none. Sleeps.
- */
-void dstor_devices_leave(struct net *net);	/* device.c */
-void dstor_exports_leave(struct net *net);	/* export.c */
-void dstor_peers_leave(struct net *net);	/* peer.c */
-
 #endif
