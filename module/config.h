@@ -231,8 +231,6 @@ void dstor_device_info_free(struct dstor_device_info *info);
 int dstor_netlink_init(void);
 void dstor_netlink_exit(void);
 
-const char *dstor_state_name(u8 state);	/* sysfs.c; enum dstor_device_state */
-
 /* sysfs.c: group "dst" under the disk, for device_add_disk() */
 struct attribute_group;
 extern const struct attribute_group *dstor_device_groups[];

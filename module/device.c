@@ -12,7 +12,7 @@
 
 #include "compat.h"
 #include "device.h"
-#include "event.h"
+#include "device_event.h"
 #include "netns.h"
 #include "transport.h"
 #include "work.h"

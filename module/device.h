@@ -159,7 +159,7 @@ struct dstor_device {
 	struct work_struct resize;
 	struct delayed_work monitor;
 
-	struct mutex told_lock;		/* what follows: the last event (event.c) */
+	struct mutex told_lock;		/* what follows: the last event (device_event.c) */
 	u8 told_state;			/* enum dstor_device_state */
 	char told_reason[DSTOR_ERROR_LEN];
 	struct work_struct uevent;

@@ -5,7 +5,7 @@
  * a connection has to move.
  */
 #include "device.h"
-#include "event.h"
+#include "state.h"
 
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)

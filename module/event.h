@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * event.c - tells who listens (dst monitor, udev) what happens to devices,
- * exports and clients. Nobody waits for them, and none of it allocates with I/O.
+ * A message to who listens (dst monitor), of what happens to a device, an export
+ * or a client. Nobody waits for it, and none of it allocates with I/O.
  */
 #ifndef DSTOR_EVENT_H
 #define DSTOR_EVENT_H
 
-#include <linux/workqueue.h>
+#include <linux/types.h>
 
 #include "dstor.h"
 
-struct dstor_device;
-struct dstor_export;
+struct genl_family;
 struct net;
-struct dstor_peer;
+struct sk_buff;
 
-/* Attached, detached, resized. Under dev->lock, or where nobody else has @dev. */
-void dstor_event_device(struct dstor_device *dev, enum dstor_event what);
+struct dstor_event_message {
+	struct sk_buff *skb;
+	void *hdr;
+};
+
+/* netlink.c calls it before it registers @family, which all events are of. */
+void dstor_event_init(const struct genl_family *family);
 /*
- * Something happened that may have changed the state: says so if it has, or if the
- * state is not "connected" and @reason is another one. Any lock may be held.
+ * False: nobody listens, there is no memory, or no @net; else dstor_event_end()
+ * follows. Takes over the reference to @net. Any context.
  */
-void dstor_event_state(struct dstor_device *dev, const char *reason);
-/* The work that tells udev. */
-void dstor_event_work(struct work_struct *work);
-enum dstor_device_state dstor_device_state(const struct dstor_device *dev);
-
-void dstor_event_export(struct dstor_export *e, enum dstor_event what);
-/* Under export->lock. */
-void dstor_event_client(struct dstor_peer *p, enum dstor_event what, const char *reason);
+bool dstor_event_begin(struct dstor_event_message *e, struct net *net, enum dstor_event what,
+		       const char *name);
+/* Sends it, unless @ret is an error of what was put into it. */
+void dstor_event_end(struct dstor_event_message *e, struct net *net, int ret);
 
 #endif

@@ -11,8 +11,8 @@
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
-#include "event.h"
 #include "export.h"
+#include "export_event.h"
 #include "netns.h"
 #include "work.h"
 

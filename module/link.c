@@ -12,7 +12,7 @@
 #include <linux/sort.h>
 
 #include "device.h"
-#include "event.h"
+#include "device_event.h"
 #include "netns.h"
 #include "trace.h"
 #include "transport.h"

@@ -15,6 +15,7 @@
 #include <linux/limits.h>
 #include <linux/slab.h>
 
+#include "event.h"
 #include "netlink.h"
 #include "wire.h"
 
@@ -648,6 +649,7 @@ struct genl_family dstor_genl_family __ro_after_init = {
 
 int __init dstor_netlink_init(void)
 {
+	dstor_event_init(&dstor_genl_family);
 	return genl_register_family(&dstor_genl_family);
 }
 

@@ -9,8 +9,8 @@
  */
 #include <linux/random.h>
 
-#include "event.h"
 #include "export.h"
+#include "export_event.h"
 #include "work.h"
 
 #define SESSIONS_MAX 1024

@@ -13,6 +13,7 @@
 #include <linux/sysfs.h>
 
 #include "config.h"
+#include "state.h"
 
 struct attribute_of_device {
 	struct device_attribute attr;
@@ -44,18 +45,6 @@ static ssize_t name##_print(const struct dstor_device_info *d, char *buf)		\
 static struct attribute_of_device name##_attr = {					\
 	.attr = __ATTR(name, 0444, show, NULL),						\
 	.print = name##_print,								\
-}
-
-const char *dstor_state_name(u8 state)
-{
-	static const char * const names[] = {
-		[DSTOR_DEVICE_CONNECTED] = "connected",
-		[DSTOR_DEVICE_RECONNECTING] = "reconnecting",
-		[DSTOR_DEVICE_SUSPENDED] = "suspended",
-		[DSTOR_DEVICE_FAILED] = "failed",
-	};
-
-	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
 static ssize_t retries_print(const struct dstor_device_info *d, char *buf)
