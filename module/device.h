@@ -8,8 +8,8 @@
 
 #include <linux/blk-mq.h>
 
+#include "client.h"
 #include "compat.h"
-#include "config.h"
 #include "connection.h"
 
 struct dstor_device;
@@ -186,18 +186,12 @@ void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
 /* The machine goes down: what has no exporter fails from now on. Sleeps. */
 void dstor_device_shutdown(struct dstor_device *dev);
-/*
- * Ends all that has a socket in @net, which nobody can use any more; when it
- * returns there is none. Sleeps.
- */
-void dstor_devices_leave(struct net *net);
 
 /* device_list.c: who is in it has its name to itself. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
 bool dstor_device_has_session(const u8 session[DST_ID_LEN]);
-void dstor_devices_shutdown(void);
 /* With a reference, or NULL. @next: the first behind @name, of those that can be seen. */
 struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
@@ -252,5 +246,9 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 void dstor_monitor_work(struct work_struct *work);
 /* Oldest transaction: its age and number of tries. False: none. */
 bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
+
+/* sysfs.c: group "dst" under the disk, for device_add_disk() */
+struct attribute_group;
+extern const struct attribute_group *dstor_device_groups[];
 
 #endif

@@ -11,8 +11,8 @@
 #include <linux/fs.h>
 
 #include "compat.h"
-#include "config.h"
 #include "connection.h"
+#include "exporter.h"
 
 struct dstor_peer;
 struct dstor_session;
@@ -220,12 +220,6 @@ struct dstor_export *dstor_export_find(struct dstor_listener *l, const char *nam
 /* Calls @fn with each of them, under the lock of the list. */
 void dstor_export_each(struct dstor_listener *l, void (*fn)(struct dstor_export *, void *),
 		       void *arg);
-void dstor_exports_shutdown(void);
-/*
- * Ends all that has a socket in @net, which nobody can use any more; when it
- * returns there is none. Sleeps.
- */
-void dstor_exports_leave(struct net *net);
 
 /* disk.c - the exported disk */
 int dstor_disk_open(struct dstor_export *e, struct dstor_error *err);
@@ -283,8 +277,6 @@ void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state);
 /* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
 void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw);
 void dstor_peer_send_note(struct dstor_peer *p, void *data);
-void dstor_peers_end(void);	/* module exit: ends all and waits */
-void dstor_peers_leave(struct net *net);	/* as dstor_exports_leave(), after it */
 void dstor_peers_end_of(struct dstor_listener *l);
 void dstor_peer_put(struct dstor_peer *p);
 

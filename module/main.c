@@ -7,9 +7,9 @@
 #include <linux/reboot.h>
 #include <net/net_namespace.h>
 
-#include "config.h"
-#include "device.h"
-#include "export.h"
+#include "client.h"
+#include "exporter.h"
+#include "netlink.h"
 #include "work.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The generic netlink family "dstor": takes requests apart, refuses what is
- * malformed, hands plain values to export.c and device.c (config.h).
+ * malformed, hands plain values to exporter and client (exporter.h, client.h).
  *
  * Commands run in the caller's context and in parallel: an attach may last
  * seconds and must not hold up a detach. No locks here; what is shared is the
@@ -15,7 +15,9 @@
 #include <linux/limits.h>
 #include <linux/slab.h>
 
+#include "client.h"
 #include "event.h"
+#include "exporter.h"
 #include "netlink.h"
 #include "wire.h"
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between netlink.c, which has the family and takes requests, and netlink_show.c,
- * which answers *_GET. Nobody else includes it.
+ * netlink.c has the family and takes requests, netlink_show.c answers *_GET.
  */
 #ifndef DSTOR_NETLINK_H
 #define DSTOR_NETLINK_H
 
 #include <net/genetlink.h>
 
-#include "config.h"
+#include "error.h"
 
 extern struct genl_family dstor_genl_family;
 
@@ -21,5 +20,9 @@ int dstor_dump_start(struct netlink_callback *cb);
 int dstor_dump_exports(struct sk_buff *skb, struct netlink_callback *cb);
 int dstor_dump_devices(struct sk_buff *skb, struct netlink_callback *cb);
 int dstor_dump_done(struct netlink_callback *cb);
+
+/* netlink.c */
+int dstor_netlink_init(void);
+void dstor_netlink_exit(void);
 
 #endif

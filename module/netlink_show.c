@@ -9,6 +9,8 @@
  */
 #include <linux/slab.h>
 
+#include "client.h"
+#include "exporter.h"
 #include "netlink.h"
 
 /* An export with the most rules and a long path fits, and the allocation is an easy one. */

@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
-#include "config.h"
+#include "device.h"
 #include "state.h"
 
 struct attribute_of_device {

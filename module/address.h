@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An address of a socket, as netlink brings it and the socket calls take it.
+ */
+#ifndef DSTOR_ADDRESS_H
+#define DSTOR_ADDRESS_H
+
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <linux/types.h>
+
+#define DSTOR_TEXT_LEN 128
+#define DSTOR_ADDRESSES_MAX 8
+
+/* As the socket calls take it; nobody in the module looks inside. */
+struct dstor_address {
+	u32 family;
+	u32 type;
+	u32 protocol;
+	u32 len;			/* of addr, bytes */
+	struct sockaddr_storage addr;
+	char text[DSTOR_TEXT_LEN];
+};
+
+#endif
