@@ -7,10 +7,10 @@
 #include <linux/reboot.h>
 #include <net/net_namespace.h>
 
-#include "client.h"
-#include "exporter.h"
-#include "netlink.h"
-#include "work.h"
+#include "client/client.h"
+#include "control/netlink.h"
+#include "core/work.h"
+#include "exporter/exporter.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
 static int going_down(struct notifier_block *nb, unsigned long action, void *data)

@@ -8,11 +8,11 @@
 #ifndef DSTOR_CLIENT_H
 #define DSTOR_CLIENT_H
 
-#include "address.h"
+#include "core/address.h"
+#include "core/error.h"
+#include "core/stats.h"
 #include "dstor.h"
-#include "error.h"
-#include "protocol.h"
-#include "stats.h"
+#include "wire/protocol.h"
 
 struct net;
 

@@ -10,12 +10,12 @@
 #include <linux/sched/mm.h>
 #include <net/net_namespace.h>
 
-#include "compat.h"
-#include "device.h"
-#include "device_event.h"
-#include "netns.h"
-#include "transport.h"
-#include "work.h"
+#include "client/device.h"
+#include "client/device_event.h"
+#include "compat/compat.h"
+#include "conn/transport.h"
+#include "core/netns.h"
+#include "core/work.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */

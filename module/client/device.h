@@ -8,9 +8,9 @@
 
 #include <linux/blk-mq.h>
 
-#include "client.h"
-#include "compat.h"
-#include "connection.h"
+#include "client/client.h"
+#include "compat/compat.h"
+#include "conn/connection.h"
 
 struct dstor_device;
 
@@ -242,7 +242,7 @@ struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
 /* Fails the transactions of @q for which @all or the policy says so. Under q->lock. */
 unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 
-/* monitor.c */
+/* watchdog.c */
 void dstor_monitor_work(struct work_struct *work);
 /* Oldest transaction: its age and number of tries. False: none. */
 bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);

@@ -4,8 +4,8 @@
  * shown. Called by netlink and sysfs; takes dev->lock, and q->lock after it where
  * a connection has to move.
  */
-#include "device.h"
-#include "state.h"
+#include "client/device.h"
+#include "client/state.h"
 
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)

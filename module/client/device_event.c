@@ -7,12 +7,12 @@
  */
 #include <net/genetlink.h>
 
-#include "compat.h"
-#include "device.h"
-#include "device_event.h"
-#include "event.h"
-#include "netns.h"
-#include "state.h"
+#include "client/device.h"
+#include "client/device_event.h"
+#include "client/state.h"
+#include "compat/compat.h"
+#include "core/event.h"
+#include "core/netns.h"
 
 static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, const char *reason)
 {

@@ -4,7 +4,7 @@
  * one until it is detached. devices_lock protects the list; dev->lock may be
  * taken under it.
  */
-#include "device.h"
+#include "client/device.h"
 
 static LIST_HEAD(devices);
 static DEFINE_MUTEX(devices_lock);

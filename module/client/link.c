@@ -11,12 +11,12 @@
 #include <linux/sched/mm.h>
 #include <linux/sort.h>
 
-#include "device.h"
-#include "device_event.h"
-#include "netns.h"
-#include "trace.h"
-#include "transport.h"
-#include "work.h"
+#include "client/device.h"
+#include "client/device_event.h"
+#include "client/trace.h"
+#include "conn/transport.h"
+#include "core/netns.h"
+#include "core/work.h"
 
 #define READ_SLICE_MS 200		/* how soon a detach is noticed */
 #define CONNECT_MAX_MS 2000

@@ -4,8 +4,8 @@
  *
  * No locks: flags and states are read as they change. Any context.
  */
-#include "device.h"
-#include "state.h"
+#include "client/device.h"
+#include "client/state.h"
 
 enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 {

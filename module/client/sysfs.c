@@ -12,8 +12,8 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 
-#include "device.h"
-#include "state.h"
+#include "client/device.h"
+#include "client/state.h"
 
 struct attribute_of_device {
 	struct device_attribute attr;

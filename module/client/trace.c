@@ -3,4 +3,4 @@
  * Where the tracepoints live. They are called in transaction.c and link.c.
  */
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "client/trace.h"

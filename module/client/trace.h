@@ -11,7 +11,7 @@
 
 #include <linux/tracepoint.h>
 
-#include "device.h"
+#include "client/device.h"
 
 #define dstor_trace_ops						\
 	__print_symbolic(__entry->op,				\
@@ -76,7 +76,7 @@ DSTOR_TRANSACTION_EVENT(dstor_fail);
 #endif
 
 #undef TRACE_INCLUDE_PATH
-#define TRACE_INCLUDE_PATH .
+#define TRACE_INCLUDE_PATH client
 #undef TRACE_INCLUDE_FILE
 #define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

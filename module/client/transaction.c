@@ -10,10 +10,10 @@
 #include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 
-#include "compat.h"
-#include "device.h"
-#include "trace.h"
-#include "work.h"
+#include "client/device.h"
+#include "client/trace.h"
+#include "compat/compat.h"
+#include "core/work.h"
 
 #define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
 #define CALM 64			/* as many submits in a row that find fewer end that */

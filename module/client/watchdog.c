@@ -6,8 +6,8 @@
  * It reads transactions that the receiver may end at the same moment; what it
  * concludes from a torn reading is checked again once the connection is closed.
  */
-#include "device.h"
-#include "work.h"
+#include "client/device.h"
+#include "core/work.h"
 
 #define TICK_MIN_MS 10
 #define TICK_MAX_MS 250

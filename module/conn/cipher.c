@@ -14,7 +14,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "connection.h"
+#include "conn/connection.h"
 
 #define AUTO "auto"
 #define AES "aes-256-gcm"

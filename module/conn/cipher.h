@@ -11,7 +11,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "wire.h"
+#include "wire/wire.h"
 
 struct aead_request;
 struct crypto_aead;
@@ -19,7 +19,7 @@ struct dstor_conn;
 struct dstor_message;
 struct dstor_sink;
 
-/* primitives.c */
+/* noise_primitives.c */
 extern const struct dstor_primitives dstor_primitives;
 
 /* Segments of the data of a request where a cipher is in use. */
@@ -133,11 +133,11 @@ void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workque
 /* @users of the key that the job ran with, noted before it was done: then it may be reused. */
 void dstor_job_end(struct dstor_cipher *x, atomic_t *users);
 
-/* seal.c - under tx.lock: seals what is queued, offers what is sealed in c->tx.bv */
+/* encrypt.c - under tx.lock: seals what is queued, offers what is sealed in c->tx.bv */
 void dstor_seal_gather(struct dstor_conn *c);
 void dstor_seal_work(struct work_struct *work);
 
-/* open.c - the header in rx.buf, into rx.frame. False: it does not open. */
+/* decrypt.c - the header in rx.buf, into rx.frame. False: it does not open. */
 bool dstor_open_header(struct dstor_conn *c);
 
 enum dstor_opened {

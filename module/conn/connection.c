@@ -10,7 +10,7 @@
 #include <linux/tcp.h>
 #include <net/tcp.h>
 
-#include "connection.h"
+#include "conn/connection.h"
 
 void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 		     struct workqueue_struct *wq, struct work_struct *work)

@@ -17,10 +17,10 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
-#include "cipher.h"
-#include "digest.h"
-#include "transport.h"
-#include "wire.h"
+#include "conn/cipher.h"
+#include "conn/digest.h"
+#include "conn/transport.h"
+#include "wire/wire.h"
 
 struct dstor_conn;
 

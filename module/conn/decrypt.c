@@ -9,7 +9,7 @@
  */
 #include <linux/sched/mm.h>
 
-#include "connection.h"
+#include "conn/connection.h"
 
 bool dstor_open_header(struct dstor_conn *c)
 {

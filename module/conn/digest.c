@@ -9,8 +9,8 @@
 #include <linux/highmem.h>
 #include <linux/string.h>
 
-#include "digest.h"
-#include "wire.h"
+#include "conn/digest.h"
+#include "wire/wire.h"
 
 /* Names of ours for what the kernel calls otherwise. */
 static const char *kernel_name(const char *name)

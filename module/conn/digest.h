@@ -5,7 +5,7 @@
 
 #include <linux/bio.h>
 
-#include "protocol.h"
+#include "wire/protocol.h"
 
 struct crypto_shash;
 

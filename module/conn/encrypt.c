@@ -12,7 +12,7 @@
 #include <linux/highmem.h>
 #include <linux/sched/mm.h>
 
-#include "connection.h"
+#include "conn/connection.h"
 
 static u64 ring_size(const struct dstor_cipher *x)
 {

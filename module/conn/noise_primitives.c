@@ -9,8 +9,8 @@
 #include <crypto/curve25519.h>
 #include <crypto/sha2.h>
 
-#include "cipher.h"
-#include "compat.h"
+#include "compat/compat.h"
+#include "conn/cipher.h"
 
 static_assert((int)CURVE25519_KEY_SIZE == (int)DST_KEY_LEN);
 static_assert((int)CHACHA20POLY1305_AUTHTAG_SIZE == (int)DST_TAG_LEN);

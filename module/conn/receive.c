@@ -12,8 +12,8 @@
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
-#include "compat.h"
-#include "connection.h"
+#include "compat/compat.h"
+#include "conn/connection.h"
 
 #define RX_SOFTIRQ_FRAMES 128	/* then the work goes on */
 

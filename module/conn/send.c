@@ -7,8 +7,8 @@
  */
 #include <linux/bio.h>
 
-#include "compat.h"
-#include "connection.h"
+#include "compat/compat.h"
+#include "conn/connection.h"
 
 /* Below it a copy costs less than a reference to the page. */
 #define SPLICE_MIN 4096

@@ -10,8 +10,8 @@
 #include <net/tcp.h>
 #include <uapi/linux/sctp.h>
 
-#include "compat.h"
-#include "transport.h"
+#include "compat/compat.h"
+#include "conn/transport.h"
 
 /* Not in the kernel's headers for modules: net/smc/smc.h. */
 #define SMCPROTO_SMC 0

@@ -6,7 +6,7 @@
 #ifndef DSTOR_TRANSPORT_H
 #define DSTOR_TRANSPORT_H
 
-#include "address.h"
+#include "core/address.h"
 
 /* What a kind of socket needs beyond the socket calls. */
 struct dstor_transport {

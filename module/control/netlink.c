@@ -15,11 +15,11 @@
 #include <linux/limits.h>
 #include <linux/slab.h>
 
-#include "client.h"
-#include "event.h"
-#include "exporter.h"
-#include "netlink.h"
-#include "wire.h"
+#include "client/client.h"
+#include "control/netlink.h"
+#include "core/event.h"
+#include "exporter/exporter.h"
+#include "wire/wire.h"
 
 #define URI_LEN 1024
 #define INFLIGHT_DEFAULT (64ULL << 20)

@@ -7,7 +7,7 @@
 
 #include <net/genetlink.h>
 
-#include "error.h"
+#include "core/error.h"
 
 extern struct genl_family dstor_genl_family;
 

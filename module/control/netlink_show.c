@@ -9,9 +9,9 @@
  */
 #include <linux/slab.h>
 
-#include "client.h"
-#include "exporter.h"
-#include "netlink.h"
+#include "client/client.h"
+#include "control/netlink.h"
+#include "exporter/exporter.h"
 
 /* An export with the most rules and a long path fits, and the allocation is an easy one. */
 #define DUMP_BYTES SKB_WITH_OVERHEAD(32768)

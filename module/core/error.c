@@ -6,7 +6,7 @@
  */
 #include <linux/kernel.h>
 
-#include "error.h"
+#include "core/error.h"
 
 int dstor_fail(struct dstor_error *err, int code, const char *fmt, ...)
 {

@@ -7,7 +7,7 @@
  */
 #include <net/genetlink.h>
 
-#include "event.h"
+#include "core/event.h"
 
 #define GFP_EVENT (GFP_NOWAIT | __GFP_NOWARN)	/* a lost message is no harm */
 #define EVENT_BYTES 1024

@@ -6,7 +6,7 @@
  */
 #include <linux/spinlock.h>
 
-#include "netns.h"
+#include "core/netns.h"
 
 static DEFINE_SPINLOCK(homes_lock);	/* all homes */
 

@@ -6,7 +6,7 @@
 #include <linux/percpu.h>
 #include <linux/string.h>
 
-#include "stats.h"
+#include "core/stats.h"
 
 void dstor_stats_sum(const struct dstor_stats __percpu *stats, struct dstor_stats *sum)
 {

@@ -7,8 +7,8 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 
-#include "compat.h"
-#include "work.h"
+#include "compat/compat.h"
+#include "core/work.h"
 
 struct workqueue_struct *dstor_io_wq;
 struct workqueue_struct *dstor_link_wq;

@@ -9,8 +9,8 @@
 #include <linux/ioprio.h>
 #include <linux/uio.h>
 
-#include "export.h"
-#include "work.h"
+#include "core/work.h"
+#include "exporter/export.h"
 
 #define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
 

@@ -6,8 +6,8 @@
  */
 #include <linux/namei.h>
 
-#include "compat.h"
-#include "export.h"
+#include "compat/compat.h"
+#include "exporter/export.h"
 
 #define FILE_BLOCK 512
 

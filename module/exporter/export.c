@@ -11,10 +11,10 @@
 #include <linux/module.h>
 #include <net/net_namespace.h>
 
-#include "export.h"
-#include "export_event.h"
-#include "netns.h"
-#include "work.h"
+#include "core/netns.h"
+#include "core/work.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000

@@ -10,9 +10,9 @@
 #include <linux/bio.h>
 #include <linux/fs.h>
 
-#include "compat.h"
-#include "connection.h"
-#include "exporter.h"
+#include "compat/compat.h"
+#include "conn/connection.h"
+#include "exporter/exporter.h"
 
 struct dstor_peer;
 struct dstor_session;
@@ -254,7 +254,7 @@ void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
 bool dstor_limiter_take(const struct sockaddr_storage *addr);
 void dstor_limiter_give(const struct sockaddr_storage *addr);
 
-/* handshake.c - greetings, on the exporter */
+/* keys.c - greetings, on the exporter */
 struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_greeting *g,
 				      struct dstor_greeting *answer);
 void dstor_handshake_failed(struct dstor_peer *p);
@@ -280,7 +280,7 @@ void dstor_peer_send_note(struct dstor_peer *p, void *data);
 void dstor_peers_end_of(struct dstor_listener *l);
 void dstor_peer_put(struct dstor_peer *p);
 
-/* peer_hello.c: conn.tx.lock is held */
+/* hello.c: conn.tx.lock is held */
 enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p);
 enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p);
 void dstor_peer_attach(struct dstor_peer *p);	/* the hello, where it may sleep */

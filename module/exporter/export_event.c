@@ -4,10 +4,10 @@
  */
 #include <net/genetlink.h>
 
-#include "event.h"
-#include "export.h"
-#include "export_event.h"
-#include "netns.h"
+#include "core/event.h"
+#include "core/netns.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
 
 void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 {

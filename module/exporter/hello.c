@@ -3,7 +3,7 @@
  * A peer's handshake: what is said before the first frame, in the clear or
  * through its channel. Runs in the peer's work, under conn.tx.lock.
  */
-#include "export.h"
+#include "exporter/export.h"
 
 #define WAIT_MS 1000		/* between two WAIT */
 

@@ -7,7 +7,7 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 
-#include "export.h"
+#include "exporter/export.h"
 
 /* Keys that are tried for one greeting; each costs two hashes. */
 #define KEYS_TRIED_MAX 4096

@@ -9,8 +9,8 @@
  */
 #include <linux/fs.h>
 
-#include "export.h"
-#include "work.h"
+#include "core/work.h"
+#include "exporter/export.h"
 
 #define MAGIC "DSTlease"
 

@@ -8,9 +8,9 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
-#include "export.h"
-#include "transport.h"
-#include "work.h"
+#include "conn/transport.h"
+#include "core/work.h"
+#include "exporter/export.h"
 
 #define ACCEPT_BATCH 64
 

@@ -13,10 +13,10 @@
 #include <linux/module.h>
 #include <net/sock.h>
 
-#include "export.h"
-#include "netns.h"
-#include "transport.h"
-#include "work.h"
+#include "conn/transport.h"
+#include "core/netns.h"
+#include "core/work.h"
+#include "exporter/export.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
 #define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */

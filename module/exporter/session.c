@@ -9,9 +9,9 @@
  */
 #include <linux/random.h>
 
-#include "export.h"
-#include "export_event.h"
-#include "work.h"
+#include "core/work.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
