@@ -132,20 +132,6 @@ def test_wire_needs_nothing_of_the_kernel_or_libc(tmp_path):
     assert wanted - own <= {"memcpy", "memset", "memcmp"}
 
 
-@pytest.mark.parametrize("folder, forbidden", [
-    ("wire", ["module", "dst", "tests", "include"]),
-    ("module", ["tests", "dst"]),
-    ("dst", ["tests", "module"]),
-    ("include", ["tests", "module", "dst", "wire"]),
-])
-def test_dependency_rule(folder, forbidden):
-    """wire/ includes nothing of ours; nothing includes tests/."""
-    for source in sources(folder):
-        for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', source.read_text(), re.M):
-            assert not any(part in forbidden for part in Path(name).parts[:-1]), \
-                f"{source} includes {name}"
-
-
 def tree():
     """What is in the repository or would be; all there is but build/ where there is no repository."""
     # as root in somebody else's clone git wants to be told that this is meant
