@@ -10,7 +10,11 @@
 #include <linux/uio.h>
 
 #include "core/work.h"
+#include "exporter/command.h"
+#include "exporter/disk.h"
 #include "exporter/export.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
 
 #define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
 

@@ -7,6 +7,7 @@
 #include <linux/namei.h>
 
 #include "compat/compat.h"
+#include "exporter/disk.h"
 #include "exporter/export.h"
 
 #define FILE_BLOCK 512

@@ -13,8 +13,15 @@
 
 #include "core/netns.h"
 #include "core/work.h"
+#include "exporter/command.h"
+#include "exporter/disk.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/lease_file.h"
+#include "exporter/listener.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000

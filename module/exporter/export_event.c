@@ -8,6 +8,8 @@
 #include "core/netns.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
 
 void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 {

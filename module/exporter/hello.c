@@ -4,6 +4,12 @@
  * through its channel. Runs in the peer's work, under conn.tx.lock.
  */
 #include "exporter/export.h"
+#include "exporter/hello.h"
+#include "exporter/keys.h"
+#include "exporter/limiter.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
 
 #define WAIT_MS 1000		/* between two WAIT */
 

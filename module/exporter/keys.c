@@ -8,6 +8,10 @@
 #include <linux/slab.h>
 
 #include "exporter/export.h"
+#include "exporter/keys.h"
+#include "exporter/limiter.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
 
 /* Keys that are tried for one greeting; each costs two hashes. */
 #define KEYS_TRIED_MAX 4096

@@ -11,6 +11,7 @@
 
 #include "core/work.h"
 #include "exporter/export.h"
+#include "exporter/lease_file.h"
 
 #define MAGIC "DSTlease"
 

@@ -11,7 +11,7 @@
 #include <linux/spinlock.h>
 #include <net/ipv6.h>
 
-#include "exporter/export.h"
+#include "exporter/limiter.h"
 
 #define BUCKETS 256
 #define BURST 256		/* tries at once, more than connections of a session */

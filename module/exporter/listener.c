@@ -10,7 +10,8 @@
 
 #include "conn/transport.h"
 #include "core/work.h"
-#include "exporter/export.h"
+#include "exporter/listener.h"
+#include "exporter/peer.h"
 
 #define ACCEPT_BATCH 64
 

@@ -16,7 +16,12 @@
 #include "conn/transport.h"
 #include "core/netns.h"
 #include "core/work.h"
+#include "exporter/command.h"
 #include "exporter/export.h"
+#include "exporter/hello.h"
+#include "exporter/listener.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
 #define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */

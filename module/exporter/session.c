@@ -10,8 +10,13 @@
 #include <linux/random.h>
 
 #include "core/work.h"
+#include "exporter/disk.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/lease_file.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
