@@ -147,25 +147,6 @@ static void burial_work(struct work_struct *work);
 
 /* Making ------------------------------------------------------------------- */
 
-static struct dstor_rule *copy_rules(const struct dstor_rule *rules, unsigned int n)
-{
-	struct dstor_rule *copy = kmemdup(rules, n * sizeof(*rules), GFP_KERNEL);
-	unsigned int i;
-
-	for (i = 0; copy && i < n; i++)
-		if (copy[i].has_key)
-			dstor_key_print(&dstor_primitives, copy[i].key, copy[i].print);
-	return copy;
-}
-
-static bool has_keys(const struct dstor_rule *rules, unsigned int n)
-{
-	while (n)
-		if (rules[--n].has_key)
-			return true;
-	return false;
-}
-
 static struct dstor_export *new_export(const struct dstor_export_config *c)
 {
 	struct dstor_export *e = kzalloc(sizeof(*e), GFP_KERNEL);
@@ -193,7 +174,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	e->n_rules = c->n_rules;
 	e->path = kstrdup(c->path, GFP_KERNEL);
 	e->listen = kmemdup(c->listen, c->n_listen * sizeof(*c->listen), GFP_KERNEL);
-	e->rules = copy_rules(c->rules, c->n_rules);
+	e->rules = dstor_rules_copy(c->rules, c->n_rules);
 	e->stats = alloc_percpu(struct dstor_stats);
 	if (e->path && e->listen && e->rules && e->stats &&
 	    !bioset_init(&e->commands, COMMANDS_RESERVE, offsetof(struct dstor_command, bio),
@@ -212,7 +193,7 @@ static int check_config(const struct dstor_export_config *c, struct dstor_error 
 	if (!c->n_listen)
 		return dstor_fail(err, -EINVAL, "export \"%s\" listens nowhere", c->name);
 	/* Nobody may think that a channel is closed when it is not. */
-	if (c->ciphers[0] && !has_keys(c->rules, c->n_rules))
+	if (c->ciphers[0] && !dstor_rules_have_key(c->rules, c->n_rules))
 		return dstor_fail(err, -EINVAL,
 				  "a cipher needs a key: give a rule with key=FILE, too");
 	return 0;
@@ -222,7 +203,7 @@ static int check_config(const struct dstor_export_config *c, struct dstor_error 
 static int prepare_keys(struct dstor_export *e, const struct dstor_rule *rules, unsigned int n,
 			struct dstor_error *err)
 {
-	if (!has_keys(rules, n))
+	if (!dstor_rules_have_key(rules, n))
 		return 0;
 	if (dstor_threads_start(&e->threads, e->name, e->crypto_threads, false))
 		return dstor_fail(err, -ENOMEM, "out of memory");
@@ -269,7 +250,7 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	if (!e)
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	e->net = net;
-	if (dstor_cipher_list(c->ciphers, e->ciphers) && has_keys(c->rules, c->n_rules))
+	if (dstor_cipher_list(c->ciphers, e->ciphers) && dstor_rules_have_key(c->rules, c->n_rules))
 		ret = dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				 c->ciphers[0] ? c->ciphers : "auto");
 	if (!ret)
@@ -499,7 +480,7 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 	if (!e)
 		return dstor_fail(err, -ENOENT, "no export \"%s\"", name);
 	if (c->n_rules) {
-		rules = copy_rules(c->rules, c->n_rules);
+		rules = dstor_rules_copy(c->rules, c->n_rules);
 		if (!rules)
 			ret = dstor_fail(err, -ENOMEM, "out of memory");
 	}
@@ -532,25 +513,6 @@ out:
 	return ret;
 }
 
-/* A key is called as the first rule that has it calls its file. */
-static void name_key(const struct dstor_export *e, const struct dstor_session *s,
-		     char name[DSTOR_TEXT_LEN])
-{
-	unsigned int i;
-	char *at;
-
-	for (i = 0; s->who.has_key && i < e->n_rules; i++) {
-		const struct dstor_rule *r = &e->rules[i];
-
-		if (!r->has_key || !dstor_id_equal(r->print, s->who.print))
-			continue;
-		at = strstr(r->text, "key=");
-		strscpy(name, at ? at + strlen("key=") : "a key", DSTOR_TEXT_LEN);
-		*strchrnul(name, ',') = 0;
-		return;
-	}
-}
-
 static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 {
 	struct dstor_session *s;
@@ -566,7 +528,7 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 		memcpy(c->session, s->id, DST_ID_LEN);
 		c->addr = s->who.addr;
 		c->addr_len = s->who.addr_len;
-		name_key(e, s, c->key);
+		dstor_rules_name_key(e, &s->who, c->key);
 		c->access = s->access;
 		c->connections = dstor_session_connections(s);
 		c->in_flight = dstor_session_in_flight(s);
@@ -594,7 +556,7 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	info->n_listen = e->n_listen;
 	info->listen = kmemdup(e->listen, e->n_listen * sizeof(*e->listen), GFP_KERNEL);
 	info->n_rules = e->n_rules;
-	info->rules = copy_rules(e->rules, e->n_rules);
+	info->rules = dstor_rules_copy(e->rules, e->n_rules);
 	for (i = 0; info->rules && i < info->n_rules; i++)
 		memzero_explicit(info->rules[i].key, DST_KEY_LEN + DST_ID_LEN);
 	fill_clients(e, info);

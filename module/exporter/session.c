@@ -180,45 +180,6 @@ void dstor_session_notify(struct dstor_session *s, enum dstor_notice n)
 			dstor_peer_notify(s->lanes[i].peer, n);
 }
 
-/* Rules -------------------------------------------------------------------- */
-
-static bool bits_equal(const u8 *a, const u8 *b, u32 bits)
-{
-	u32 bytes = bits / 8, rest = bits % 8;
-
-	if (memcmp(a, b, bytes))
-		return false;
-	return !rest || !((a[bytes] ^ b[bytes]) >> (8 - rest));
-}
-
-static bool matches(const struct dstor_rule *r, const struct dstor_who *who)
-{
-	if (r->has_key &&
-	    (!who->has_key || !dstor_primitives.same(r->print, who->print, DST_ID_LEN)))
-		return false;
-	if (!r->family)
-		return true;
-	return r->family == who->addr.ss_family &&
-	       r->offset + DIV_ROUND_UP(r->bits, 8) <= who->addr_len &&
-	       bits_equal((const u8 *)&who->addr + r->offset, r->bytes, r->bits);
-}
-
-u8 dstor_access_of(struct dstor_export *e, const struct dstor_who *who)
-{
-	u8 best = DST_ACCESS_NONE;
-	unsigned int i;
-
-	lockdep_assert_held(&e->lock);
-	for (i = 0; i < e->n_rules; i++) {
-		const struct dstor_rule *r = &e->rules[i];
-		u8 access = r->read_only ? DST_ACCESS_READ : DST_ACCESS_WRITE;
-
-		if (access > best && matches(r, who))
-			best = access;
-	}
-	return e->flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DST_ACCESS_READ) : best;
-}
-
 /* Joining ------------------------------------------------------------------ */
 
 __printf(3, 4) static bool refuse(struct dstor_welcome *w, u8 status, const char *fmt, ...)
