@@ -224,7 +224,7 @@ struct dstor_grant {
 };
 
 void dstor_link_work(struct work_struct *work);
-/* One attempt: connect, handshake. Sets @err. @takeover: former session or NULL. */
+/* handshake.c - one attempt: connect, handshake. Sets @err. @takeover: former session or NULL. */
 int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
 		       struct dstor_error *err);
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
