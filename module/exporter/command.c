@@ -5,7 +5,6 @@
  * the completion by the disk (any context) and what may block (dstor_disk_wq).
  */
 #include <linux/blkdev.h>
-#include <linux/falloc.h>
 #include <linux/ioprio.h>
 #include <linux/uio.h>
 
@@ -329,118 +328,6 @@ static void bio_done(struct bio *bio)
 	disk_done(cmd);
 }
 
-static blk_opf_t hints(u16 flags)
-{
-	blk_opf_t opf = 0;
-
-	if (flags & DST_REQ_SYNC)
-		opf |= REQ_SYNC;
-	if (flags & DST_REQ_META)
-		opf |= REQ_META;
-	if (flags & DST_REQ_PRIO)
-		opf |= REQ_PRIO;
-	if (flags & DST_REQ_IDLE)
-		opf |= REQ_IDLE;
-	if (flags & DST_REQ_RAHEAD)
-		opf |= REQ_RAHEAD;
-	if (flags & DST_REQ_BACKGROUND)
-		opf |= REQ_BACKGROUND;
-	return opf;
-}
-
-static void submit_to_bdev(struct dstor_command *cmd)
-{
-	struct dstor_export *e = cmd->peer->export;
-	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
-	struct bio *bio = &cmd->bio;
-
-	bio->bi_end_io = bio_done;
-	bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
-	bio->bi_opf = hints(cmd->flags);
-	switch (cmd->op) {
-	case DST_OP_READ:
-		bio->bi_opf |= REQ_OP_READ;
-		break;
-	case DST_OP_WRITE:
-		bio->bi_opf |= REQ_OP_WRITE;
-		if (through)
-			bio->bi_opf |= REQ_FUA;
-		if (cmd->flags & DST_REQ_PREFLUSH)
-			bio->bi_opf |= REQ_PREFLUSH;
-		break;
-	case DST_OP_FLUSH:
-		bio->bi_opf |= REQ_OP_WRITE | REQ_PREFLUSH;
-		break;
-	default:
-		bio->bi_opf |= cmd->op == DST_OP_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES;
-		if (cmd->op == DST_OP_WRITE_ZEROES && cmd->flags & DST_REQ_NOUNMAP)
-			bio->bi_opf |= REQ_NOUNMAP;
-		bio->bi_iter.bi_size = cmd->bytes;
-		cmd->then_flush = through && bdev_write_cache(e->bdev.bdev);
-	}
-	submit_bio(bio);
-}
-
-/*
- * One call of the file's own method: vfs_iter_write() takes the superblock's
- * writer count itself on some kernels and wants it taken on others.
- */
-static ssize_t file_step(struct file *file, struct iov_iter *iter, loff_t pos, bool write,
-			 bool through)
-{
-	struct kiocb kiocb;
-	ssize_t n;
-
-	init_sync_kiocb(&kiocb, file);
-	kiocb.ki_pos = pos;
-	if (!write)
-		return file->f_op->read_iter(&kiocb, iter);
-	if (through)
-		kiocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
-	file_start_write(file);
-	n = file->f_op->write_iter(&kiocb, iter);
-	file_end_write(file);
-	return n;
-}
-
-static int file_rw(struct dstor_export *e, struct dstor_command *cmd)
-{
-	bool write = cmd->op == DST_OP_WRITE;
-	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
-	loff_t pos = cmd->offset;
-	struct iov_iter iter;
-	ssize_t n;
-
-	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, cmd->bio.bi_io_vec,
-		      cmd->bio.bi_vcnt, cmd->bytes);
-	while (iov_iter_count(&iter)) {
-		n = file_step(e->file, &iter, pos, write, through);
-		if (n < 0)
-			return n;
-		if (!n)
-			return -EIO;
-		pos += n;
-	}
-	return 0;
-}
-
-static int file_allocate(struct dstor_export *e, struct dstor_command *cmd)
-{
-	int mode = FALLOC_FL_KEEP_SIZE;
-	int ret;
-
-	if (cmd->op == DST_OP_DISCARD)
-		mode |= FALLOC_FL_PUNCH_HOLE;
-	else if (cmd->flags & DST_REQ_NOUNMAP)
-		mode |= FALLOC_FL_ZERO_RANGE;
-	else
-		mode |= FALLOC_FL_PUNCH_HOLE;
-	ret = vfs_fallocate(e->file, mode, cmd->offset, cmd->bytes);
-	if (!ret && (e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA))
-		ret = vfs_fsync(e->file, 1);
-	return ret;
-}
-
 static void blocking_work(struct work_struct *work)
 {
 	struct dstor_command *cmd = container_of(work, struct dstor_command, work);
@@ -450,9 +337,9 @@ static void blocking_work(struct work_struct *work)
 	if (cmd->then_flush || cmd->op == DST_OP_FLUSH)
 		ret = dstor_disk_flush(e);
 	else if (cmd->op == DST_OP_READ || cmd->op == DST_OP_WRITE)
-		ret = file_rw(e, cmd);
+		ret = dstor_file_rw(e, cmd);
 	else
-		ret = file_allocate(e, cmd);
+		ret = dstor_file_allocate(e, cmd);
 	cmd->then_flush = false;
 	cmd->status = status_of_errno(ret);
 	disk_done(cmd);
@@ -468,7 +355,8 @@ static void execute(struct dstor_command *cmd)
 		INIT_WORK(&cmd->work, blocking_work);
 		queue_work(dstor_disk_wq, &cmd->work);
 	} else {
-		submit_to_bdev(cmd);
+		cmd->bio.bi_end_io = bio_done;
+		dstor_bdev_submit(cmd);
 	}
 }
 

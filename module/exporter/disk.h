@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 
+struct dstor_command;
 struct dstor_export;
 
 /* Geometry of the exported disk, as a welcome says it. Bytes. */
@@ -30,5 +31,14 @@ void dstor_disk_close(struct dstor_export *e);
 /* Sleeps. 0 or a negative errno. */
 int dstor_disk_flush(struct dstor_export *e);
 u64 dstor_disk_size(struct dstor_export *e);
+
+/* disk_bdev.c - a block device. Submit: bi_end_io of the command's bio is set. */
+int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err);
+void dstor_bdev_submit(struct dstor_command *cmd);
+
+/* disk_file.c - a file. Sleep. 0 or a negative errno. */
+int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err);
+int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd);
+int dstor_file_allocate(struct dstor_export *e, struct dstor_command *cmd);
 
 #endif
