@@ -12,7 +12,7 @@ DST_OBJECTS := $(DST_SOURCES:%.c=$(OUT)/dst-objects/%.o)
 DST_LIBRARIES := libnl-genl-3.0 json-c libsodium inih
 DST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror \
 	-D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -DDST_RELEASE='"$(DST_RELEASE)"' \
-	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude
+	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude/uapi
 DST_LDFLAGS := -pie -Wl,-z,relro,-z,now
 # So that a variant (sanitizers) can be built beside it.
 DST_EXTRA ?=

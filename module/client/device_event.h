@@ -5,9 +5,8 @@
 #ifndef DSTOR_DEVICE_EVENT_H
 #define DSTOR_DEVICE_EVENT_H
 
+#include <linux/dstor.h>
 #include <linux/workqueue.h>
-
-#include "dstor.h"
 
 struct dstor_device;
 

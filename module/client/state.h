@@ -5,9 +5,8 @@
 #ifndef DSTOR_STATE_H
 #define DSTOR_STATE_H
 
+#include <linux/dstor.h>
 #include <linux/types.h>
-
-#include "dstor.h"
 
 struct dstor_device;
 

@@ -6,9 +6,8 @@
 #ifndef DSTOR_EVENT_H
 #define DSTOR_EVENT_H
 
+#include <linux/dstor.h>
 #include <linux/types.h>
-
-#include "dstor.h"
 
 struct genl_family;
 struct net;

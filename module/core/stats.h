@@ -6,10 +6,9 @@
 #define DSTOR_STATS_H
 
 #include <linux/bitops.h>
+#include <linux/dstor.h>
 #include <linux/minmax.h>
 #include <linux/types.h>
-
-#include "dstor.h"
 
 enum dstor_latency {
 	DSTOR_LATENCY_READ,

@@ -5,7 +5,7 @@
 #ifndef DSTOR_EXPORT_EVENT_H
 #define DSTOR_EXPORT_EVENT_H
 
-#include "dstor.h"
+#include <linux/dstor.h>
 
 struct dstor_export;
 struct dstor_peer;

@@ -8,10 +8,11 @@
 #ifndef DSTOR_EXPORTER_H
 #define DSTOR_EXPORTER_H
 
+#include <linux/dstor.h>
+
 #include "core/address.h"
 #include "core/error.h"
 #include "core/stats.h"
-#include "dstor.h"
 #include "wire/protocol.h"
 
 struct net;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""include/dstor.yaml says the same as include/dstor.h: names, order, values, types."""
+"""include/dstor.yaml says the same as include/uapi/linux/dstor.h: names, order, values, types."""
 import re
 
 import pytest
@@ -7,7 +7,7 @@ import yaml
 
 from support import TOP, run
 
-HEADER = TOP / "include/dstor.h"
+HEADER = TOP / "include/uapi/linux/dstor.h"
 SPEC = TOP / "include/dstor.yaml"
 # Parts of the C idiom, not of the interface.
 IDIOM = re.compile(r"^__|_UNSPEC$|_CMD_MAX$|_A_MAX$")

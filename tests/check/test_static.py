@@ -103,7 +103,7 @@ def test_cppcheck(folder):
     assert files
     status, output = run("cppcheck", "-q", "-j2", "--enable=warning,performance,portability",
                          "--std=c11", "--error-exitcode=1", "--inline-suppr",
-                         "--suppress=missingIncludeSystem", "-Iwire", "-Iinclude", "-Idst",
+                         "--suppress=missingIncludeSystem", "-Iwire", "-Iinclude/uapi", "-Idst",
                          *files)
     assert status == 0, output
 

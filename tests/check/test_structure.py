@@ -44,15 +44,16 @@ def folder(name):
 
 
 def includes(files):
-    """{(file, header)} of quoted includes, and those not found. @files: {name: text}."""
+    """{(file, header)} of includes of ours, and quoted ones not found. @files: {name: text}."""
     arrows, lost = set(), set()
     for name, text in files.items():
-        for header in re.findall(r'^[ \t]*#[ \t]*include[ \t]+"([^"]+)"', text, re.M):
+        for mark, header in re.findall(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', text,
+                                       re.M):
             near = str(PurePosixPath(name).parent / header)
-            found = [n for n in (near, header, "include/" + header) if n in files]
+            found = [n for n in (near, header, "include/uapi/" + header) if n in files]
             if found:
                 arrows.add((name, found[0]))
-            else:
+            elif mark == '"':
                 lost.add((name, header))
     return arrows, lost
 
@@ -159,7 +160,7 @@ def test_the_floors_are_in_order():
 def test_the_utility_sees_only_itself_wire_and_include():
     for source in sources("dst"):
         for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', source.read_text(), re.M):
-            places = [source.parent, TOP / "dst", TOP / "wire", TOP / "include"]
+            places = [source.parent, TOP / "dst", TOP / "wire", TOP / "include/uapi"]
             found = [(p / name).resolve() for p in places if (p / name).exists()]
             assert found, f"{source} includes {name}, which is not there"
             assert found[0].relative_to(TOP).parts[0] in ("dst", "wire", "include"), \

@@ -10,7 +10,7 @@
 DST_UNIT_OUT := build/tests/dst
 DST_UNIT_TESTS := $(patsubst tests/dst/%.c,%,$(wildcard tests/dst/test_*.c))
 DST_UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
-	-Idst -Iwire -Iinclude -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-Idst -Iwire -Iinclude/uapi -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer $(shell pkg-config --cflags libnl-genl-3.0)
 DST_UNIT_PARTS := report values uri rule key primitives state machine disk address transport texts config plan \
 	find latency
