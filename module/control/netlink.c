@@ -21,15 +21,11 @@
 #include "exporter/exporter.h"
 #include "wire/wire.h"
 
-#define URI_LEN 1024
-#define INFLIGHT_DEFAULT (64ULL << 20)
 #define DEVICE_PREFIX "dst-"
 /* "dst-" and the closing NUL have to fit too. */
 #define DEVICE_NAME_MAX (DISK_NAME_LEN - sizeof(DEVICE_PREFIX))
 /* Requests that may fail at the same time and still each keep their text. */
 #define TOLD_MAX 64
-/* A bigger one is a slip: no machine has more CPUs to spare for this. */
-#define CRYPTO_THREADS_MAX 1024
 
 static_assert(DSTOR_LISTEN_MAX == DSTOR_ADDRESSES_MAX);
 
@@ -80,7 +76,7 @@ static const struct nla_policy rule_policy[DSTOR_RULE_MAX + 1] = {
 
 #define NAME_POLICY { .type = NLA_NUL_STRING, .len = DST_NAME_LEN - 1 }
 #define LIST_POLICY { .type = NLA_NUL_STRING, .len = DST_ALGO_LIST_LEN - 1 }
-#define THREADS_POLICY NLA_POLICY_MAX(NLA_U32, CRYPTO_THREADS_MAX)
+#define THREADS_POLICY NLA_POLICY_MAX(NLA_U32, DSTOR_CRYPTO_THREADS_MAX)
 #define AT_LEAST_1 NLA_POLICY_MIN(NLA_U32, 1)
 
 static const struct nla_policy name_policy[DSTOR_A_MAX + 1] = {
@@ -123,7 +119,7 @@ static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_CIPHERS] = LIST_POLICY,
 	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
 	[DSTOR_A_EXPORT] = NAME_POLICY,
-	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = URI_LEN - 1 },
+	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
 	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(address_policy),
 	[DSTOR_A_CLIENT_ID] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
 	[DSTOR_A_CLIENT_NAME] = NAME_POLICY,
@@ -141,7 +137,7 @@ static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_NAME] = NAME_POLICY,
 	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
 	[DSTOR_A_EXPORT] = NAME_POLICY,
-	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = URI_LEN - 1 },
+	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
 	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(address_policy),
 	[DSTOR_A_TIMEOUT_MS] = AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
@@ -380,7 +376,7 @@ static int act_export_add(struct request *r, struct genl_info *info)
 		return missing(r, "an address to listen on");
 	c->flags = u32_or(tb[DSTOR_A_FLAGS], 0);
 	c->max_inflight = tb[DSTOR_A_MAX_INFLIGHT] ? nla_get_u64(tb[DSTOR_A_MAX_INFLIGHT]) :
-						     INFLIGHT_DEFAULT;
+						     DSTOR_INFLIGHT_DEFAULT;
 	c->lease_file = tb[DSTOR_A_LEASE_FILE] ? nla_data(tb[DSTOR_A_LEASE_FILE]) : NULL;
 	c->writer_token = tb[DSTOR_A_WRITER_TOKEN] ? nla_get_u64(tb[DSTOR_A_WRITER_TOKEN]) : 0;
 	c->crypto_threads = u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);

@@ -5,12 +5,10 @@
 #ifndef DSTOR_ADDRESS_H
 #define DSTOR_ADDRESS_H
 
+#include <linux/dstor.h>
 #include <linux/net.h>
 #include <linux/socket.h>
 #include <linux/types.h>
-
-#define DSTOR_TEXT_LEN 128
-#define DSTOR_ADDRESSES_MAX 8
 
 /* As the socket calls take it; nobody in the module looks inside. */
 struct dstor_address {

@@ -17,9 +17,6 @@
 
 struct net;
 
-#define DSTOR_LISTEN_MAX 8
-#define DSTOR_RULES_MAX 64
-
 struct dstor_rule {
 	u32 family;		/* 0: any peer */
 	u32 offset;

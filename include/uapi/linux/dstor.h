@@ -14,6 +14,17 @@
 #define DSTOR_GENL_VERSION 1
 #define DSTOR_GENL_EVENTS "events"
 
+/* Limits: of an export, of a device, of both. */
+#define DSTOR_LISTEN_MAX 8		/* addresses that an export listens on */
+#define DSTOR_RULES_MAX 64
+#define DSTOR_ADDRESSES_MAX 8		/* that a device tries in turn */
+#define DSTOR_TEXT_LEN 128		/* of an address or a rule, with the closing NUL */
+#define DSTOR_URI_LEN 1024		/* with the closing NUL */
+#define DSTOR_CRYPTO_THREADS_MAX 1024	/* a bigger one is a slip: no machine has so many CPUs */
+
+/* What an attribute that is absent means. */
+#define DSTOR_INFLIGHT_DEFAULT (64ULL << 20)	/* bytes */
+
 enum dstor_cmd {
 	DSTOR_CMD_UNSPEC,
 	DSTOR_CMD_EXPORT_ADD,
