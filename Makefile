@@ -75,11 +75,11 @@ $(modules): module-%:
 	$(call need,$(CROSS_COMPILE)gcc $(CROSS_COMPILE)strip flock)
 	@[ -e $(call kdir,$*)/Makefile ] || { echo "dst: kernel $* has no headers in $(call kdir,$*):" \
 		"install linux-headers-$*, or name its tree (KDIR=folder)" >&2; exit 1; }
-	@mkdir -p $(addprefix $(OUT)/$*/src/,wire include $(folders))
+	@mkdir -p $(addprefix $(OUT)/$*/src/,wire include/uapi/linux $(folders))
 	@find $(OUT)/$*/src -xtype l -delete
 	@ln -srft $(OUT)/$*/src module/Kbuild $(wildcard module/*.[ch])
 	@ln -srft $(OUT)/$*/src/wire $(wildcard wire/*.[ch])
-	@ln -srft $(OUT)/$*/src/include $(wildcard include/*.h)
+	@ln -srft $(OUT)/$*/src/include/uapi/linux $(wildcard include/uapi/linux/*.h)
 	@$(foreach f,$(folders),ln -srft $(OUT)/$*/src/$(f) $(wildcard module/$(f)/*.[ch]);)
 	+@flock $(OUT)/$*/src $(MAKE) $(jobs) -C $(call kdir,$*) M=$(abspath $(OUT)/$*/src) \
 		CONFIG_DST_DEBUG=$(call debug,$*) modules

@@ -43,12 +43,12 @@ uninstall-utility:
 # kbuild finds all of it in one folder, as in a kernel tree.
 .PHONY: install-dkms-source
 install-dkms-source:
-	install -d $(addprefix $(DESTDIR)$(DKMS_SOURCE)/,wire include compat/probes)
+	install -d $(addprefix $(DESTDIR)$(DKMS_SOURCE)/,wire include/uapi/linux $(folders))
 	install -m 644 module/Kbuild module/*.[ch] $(DESTDIR)$(DKMS_SOURCE)
-	install -m 644 module/compat/*.[ch] $(DESTDIR)$(DKMS_SOURCE)/compat
-	install -m 644 module/compat/probes/*.c $(DESTDIR)$(DKMS_SOURCE)/compat/probes
+	$(foreach f,$(folders),install -m 644 $(wildcard module/$(f)/*.[ch]) \
+		$(DESTDIR)$(DKMS_SOURCE)/$(f)$(newline))
 	install -m 644 wire/*.[ch] $(DESTDIR)$(DKMS_SOURCE)/wire
-	install -m 644 include/*.h $(DESTDIR)$(DKMS_SOURCE)/include
+	install -m 644 include/uapi/linux/*.h $(DESTDIR)$(DKMS_SOURCE)/include/uapi/linux
 	sed 's/@VERSION@/$(DST_RELEASE)/' dist/dkms.conf >$(DESTDIR)$(DKMS_SOURCE)/dkms.conf
 
 .PHONY: dkms

@@ -14,7 +14,7 @@ DST_LIBRARIES := libnl-genl-3.0 json-c libsodium inih
 DST_WIDE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 DST_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror \
 	-D_GNU_SOURCE $(DST_WIDE) -D_FORTIFY_SOURCE=2 -DDST_RELEASE='"$(DST_RELEASE)"' \
-	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude
+	-fstack-protector-strong -fstack-clash-protection -fPIE -Idst -Iwire -Iinclude/uapi
 DST_LDFLAGS := -pie -Wl,-z,relro,-z,now
 # So that a variant (sanitizers) can be built beside it.
 DST_EXTRA ?=

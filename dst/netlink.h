@@ -6,12 +6,12 @@
 #ifndef DST_NETLINK_H
 #define DST_NETLINK_H
 
+#include <linux/dstor.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
 #include "address.h"
 #include "dst.h"
-#include "dstor.h"
 #include "rule.h"
 
 struct netlink {

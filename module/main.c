@@ -1,28 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * DST: a disk on another machine as a local block device. Loads and unloads
- * the parts in order; owns the workqueues.
+ * the parts in order.
  */
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/workqueue.h>
+#include <net/net_namespace.h>
 
-#include "compat.h"
-#include "config.h"
-#include "device.h"
-#include "export.h"
-#include "netns.h"
-#include "point.h"
-
-struct workqueue_struct *dstor_io_wq;
-struct workqueue_struct *dstor_link_wq;
-struct workqueue_struct *dstor_serve_wq;
-struct workqueue_struct *dstor_disk_wq;
-
-u64 dstor_now_ms(void)
-{
-	return jiffies64_to_msecs(get_jiffies_64());
-}
+#include "client/client.h"
+#include "control/netlink.h"
+#include "core/point.h"
+#include "core/work.h"
+#include "exporter/exporter.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
 static int going_down(struct notifier_block *nb, unsigned long action, void *data)
@@ -34,34 +23,28 @@ static int going_down(struct notifier_block *nb, unsigned long action, void *dat
 
 static struct notifier_block reboot_notifier = { .notifier_call = going_down };
 
-static void destroy_workqueues(void)
+/*
+ * A network namespace is deleted: its sockets have to be closed before it is
+ * freed. Devices fail and say why; exports end.
+ *
+ * The kernel holds pernet_ops_rwsem while it calls us. Loading the module of a
+ * transport takes that for writing: no lock that we take here may be held
+ * while a socket is made.
+ */
+static void __net_exit leave(struct net *net)
 {
-	struct workqueue_struct *all[] = { dstor_io_wq, dstor_link_wq, dstor_serve_wq,
-					   dstor_disk_wq };
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i])
-			destroy_workqueue(all[i]);
+	dstor_devices_leave(net);
+	dstor_point(NETNS_LEAVE);
+	dstor_exports_leave(net);
+	dstor_peers_leave(net);
 }
 
-static int __init create_workqueues(void)
-{
-	dstor_io_wq = alloc_workqueue("dstor-io",
-				      WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
-	dstor_link_wq = alloc_workqueue("dstor-link", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	dstor_serve_wq = alloc_workqueue("dstor-serve",
-					 WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
-	dstor_disk_wq = alloc_workqueue("dstor-disk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (dstor_io_wq && dstor_link_wq && dstor_serve_wq && dstor_disk_wq)
-		return 0;
-	destroy_workqueues();
-	return -ENOMEM;
-}
+/* As a "device": those are left first, while the network still carries a farewell. */
+static struct pernet_operations operations = { .exit = leave };
 
 static int __init dstor_init(void)
 {
-	int ret = create_workqueues();
+	int ret = dstor_work_init();
 
 	if (ret)
 		return ret;
@@ -69,7 +52,7 @@ static int __init dstor_init(void)
 	ret = register_reboot_notifier(&reboot_notifier);
 	if (ret)
 		goto err_reboot;
-	ret = dstor_netns_init();
+	ret = register_pernet_device(&operations);
 	if (ret)
 		goto err_netns;
 	ret = dstor_netlink_init();
@@ -78,12 +61,12 @@ static int __init dstor_init(void)
 	return 0;
 
 err_netlink:
-	dstor_netns_exit();
+	unregister_pernet_device(&operations);
 err_netns:
 	unregister_reboot_notifier(&reboot_notifier);
 err_reboot:
 	dstor_points_exit();
-	destroy_workqueues();
+	dstor_work_exit();
 	return ret;
 }
 
@@ -92,10 +75,10 @@ static void __exit dstor_exit(void)
 {
 	dstor_points_exit();
 	dstor_netlink_exit();
-	dstor_netns_exit();
+	unregister_pernet_device(&operations);
 	unregister_reboot_notifier(&reboot_notifier);
 	dstor_peers_end();
-	destroy_workqueues();
+	dstor_work_exit();
 }
 
 module_init(dstor_init);

@@ -8,7 +8,7 @@
 #endif
 #include <net/sock.h>
 
-#include "compat.h"
+#include "compat/compat.h"
 
 #ifdef DSTOR_HAVE_ALLOC_DISK_LIMITS
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""include/dstor.yaml says the same as include/dstor.h: names, order, values, types."""
+"""include/dstor.yaml says the same as include/uapi/linux/dstor.h: names, order, values, types."""
 import re
 
 import pytest
 import yaml
 
-from support import TOP, run
+from support import TOP, run, sources
 
-HEADER = TOP / "include/dstor.h"
+HEADER = TOP / "include/uapi/linux/dstor.h"
 SPEC = TOP / "include/dstor.yaml"
 # Parts of the C idiom, not of the interface.
 IDIOM = re.compile(r"^__|_UNSPEC$|_CMD_MAX$|_A_MAX$")
@@ -87,6 +87,36 @@ def test_same_names_order_and_values(spec, enums):
         assert list(match[0].items()) == list(body.items())
     known = {c for body in header for c in body}
     assert not {c for body in from_spec.values() for c in body} - known
+
+
+def limits(spec):
+    return {constant(f"{spec['name']}-", d["name"]): d["value"]
+            for d in spec["definitions"] if d["type"] == "const"}
+
+
+def test_same_limits(spec, tmp_path):
+    """Those of the header and of the specification; the compiler says what they are."""
+    names = re.findall(r"^#define (DSTOR_\w+(?:_MAX|_LEN|_DEFAULT|_BUCKETS)) (?!\(__)", HEADER.read_text(),
+                       re.M)
+    assert len(names) > 5
+    (tmp_path / "p.c").write_text(
+        f'#include <stdio.h>\n#include "{HEADER}"\nint main(void)\n{{\n'
+        + "\n".join(f'printf("%llu\\n", (unsigned long long){n});' for n in names)
+        + "\nreturn 0;\n}\n")
+    status, output = run("gcc", tmp_path / "p.c", "-o", tmp_path / "p")
+    assert status == 0, output
+    assert dict(zip(names, map(int, run(tmp_path / "p")[1].split()))) == limits(spec)
+
+
+def test_nobody_has_another_limit(spec):
+    """Who repeats one under the same name, without its prefix, has the same value."""
+    text = HEADER.read_text()
+    for name in limits(spec):
+        value = re.search(rf"^#define {name} (.*?)(?:\s*/\*.*)?$", text, re.M).group(1)
+        for source in sources("dst", "module"):
+            for other in re.findall(rf"^#define (?:DSTOR_)?{name.removeprefix('DSTOR_')} "
+                                    r"(.*?)(?:\s*/\*.*)?$", source.read_text(), re.M):
+                assert other == value, f"{source}: {name} is {value}"
 
 
 def test_same_types(spec):

@@ -11,7 +11,7 @@ DST_UNIT_OUT := build/tests/dst
 DST_UNIT_TESTS := $(patsubst tests/dst/%.c,%,$(wildcard tests/dst/test_*.c))
 DST_UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter -D_GNU_SOURCE \
 	-D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
-	-Idst -Iwire -Iinclude -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-Idst -Iwire -Iinclude/uapi -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-DDST_RELEASE='"test"' -fno-omit-frame-pointer \
 	$(shell pkg-config --cflags libnl-genl-3.0 json-c)
 DST_UNIT_SOURCES := $(filter-out dst/main.c,$(wildcard dst/*.c)) $(wildcard wire/*.c)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The client: a device with its queues. A queue is one hardware queue's share:
+ * it has one connection at a time and outlives it.
+ */
+#ifndef DSTOR_DEVICE_H
+#define DSTOR_DEVICE_H
+
+#include <linux/blk-mq.h>
+
+#include "client/client.h"
+#include "compat/compat.h"
+#include "conn/connection.h"
+
+struct dstor_device;
+
+/* A transaction is FREE while the block layer has no request in its slot. */
+enum dstor_transaction_state {
+	DSTOR_T_FREE = 0,
+	DSTOR_T_QUEUED,		/* submitted, or waiting for a connection, or sent in part */
+	DSTOR_T_SENT,		/* the socket has all of it */
+	DSTOR_T_ANSWERED,	/* the answer was faster than the return from sendmsg */
+};
+
+/* In the private data of the request: nothing is allocated on the I/O path (P11). */
+struct dstor_transaction {
+	struct dstor_message message;
+	struct dstor_queue *queue;
+	int state;			/* enum dstor_transaction_state, atomic */
+	u16 slot;
+	u8 op;				/* enum dstor_op */
+	u8 status;			/* enum dstor_status, of the answer */
+	bool asked;			/* ASK is out for this attempt */
+	bool opening;			/* a thread has its data; the receiver's */
+	blk_status_t result;
+	u64 seq;
+	u64 flush_number;		/* flush: see wire/cache.c */
+	u64 losses;
+	u64 asked_ms;
+	u64 started_ns;
+	struct dstor_attempt attempt;
+};
+
+enum dstor_queue_state {
+	DSTOR_Q_DOWN = 0,		/* no connection */
+	DSTOR_Q_LIVE,
+};
+
+#define DSTOR_ZOMBIES 4
+#define DSTOR_CONTROLS 4		/* ping, pong, ask, bye */
+
+enum dstor_control_kind {
+	DSTOR_CONTROL_PING,
+	DSTOR_CONTROL_PONG,
+	DSTOR_CONTROL_ASK,
+	DSTOR_CONTROL_BYE,
+};
+
+struct dstor_control {
+	struct dstor_message message;
+	unsigned long busy;		/* bit 0: on its way to the socket */
+	unsigned long since;		/* jiffies */
+};
+
+/* A closed socket that may still refer to pages of writes (P4). */
+struct dstor_zombie {
+	struct sock *sk;
+	unsigned long until;		/* jiffies; the exporter accepts nothing of it any more */
+	bool wait;			/* until then, whatever the socket says */
+};
+
+struct dstor_queue {
+	struct dstor_device *dev;
+	u16 index;
+	struct dstor_conn conn;
+	struct work_struct work;	/* of conn */
+	struct dstor_transaction **slots;	/* by tag */
+	struct dstor_transaction **resend;	/* room for as many; lock */
+	atomic64_t seq;
+	atomic_t in_flight;
+	/* batching, see submit() in transaction.c; races only blur it */
+	bool busy;			/* many were in flight lately */
+	u16 calm;			/* submits that found few, in a row */
+	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
+	u16 poor;			/* deferred sends in a row that found little */
+	u16 inline_left;		/* sends until deferring is tried again */
+	struct dstor_bounds bounds;
+	struct dstor_control control[DSTOR_CONTROLS];
+	void *control_memory;
+
+	struct mutex lock;		/* protects what follows */
+	enum dstor_queue_state state;	/* read without it for show */
+	u64 generation;
+	u8 instance[DST_ID_LEN];	/* the exporter's, while live */
+	u64 mark;			/* of acked, unflushed writes (P5); the receiver's */
+	u32 disk_flags;			/* of the welcome of this connection */
+	struct dstor_zombie zombie[DSTOR_ZOMBIES];
+	unsigned int tries;		/* reconnections in vain so far */
+	unsigned long next_try;		/* jiffies */
+	unsigned int address;		/* index of the address that worked last */
+	unsigned long lived;		/* jiffies: live since */
+	unsigned long pinged;		/* jiffies */
+	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
+	bool draining;			/* the exporter says WAIT */
+	bool stopped;			/* it said STOPPING after a flush */
+	struct delayed_work link;	/* connects, and closes what was lost */
+};
+
+struct dstor_device {
+	struct list_head entry;		/* in the list of devices */
+	struct kref kref;
+	struct net *net;		/* not held: see netns.h */
+	char name[DST_NAME_LEN];
+	char *uri;
+	char export[DST_NAME_LEN];
+	u8 client_id[DST_ID_LEN];
+	char client_name[DST_NAME_LEN];
+	u8 session[DST_ID_LEN];
+	char checksums[DST_ALGO_LIST_LEN];
+	bool read_only;
+	u32 ping_ms;
+	u32 crypto_threads;
+	bool has_key;
+	u8 key[DST_KEY_LEN];
+	char ciphers[DST_ALGO_LIST_LEN];
+	struct dstor_threads threads;	/* with a key */
+	struct dstor_retry_policy policy;
+
+	unsigned int n_addresses;
+	struct dstor_address *addresses;
+	u16 n_queues;
+	u16 n_hctx;
+	u16 depth;			/* slots of a queue */
+	u32 max_io;
+	struct dstor_queue *queues;
+
+	struct blk_mq_tag_set tag_set;
+	struct gendisk *disk;
+	struct dstor_identity identity;
+	u32 disk_flags;			/* enum dstor_disk_flags; of the first welcome */
+	char checksum[DST_ALGO_LEN];	/* in use; so is the next */
+	char cipher[DST_ALGO_LEN];
+	struct page_frag_cache heads;	/* memory of message heads */
+
+	struct mutex lock;		/* what follows, addresses, uri, export, identity.size */
+	u64 writer_token;
+	u8 access;			/* enum dstor_access, as granted last */
+	u8 instance[DST_ID_LEN];	/* newest known of the exporter */
+	u32 epoch;			/* counts its changes */
+	bool stopping;			/* detach: no new connections */
+	bool running;			/* others may start its monitor, until it is stopping */
+	bool added;			/* the disk can be seen */
+	bool removing;			/* one detach at a time */
+	bool dead;			/* transactions fail at once */
+	bool failed;			/* evicted or replaced: for ever */
+	bool suspended;			/* another disk is there */
+	char reason[DSTOR_ERROR_LEN];
+	atomic64_t new_size;		/* from CHANGE, 0: none */
+	struct work_struct resize;
+	struct delayed_work monitor;
+
+	/* what follows: the last event (device_event.c); and no work is queued once stopping */
+	struct mutex told_lock;
+	u8 told_state;			/* enum dstor_device_state */
+	char told_reason[DSTOR_ERROR_LEN];
+	struct work_struct uevent;
+
+	spinlock_t cache_lock;		/* cache */
+	struct dstor_cache cache;
+	struct dstor_stats __percpu *stats;
+};
+
+static inline bool dstor_queue_live(const struct dstor_queue *q)
+{
+	return READ_ONCE(q->state) == DSTOR_Q_LIVE;
+}
+
+/* What is in a slot, or NULL. Any context. */
+static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsigned int i)
+{
+	/* pairs with queue_rq() */
+	return smp_load_acquire(&q->slots[i]);
+}
+
+/* device.c */
+void dstor_device_get(struct dstor_device *dev);
+void dstor_device_put(struct dstor_device *dev);
+/* The machine goes down: what has no exporter fails from now on. Sleeps. */
+void dstor_device_shutdown(struct dstor_device *dev);
+
+/* device_list.c: who is in it has its name to itself. Sleep. */
+int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
+void dstor_device_delist(struct dstor_device *dev);
+/* Is @session one of a device of this machine? */
+bool dstor_device_has_session(const u8 session[DST_ID_LEN]);
+/* With a reference, or NULL. @next: the first behind @name, of those that can be seen. */
+struct dstor_device *dstor_device_find(const char *name);
+struct dstor_device *dstor_device_pick(const char *name, bool next);
+/* One of that network namespace, with a reference, or NULL. */
+struct dstor_device *dstor_device_in(struct net *net);
+/* device_control.c. Sleeps. */
+void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info);
+/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
+void dstor_device_note(struct dstor_device *dev, const char *why);
+/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
+void dstor_device_expel(struct dstor_device *dev, const char *why);
+
+/* transaction.c */
+extern const struct blk_mq_ops dstor_mq_ops;
+/* The exporter's answer, or the verdict of the monitor: ends the request. Any but hard irq. */
+void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
+blk_status_t dstor_status_to_blk(u8 status);
+extern const struct dstor_conn_ops dstor_client_ops;
+void dstor_queue_work(struct work_struct *work);
+/* Queue a control frame unless one of its kind is still on its way. */
+void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq);
+
+/* link.c */
+struct dstor_grant {
+	struct dstor_welcome welcome;
+	struct socket *sock;
+	u32 epoch;			/* dev->epoch when the attempt began */
+	struct dstor_channel channel;	/* with a key; so is the next */
+	u8 sealed[DST_WELCOME_LEN + DST_TAG_LEN];
+};
+
+void dstor_link_work(struct work_struct *work);
+/* handshake.c - one attempt: connect, handshake. Sets @err. @takeover: former session or NULL. */
+int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+		       struct dstor_error *err);
+int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
+/* Under q->lock. Transactions stay with the queue. @why, for people; NULL: the connection broke. */
+void dstor_link_close(struct dstor_queue *q, const char *why);
+/* Under q->lock, closed: can pages of former sends still reach the exporter? */
+bool dstor_link_quiet(struct dstor_queue *q);
+void dstor_link_soon(struct dstor_queue *q);
+/*
+ * How long @t is tried. Once an outage has outlasted a transaction's budget, one that begins
+ * in it gets a single timeout until the connection is back: else whoever waits for
+ * them in turn (sync at shutdown) waits for a budget each.
+ */
+struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
+/* Fails the transactions of @q for which @all or the policy says so. Under q->lock. */
+unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
+
+/* watchdog.c */
+void dstor_monitor_work(struct work_struct *work);
+/* Oldest transaction: its age and number of tries. False: none. */
+bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
+
+/* sysfs.c: group "dst" under the disk, for device_add_disk() */
+struct attribute_group;
+extern const struct attribute_group *dstor_device_groups[];
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is asked of a device that is attached: settings changed live, its state
+ * shown. Called by netlink and sysfs; takes dev->lock, and q->lock after it where
+ * a connection has to move.
+ */
+#include "client/device.h"
+#include "client/state.h"
+#include "core/point.h"
+
+int dstor_device_set(const char *name, const struct dstor_device_change *c,
+		     struct dstor_error *err)
+{
+	struct dstor_device *dev = dstor_device_find(name);
+	struct dstor_address *addresses = NULL;
+	char *uri = NULL;
+	unsigned int i;
+
+	if (!dev)
+		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
+	if (!READ_ONCE(dev->added)) {
+		dstor_device_put(dev);
+		return dstor_fail(err, -EBUSY, "\"%s\" is being attached", name);
+	}
+	if (c->n_addresses)
+		addresses = kmemdup(c->addresses, sizeof(*addresses) * c->n_addresses, GFP_KERNEL);
+	if (c->uri)
+		uri = kstrdup(c->uri, GFP_KERNEL);
+	if ((c->n_addresses && !addresses) || (c->uri && !uri)) {
+		kfree(addresses);
+		kfree(uri);
+		dstor_device_put(dev);
+		return dstor_fail(err, -ENOMEM, "out of memory");
+	}
+	mutex_lock(&dev->lock);
+	if (c->timeout_ms)
+		WRITE_ONCE(dev->policy.timeout_ms, *c->timeout_ms);
+	if (c->retries)
+		WRITE_ONCE(dev->policy.retries, *c->retries);
+	if (c->ping_ms)
+		WRITE_ONCE(dev->ping_ms, *c->ping_ms);
+	if (c->crypto_threads) {
+		dev->crypto_threads = *c->crypto_threads;
+		dstor_threads_set(&dev->threads, dev->crypto_threads);
+	}
+	if (uri)
+		swap(dev->uri, uri);
+	if (c->export)
+		strscpy(dev->export, c->export, sizeof(dev->export));
+	if (addresses) {
+		swap(dev->addresses, addresses);
+		dev->n_addresses = c->n_addresses;
+	}
+	mutex_unlock(&dev->lock);
+	kfree(uri);
+	if (addresses) {
+		/* Move: what is unacked is resent at the new address. */
+		kfree(addresses);
+		for (i = 0; i < dev->n_queues; i++) {
+			struct dstor_queue *q = &dev->queues[i];
+
+			mutex_lock(&q->lock);
+			q->address = 0;
+			dstor_link_close(q, "told to use another address");
+			q->next_try = jiffies;
+			mutex_unlock(&q->lock);
+			dstor_link_soon(q);
+		}
+	}
+	dstor_device_put(dev);
+	return 0;
+}
+
+static bool cache_tells(struct dstor_device *dev)
+{
+	bool ret;
+
+	spin_lock_irq(&dev->cache_lock);
+	ret = dstor_cache_tells(&dev->cache);
+	spin_unlock_irq(&dev->cache_lock);
+	return ret;
+}
+
+static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
+{
+	unsigned long next = 0;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		if (dstor_queue_live(q))
+			info->live++;
+		else if (!next || time_before(q->next_try, next))
+			next = q->next_try;
+	}
+	info->state = dstor_device_state(dev);
+	if (next && time_after(next, jiffies))
+		info->next_ms = jiffies_to_msecs(next - jiffies);
+	if (info->state == DSTOR_DEVICE_CONNECTED) {
+		/* It did not when the device was made. */
+		if (dev->access == DST_ACCESS_READ && !dev->read_only)
+			strscpy(info->reason, "the exporter allows only reading now: writes fail",
+				sizeof(info->reason));
+		else if (cache_tells(dev))
+			strscpy(info->reason,
+				"acked writes may be lost: flush and FUA fail until all close it, or for 60 s",
+				sizeof(info->reason));
+		return;
+	}
+	strscpy(info->reason, dev->reason, sizeof(info->reason));
+	/* Nothing was tried yet: why it is not connected any more. */
+	mutex_lock(&dev->told_lock);
+	if (!info->reason[0])
+		strscpy(info->reason, dev->told_reason, sizeof(info->reason));
+	mutex_unlock(&dev->told_lock);
+}
+
+void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info)
+{
+	mutex_lock(&dev->lock);
+	strscpy(info->name, dev->name, sizeof(info->name));
+	strscpy(info->export, dev->export, sizeof(info->export));
+	strscpy(info->checksum, dev->checksum, sizeof(info->checksum));
+	strscpy(info->cipher, dev->cipher, sizeof(info->cipher));
+	info->uri = kstrdup(dev->uri, GFP_KERNEL);
+	memcpy(info->uuid, dev->identity.uuid, DST_ID_LEN);
+	info->size = dev->identity.size;
+	info->timeout_ms = dev->policy.timeout_ms;
+	info->retries = dev->policy.retries;
+	info->ping_ms = dev->ping_ms;
+	info->connections = dev->n_queues;
+	info->queue_depth = dev->depth;
+	info->max_io = dev->max_io;
+	info->read_only = dev->read_only;
+	info->crypto_threads = dev->crypto_threads;
+	fill_state(dev, info);
+	if (dev->disk) {
+		dstor_oldest(dev, &info->oldest_io_ms, &info->retry, &info->in_flight);
+		info->major = disk_devt(dev->disk) ? MAJOR(disk_devt(dev->disk)) : 0;
+		info->minor = MINOR(disk_devt(dev->disk));
+	}
+	dstor_stats_sum(dev->stats, &info->stats);
+	mutex_unlock(&dev->lock);
+}
+
+int dstor_device_info(const char *name, bool next, struct dstor_device_info *info)
+{
+	struct dstor_device *dev;
+
+	memset(info, 0, sizeof(*info));
+	dev = dstor_device_pick(name, next);
+	if (!dev)
+		return -ENOENT;
+	dstor_point(SHOW_PICKED);
+	dstor_device_fill_info(dev, info);
+	dstor_device_put(dev);
+	return info->uri ? 0 : -ENOMEM;
+}
+
+void dstor_device_info_free(struct dstor_device_info *info)
+{
+	kfree(info->uri);
+	info->uri = NULL;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Events of devices. For a device's state, a uevent as well, from a work of its
+ * own: udev's locks must not stand in the way of recovery.
+ *
+ * dev->told_lock is a leaf; it puts the messages of one device into an order.
+ */
+#include <net/genetlink.h>
+
+#include "client/device.h"
+#include "client/device_event.h"
+#include "client/state.h"
+#include "compat/compat.h"
+#include "core/event.h"
+#include "core/netns.h"
+
+static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, const char *reason)
+{
+	struct net *net = dstor_netns_get(&dev->net);
+	struct dstor_event_message e;
+	int ret;
+
+	if (!dstor_event_begin(&e, net, what, dev->name))
+		return;
+	ret = nla_put_u8(e.skb, DSTOR_A_STATE, state) ?:
+	      nla_put(e.skb, DSTOR_A_UUID, DST_ID_LEN, dev->identity.uuid) ?:
+	      nla_put_u64_64bit(e.skb, DSTOR_A_SIZE, READ_ONCE(dev->identity.size), DSTOR_A_PAD);
+	if (!ret && reason && reason[0])
+		ret = nla_put_string(e.skb, DSTOR_A_REASON, reason);
+	dstor_event_end(&e, net, ret);
+}
+
+void dstor_event_device(struct dstor_device *dev, enum dstor_event what)
+{
+	tell(dev, what, dstor_device_state(dev), NULL);
+}
+
+void dstor_event_state(struct dstor_device *dev, const char *reason)
+{
+	u8 state, before;
+	bool news;
+
+	mutex_lock(&dev->told_lock);
+	/* Before and after its life as a disk there are no states. */
+	if (!READ_ONCE(dev->added) || READ_ONCE(dev->stopping))
+		goto out;
+	state = dstor_device_state(dev);
+	before = dev->told_state;
+	/* That one stays as it is, and another queue's word may have come late. */
+	if (state == DSTOR_DEVICE_FAILED)
+		reason = dev->reason;
+	news = state != before ||
+	       (state != DSTOR_DEVICE_CONNECTED && reason && strcmp(reason, dev->told_reason));
+	if (news) {
+		dev->told_state = state;
+		strscpy(dev->told_reason, reason ?: "", sizeof(dev->told_reason));
+		tell(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->told_reason);
+	}
+	if (state != before)
+		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
+out:
+	mutex_unlock(&dev->told_lock);
+}
+
+/* The state as it is by now: udev wants to know what is, not what was. */
+void dstor_event_work(struct work_struct *work)
+{
+	struct dstor_device *dev = container_of(work, struct dstor_device, uevent);
+	char state[32], *env[2];
+
+	snprintf(state, sizeof(state), "DST_STATE=%s",
+		 dstor_state_name(dstor_device_state(dev)));
+	env[0] = state;
+	env[1] = NULL;
+	kobject_uevent_env(&disk_to_dev(dev->disk)->kobj, KOBJ_CHANGE, env);
+}

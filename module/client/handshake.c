@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One attempt of a queue to get a connection: an address, a socket, the greeting
+ * with a key, hello and welcome.
+ *
+ * Context: the work of the queue's link, or attach. It holds no lock while it
+ * waits for the network; dev->lock is taken to copy an address.
+ */
+#include <linux/random.h>
+
+#include "client/device.h"
+#include "conn/transport.h"
+
+#define READ_SLICE_MS 200		/* how soon a detach is noticed */
+#define CONNECT_MAX_MS 2000
+#define ANSWER_MIN_MS 5000		/* patience with an exporter in the handshake */
+
+static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *takeover)
+{
+	struct dstor_device *dev = q->dev;
+
+	memset(h, 0, sizeof(*h));
+	h->kind = DST_HELLO_ATTACH;
+	h->flags = dev->read_only ? DST_HELLO_READ_ONLY : 0;
+	h->queue = cpu_to_le16(q->index);
+	h->queues = cpu_to_le16(dev->n_queues);
+	h->slots = cpu_to_le16(dev->depth);
+	h->max_io = cpu_to_le32(dev->max_io);
+	h->generation = cpu_to_le64(++q->generation);
+	memcpy(h->session, dev->session, DST_ID_LEN);
+	memcpy(h->client, dev->client_id, DST_ID_LEN);
+	if (takeover)
+		memcpy(h->takeover, takeover, DST_ID_LEN);
+	if (dev->identity.size) {
+		h->flags |= DST_HELLO_RESUME;
+		memcpy(h->uuid, dev->identity.uuid, DST_ID_LEN);
+		h->writer_token = cpu_to_le64(dev->writer_token);
+	}
+	h->ping_ms = cpu_to_le32(dev->ping_ms);
+	h->timeout_ms = cpu_to_le32(dev->policy.timeout_ms);
+	h->retries = cpu_to_le32(dev->policy.retries);
+	strscpy(h->export, dev->export, sizeof(h->export));
+	strscpy(h->client_name, dev->client_name, sizeof(h->client_name));
+	strscpy(h->checksums, dev->checksums, sizeof(h->checksums));
+	strscpy(h->ciphers, dev->ciphers, sizeof(h->ciphers));
+	dstor_hello_seal(h);
+}
+
+/* All of @len bytes, as long as the exporter says something within its patience. */
+static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size_t len)
+{
+	u32 patience = max_t(u32, q->dev->policy.timeout_ms, ANSWER_MIN_MS);
+	unsigned long until = jiffies + msecs_to_jiffies(patience);
+	size_t got = 0;
+	int ret;
+
+	do {
+		ret = dstor_socket_read(sock, data, len, &got, READ_SLICE_MS);
+		/* Not -EINTR: netlink leaves a command that returns that without an answer. */
+		if (READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead) ||
+		    signal_pending(current))
+			return -ECANCELED;
+	} while (ret == -EAGAIN && time_before(jiffies, until));
+	return ret == -EAGAIN ? -ETIMEDOUT : ret;
+}
+
+/* With a key: only who has it, too, is an exporter. */
+static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_error *err)
+{
+	u8 mode = q->dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN;
+	struct dstor_greeting *g;
+	u64 unknown;
+	int ret = -ENOMEM;
+
+	g = kmalloc(sizeof(*g), GFP_NOIO);
+	if (!g)
+		return dstor_fail(err, ret, "out of memory");
+	ret = read_all(q, grant->sock, g, sizeof(*g));
+	if (ret == -ETIMEDOUT)
+		dstor_fail(err, ret, "the exporter does not answer");
+	else if (ret)
+		dstor_fail(err, ret, "the connection was closed in the handshake");
+	else if (!dstor_greeting_is_ours(g))
+		ret = dstor_fail(err, -EPROTO, "what answers there is not a DST exporter");
+	else if (g->status == DST_GREETING_REFUSED)
+		ret = dstor_fail(err, -EKEYREJECTED,
+				 "authentication failed: it has no rule with this key");
+	else if (g->status == DST_GREETING_KEY_REQUIRED)
+		ret = dstor_fail(err, -ENOKEY,
+				 "it admits only clients with a key: give it with --key");
+	else if (g->status != DST_GREETING_OK)
+		ret = dstor_fail(err, -ECONNREFUSED, "%s", dstor_greeting_text(g->status));
+	else if (dstor_greeting_check(g, &unknown) != DST_GREETING_OK || g->mode != mode)
+		ret = dstor_fail(err, -EPROTO, "the exporter speaks another version");
+	else if (mode == DST_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
+		ret = dstor_fail(err, -EKEYREJECTED,
+				 "authentication failed: what answers there has not this key");
+	if (ret == -EKEYREJECTED)
+		this_cpu_inc(q->dev->stats->auth_failures);
+	kfree(g);
+	return ret;
+}
+
+static int refusal(const struct dstor_welcome *w, struct dstor_error *err)
+{
+	static const int codes[] = {
+		[DST_WELCOME_MALFORMED] = -EINVAL,
+		[DST_WELCOME_NO_EXPORT] = -ENOENT,
+		[DST_WELCOME_DENIED] = -EACCES,
+		[DST_WELCOME_IN_USE] = -EBUSY,
+		[DST_WELCOME_STALE] = -ESTALE,
+		[DST_WELCOME_EXPIRED] = -EOWNERDEAD,
+		[DST_WELCOME_EVICTED] = -EOWNERDEAD,
+		[DST_WELCOME_ALGORITHM] = -ENOPROTOOPT,
+		[DST_WELCOME_STOPPING] = -EAGAIN,
+		[DST_WELCOME_BUSY] = -EAGAIN,
+	};
+
+	return dstor_fail(err, codes[w->status], "%s", w->reason[0] ? w->reason :
+			  dstor_welcome_text(w->status));
+}
+
+static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
+{
+	int ret;
+
+	if (!q->dev->has_key)
+		return read_all(q, g->sock, &g->welcome, sizeof(g->welcome));
+	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
+	if (ret)
+		return ret;
+	if (!dstor_channel_open(&g->channel, g->sealed, sizeof(g->welcome))) {
+		this_cpu_inc(q->dev->stats->auth_failures);
+		return -EBADMSG;
+	}
+	memcpy(&g->welcome, g->sealed, sizeof(g->welcome));
+	return 0;
+}
+
+static int welcomed(struct dstor_queue *q, struct dstor_grant *g, const struct dstor_hello *h,
+		    struct dstor_error *err)
+{
+	const char *why;
+	int ret;
+
+	do {
+		ret = read_welcome(q, g);
+		if (ret)
+			return dstor_fail(err, ret, "the connection ended in the handshake");
+		if (!dstor_welcome_check(&g->welcome, h, &why))
+			return dstor_fail(err, -EPROTO, "%s", why);
+		q->draining = g->welcome.status == DST_WELCOME_WAIT;
+	} while (q->draining);
+	return g->welcome.status == DST_WELCOME_OK ? 0 : refusal(&g->welcome, err);
+}
+
+struct outgoing {
+	struct dstor_greeting greeting;
+	struct dstor_hello hello;
+	u8 tag[DST_TAG_LEN];
+	struct dstor_hello clear;	/* what the hello said before it was sealed */
+};
+
+/* In the clear both messages go at once; a sealed hello needs the exporter's greeting. */
+static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
+		     struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u8 ephemeral[DST_KEY_LEN];
+	size_t first = sizeof(out->greeting) + sizeof(out->hello);
+	int ret;
+
+	dstor_greeting_init(&out->greeting, dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
+	dstor_greeting_seal(&out->greeting);
+	if (dev->has_key) {
+		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
+		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->key, ephemeral,
+					       &out->greeting))
+			ret = -EIO;
+		memzero_explicit(ephemeral, sizeof(ephemeral));
+		if (ret)
+			return dstor_fail(err, ret, "the handshake cannot begin");
+		first = sizeof(out->greeting);
+	}
+	ret = dstor_socket_write(g->sock, out, first);
+	if (ret)
+		return dstor_fail(err, ret, "the connection was closed in the handshake");
+	ret = greet(q, g, err);
+	if (ret || !dev->has_key)
+		return ret;
+	dstor_channel_seal(&g->channel, &out->hello, sizeof(out->hello));
+	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
+	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
+}
+
+static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+		       struct dstor_error *err)
+{
+	struct outgoing *out = kzalloc(sizeof(*out), GFP_NOIO);
+	int ret;
+
+	if (!out)
+		return dstor_fail(err, -ENOMEM, "out of memory");
+	fill_hello(q, &out->hello, takeover);
+	out->clear = out->hello;
+	ret = introduce(q, g, out, err) ?: welcomed(q, g, &out->clear, err);
+	q->draining = false;
+	kfree(out);
+	return ret;
+}
+
+static const char *connect_text(int ret)
+{
+	switch (ret) {
+	case -ECONNREFUSED:
+	case -ECONNRESET:
+		return "connection refused: nothing listens there";
+	case -ETIMEDOUT:
+		return "no answer";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return "no route to it";
+	case -EAFNOSUPPORT:
+	case -EPROTONOSUPPORT:
+		return "this kernel has no such transport";
+	case -ENOENT:
+		return "no such socket";
+	default:
+		return NULL;
+	}
+}
+
+static int connect_to(struct dstor_queue *q, const struct dstor_address *a, struct dstor_grant *g,
+		      const u8 *takeover, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u32 wait = clamp_t(u32, dev->policy.timeout_ms, READ_SLICE_MS, CONNECT_MAX_MS);
+	struct dstor_error inner;
+	int ret = dstor_socket_connect(dev->net, a, wait, &g->sock);
+	const char *text = connect_text(ret);
+
+	if (ret && text)
+		return dstor_fail(err, ret, "exporter %s: %s", a->text, text);
+	if (ret)
+		return dstor_fail(err, ret, "exporter %s: cannot connect, error %d", a->text, -ret);
+	ret = shake_hands(q, g, takeover, &inner);
+	if (ret) {
+		dstor_socket_abort(g->sock);
+		g->sock = NULL;
+		return dstor_fail(err, ret, "exporter %s: %s", a->text, inner.text);
+	}
+	return 0;
+}
+
+/* The addresses may be replaced while we wait. */
+static int copy_address(struct dstor_device *dev, unsigned int i, struct dstor_address *a)
+{
+	int ret = -ENOENT;
+
+	mutex_lock(&dev->lock);
+	if (i < dev->n_addresses) {
+		*a = dev->addresses[i];
+		ret = dev->n_addresses;
+	}
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+		       struct dstor_error *err)
+{
+	struct dstor_address *a = kmalloc(sizeof(*a), GFP_NOIO);
+	unsigned int i, tried;
+	int n, ret = -ENOMEM;
+
+	if (!a)
+		return dstor_fail(err, ret, "out of memory");
+	mutex_lock(&q->dev->lock);
+	g->epoch = q->dev->epoch;
+	mutex_unlock(&q->dev->lock);
+	ret = dstor_fail(err, -EDESTADDRREQ, "no address");
+	i = q->address;
+	for (tried = 0; tried < DSTOR_ADDRESSES_MAX; tried++) {
+		n = copy_address(q->dev, i, a);
+		if (n < 0) {
+			i = 0;
+			n = copy_address(q->dev, i, a);
+			if (n < 0)
+				break;
+		}
+		memset(&g->welcome, 0, sizeof(g->welcome));
+		ret = connect_to(q, a, g, takeover, err);
+		/* An answer is an answer, good or bad. */
+		if (!ret || g->welcome.status || ret == -ECANCELED) {
+			q->address = i;
+			break;
+		}
+		if (tried + 1 >= n)
+			break;
+		i = (i + 1) % n;
+	}
+	kfree(a);
+	return ret;
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a queue gets, loses and regains its connection. One work of each queue
+ * (q->link) connects, so there is one attempt at a time; it holds no lock while
+ * it waits for the network.
+ *
+ * Locks: dev->lock, then q->lock, then tx.lock. q->lock protects whether the
+ * queue is live; whoever closes or fails transactions has it.
+ */
+#include <linux/sched/mm.h>
+#include <linux/sort.h>
+
+#include "client/device.h"
+#include "client/device_event.h"
+#include "client/trace.h"
+#include "conn/transport.h"
+#include "core/netns.h"
+#include "core/point.h"
+#include "core/work.h"
+
+#define SETTLED (HZ)			/* a connection that lived as long was a success */
+#define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
+
+/*
+ * The exporter's instance is another one: what was acked and not flushed on
+ * the old one may be lost (P5). Under dev->lock.
+ */
+static void new_instance(struct dstor_device *dev, const u8 *instance)
+{
+	bool lost = false;
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
+		if (dstor_id_equal(q->instance, instance)) {
+			mutex_unlock(&q->lock);
+			continue;
+		}
+		if (q->state == DSTOR_Q_LIVE) {
+			dstor_link_close(q, "the exporter restarted");
+			dstor_link_soon(q);
+		}
+		spin_lock_irq(&dev->cache_lock);
+		if (dstor_cache_dirty(&dev->cache, q->mark)) {
+			dstor_cache_lost(&dev->cache);
+			lost = true;
+		}
+		spin_unlock_irq(&dev->cache_lock);
+		/* Still dirty: only a flush that succeeded says otherwise. */
+		memset(q->instance, 0, DST_ID_LEN);
+		mutex_unlock(&q->lock);
+	}
+	memcpy(dev->instance, instance, DST_ID_LEN);
+	dev->epoch++;
+	if (lost)
+		pr_warn("dstor: dst-%s: acked writes that were not flushed may be lost with the exporter's cache\n",
+			dev->name);
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct dstor_transaction *x = *(const struct dstor_transaction **)a;
+	const struct dstor_transaction *y = *(const struct dstor_transaction **)b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* All that is unacked goes out again, in the order it was submitted. */
+static void resend_all(struct dstor_queue *q)
+{
+	struct dstor_conn *c = &q->conn;
+	u64 now = dstor_now_ms();
+	unsigned int i, n = 0;
+
+	mutex_lock(&c->tx.lock);
+	for (i = 0; i < q->dev->depth; i++) {
+		struct dstor_transaction *t = dstor_slot(q, i);
+
+		if (!t)
+			continue;
+		t->attempt.sent_ms = now;
+		t->asked = false;
+		t->opening = false;
+		if (t->message.in_hand)
+			q->resend[n++] = t;
+	}
+	sort(q->resend, n, sizeof(*q->resend), by_seq, NULL);
+	for (i = 0; i < n; i++) {
+		struct dstor_transaction *t = q->resend[i];
+		struct dstor_frame *f = t->message.head;
+
+		if (t->state != DSTOR_T_QUEUED) {
+			f->flags |= cpu_to_le16(DST_REQ_RESEND);
+			t->attempt.resends++;
+			this_cpu_inc(q->dev->stats->resends);
+			trace_dstor_resend(t, 0, 0, 0);
+		}
+		t->state = DSTOR_T_QUEUED;
+		list_del_init(&t->message.entry);
+		list_add_tail(&t->message.entry, &c->tx.queue);
+	}
+	mutex_unlock(&c->tx.lock);
+}
+
+static void set_bounds(struct dstor_queue *q)
+{
+	q->bounds = (struct dstor_bounds) {
+		.size = q->dev->identity.size,
+		.block = q->dev->identity.block,
+		.max_io = q->dev->max_io,
+		.slots = q->dev->depth,
+	};
+}
+
+static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
+			struct dstor_error *err)
+{
+	enum dstor_resume r = dstor_resume_check(&dev->identity, w);
+
+	dev->suspended = r != DST_RESUME_OK;
+	if (r != DST_RESUME_OK)
+		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
+	if (le64_to_cpu(w->size) > dev->identity.size) {
+		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
+		queue_work(dstor_link_wq, &dev->resize);
+	}
+	return 0;
+}
+
+int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	const struct dstor_welcome *w = &g->welcome;
+	int ret = 0;
+
+	dstor_point(LINK_CONNECTED);
+	mutex_lock(&dev->lock);
+	if (dev->stopping || dev->failed)
+		ret = dstor_fail(err, -ECANCELED, "the device goes away");
+	if (!ret)
+		ret = check_resume(dev, w, err);
+	/* A welcome from before the exporter's restart, read after it. */
+	if (!ret && !dstor_id_equal(dev->instance, w->instance) && g->epoch != dev->epoch)
+		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
+	if (ret) {
+		mutex_unlock(&dev->lock);
+		dstor_socket_abort(g->sock);
+		return ret;
+	}
+	if (!dstor_id_equal(dev->instance, w->instance))
+		new_instance(dev, w->instance);
+	dev->writer_token = le64_to_cpu(w->writer_token);
+	dev->access = w->access;
+	strscpy(dev->checksum, w->checksum, sizeof(dev->checksum));
+	strscpy(dev->cipher, w->cipher, sizeof(dev->cipher));
+	dev->reason[0] = 0;
+
+	mutex_lock(&q->lock);
+	if (q->state == DSTOR_Q_LIVE) {
+		/* Another attempt was faster. */
+		dstor_socket_abort(g->sock);
+		goto out;
+	}
+	ret = dstor_conn_protect(&q->conn, w, dev->has_key ? &g->channel : NULL, dev->max_io,
+				 &dev->threads);
+	if (ret) {
+		dstor_socket_abort(g->sock);
+		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
+			   w->cipher, w->checksum);
+	} else {
+		if (!dstor_id_is_zero(q->instance) || q->lived)
+			this_cpu_inc(dev->stats->reconnects);
+		memcpy(q->instance, w->instance, DST_ID_LEN);
+		q->disk_flags = le32_to_cpu(w->disk_flags);
+		set_bounds(q);
+		atomic64_set(&q->spent_ms, 0);
+		resend_all(q);
+		q->lived = jiffies;
+		q->pinged = jiffies;
+		clear_bit(DSTOR_CONN_LOST, &q->conn.flags);
+		dstor_conn_open(&q->conn, g->sock, 0);
+		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
+	}
+out:
+	mutex_unlock(&q->lock);
+	mutex_unlock(&dev->lock);
+	if (!ret)
+		dstor_event_state(dev, NULL);
+	dstor_conn_kick(&q->conn);
+	return ret;
+}
+
+static void bury(struct dstor_zombie *z)
+{
+	sock_put(z->sk);
+	z->sk = NULL;
+}
+
+bool dstor_link_quiet(struct dstor_queue *q)
+{
+	bool quiet = true;
+	unsigned int i;
+
+	lockdep_assert_held(&q->lock);
+	for (i = 0; i < DSTOR_ZOMBIES; i++) {
+		struct dstor_zombie *z = &q->zombie[i];
+
+		if (!z->sk)
+			continue;
+		if (time_after(jiffies, z->until) || (!z->wait && !sk_wmem_alloc_get(z->sk)))
+			bury(z);
+		else
+			quiet = false;
+	}
+	return quiet;
+}
+
+static void remember_zombie(struct dstor_queue *q, struct sock *sk, bool wait)
+{
+	u32 ms = min_t(u32, dstor_silence_ms(q->dev->ping_ms, q->dev->policy.timeout_ms),
+		       ZOMBIE_MAX_MS);
+	struct dstor_zombie *z = NULL;
+	unsigned int i;
+
+	dstor_link_quiet(q);
+	for (i = 0; i < DSTOR_ZOMBIES && !z; i++)
+		if (!q->zombie[i].sk)
+			z = &q->zombie[i];
+	if (!z) {
+		/* All full: the new one's time covers the first's. */
+		z = &q->zombie[0];
+		bury(z);
+	}
+	z->sk = sk;
+	z->wait = wait;
+	z->until = jiffies + msecs_to_jiffies(ms);
+}
+
+void dstor_link_close(struct dstor_queue *q, const char *why)
+{
+	/*
+	 * A digest tells pages that changed from what was sent; without one, only time does.
+	 * With a cipher no page of a request was ever lent to the socket.
+	 */
+	bool wait = !q->conn.digest.len && !q->conn.cipher;
+	struct sock *sk;
+	unsigned int i;
+
+	lockdep_assert_held(&q->lock);
+	if (q->state != DSTOR_Q_LIVE)
+		return;
+	WRITE_ONCE(q->state, DSTOR_Q_DOWN);
+	sk = dstor_conn_close(&q->conn, true);
+	/* What was acked has arrived. Asked now that nothing is sent any more. */
+	if (sk)
+		remember_zombie(q, sk, wait && atomic_read(&q->in_flight));
+	dstor_event_state(q->dev, why ?: "the connection broke");
+	for (i = 0; i < DSTOR_CONTROLS; i++)
+		clear_bit(0, &q->control[i].busy);
+	/* A connection that fails as soon as it is there must not spin. */
+	q->tries = time_after(jiffies, q->lived + SETTLED) ? 0 : q->tries + 1;
+	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
+}
+
+struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
+{
+	struct dstor_retry_policy p = t->queue->dev->policy;
+	u64 spent_ms = atomic64_read(&t->queue->spent_ms);
+
+	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DST_RETRIES_FOREVER)
+		p.retries = 0;
+	return p;
+}
+
+unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
+{
+	struct dstor_device *dev = q->dev;
+	u64 now = dstor_now_ms();
+	unsigned int i, n = 0;
+
+	lockdep_assert_held(&q->lock);
+	mutex_lock(&q->conn.tx.lock);
+	dstor_tx_collect(&q->conn);
+	for (i = 0; i < dev->depth; i++) {
+		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_retry_policy policy;
+
+		/* Not in hand: queue_rq is still busy with it, next time then. */
+		if (!t || !t->message.in_hand)
+			continue;
+		policy = dstor_link_policy(t);
+		if (!all && dstor_attempt_check(&t->attempt, &policy, now, false) !=
+			    DST_VERDICT_FAIL)
+			continue;
+		list_del_init(&t->message.entry);
+		q->resend[n++] = t;
+	}
+	mutex_unlock(&q->conn.tx.lock);
+	if (n && !all && !atomic64_read(&q->spent_ms))
+		atomic64_set(&q->spent_ms, now);
+	for (i = 0; i < n; i++)
+		dstor_transaction_end(q->resend[i], BLK_STS_TRANSPORT);
+	return n;
+}
+
+void dstor_link_soon(struct dstor_queue *q)
+{
+	/* Not once they are cancelled: see set_stopping(). */
+	mutex_lock(&q->dev->told_lock);
+	if (!q->dev->stopping) {
+		dstor_point(LINK_ARM);
+		mod_delayed_work(dstor_link_wq, &q->link, 0);
+	}
+	mutex_unlock(&q->dev->told_lock);
+}
+
+static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
+			 const struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	u8 status = g->welcome.status;
+
+	if (status == DST_WELCOME_EXPIRED || status == DST_WELCOME_EVICTED)
+		dstor_device_expel(dev, err->text);
+	else
+		dstor_device_note(dev, err->text);
+	mutex_lock(&q->lock);
+	q->tries++;
+	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
+	mutex_unlock(&q->lock);
+}
+
+void dstor_link_work(struct work_struct *work)
+{
+	struct dstor_queue *q = container_of(work, struct dstor_queue, link.work);
+	struct dstor_device *dev = q->dev;
+	unsigned int noio = memalloc_noio_save();
+	struct dstor_grant *g = NULL;
+	struct dstor_error err;
+	struct net *net = NULL;
+	unsigned long next;
+	bool live;
+
+	mutex_lock(&q->lock);
+	if (q->state == DSTOR_Q_LIVE && dstor_conn_lost(&q->conn))
+		dstor_link_close(q, NULL);
+	live = q->state == DSTOR_Q_LIVE;
+	next = q->next_try;
+	mutex_unlock(&q->lock);
+	if (live || READ_ONCE(dev->stopping) || READ_ONCE(dev->failed))
+		goto out;
+	if (time_before(jiffies, next)) {
+		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
+		goto out;
+	}
+	/* Until the socket is the queue's, or closed again. */
+	net = dstor_netns_get(&dev->net);
+	if (!net)
+		goto out;
+	g = kzalloc(sizeof(*g), GFP_NOIO);
+	if (!g || dstor_link_connect(q, g, NULL, &err) || dstor_link_live(q, g, &err)) {
+		if (g)
+			note_failure(q, g, &err);
+		if (!READ_ONCE(dev->stopping) && !READ_ONCE(dev->failed))
+			mod_delayed_work(dstor_link_wq, &q->link,
+					 msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries)));
+	}
+out:
+	if (net)
+		put_net(net);
+	kfree_sensitive(g);
+	memalloc_noio_restore(noio);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The state of a device, from its queues, and what it is called.
+ *
+ * No locks: flags and states are read as they change. Any context.
+ */
+#include "client/device.h"
+#include "client/state.h"
+
+enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
+{
+	unsigned int i;
+
+	if (smp_load_acquire(&dev->failed)) /* its reason can be read then */
+		return DSTOR_DEVICE_FAILED;
+	if (READ_ONCE(dev->suspended))
+		return DSTOR_DEVICE_SUSPENDED;
+	for (i = 0; i < dev->n_queues; i++)
+		if (dstor_queue_live(&dev->queues[i]))
+			return DSTOR_DEVICE_CONNECTED;
+	return DSTOR_DEVICE_RECONNECTING;
+}
+
+const char *dstor_state_name(u8 state)
+{
+	static const char * const names[] = {
+		[DSTOR_DEVICE_CONNECTED] = "connected",
+		[DSTOR_DEVICE_RECONNECTING] = "reconnecting",
+		[DSTOR_DEVICE_SUSPENDED] = "suspended",
+		[DSTOR_DEVICE_FAILED] = "failed",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}

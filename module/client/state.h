@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The state of a device.
+ */
+#ifndef DSTOR_STATE_H
+#define DSTOR_STATE_H
+
+#include <linux/dstor.h>
+#include <linux/types.h>
+
+struct dstor_device;
+
+enum dstor_device_state dstor_device_state(const struct dstor_device *dev);
+const char *dstor_state_name(u8 state);	/* enum dstor_device_state */
+
+#endif

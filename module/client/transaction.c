@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A transaction from queue_rq to its end. While the connection of its queue is
+ * live, the receiving side of that connection ends it; the monitor and the link
+ * may touch it only after they have closed the connection.
+ *
+ * No locks of its own: the slot table has one writer for each slot at a time,
+ * and transaction.state decides between sender and receiver.
+ */
+#include <linux/sched/isolation.h>
+#include <linux/sched/mm.h>
+
+#include "client/device.h"
+#include "client/trace.h"
+#include "compat/compat.h"
+#include "core/point.h"
+#include "core/work.h"
+
+#define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
+#define CALM 64			/* as many submits in a row that find fewer end that */
+#define LARGE_READ 16384	/* bytes; more are received where they arrive */
+#define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
+#define DEFER_POOR 8		/* deferred sends in a row that were not */
+#define DEFER_PAUSE 1024	/* sends at once before the next try */
+
+static struct dstor_queue *pick_queue(struct dstor_device *dev, struct blk_mq_hw_ctx *hctx, int tag)
+{
+	unsigned int h = hctx->queue_num;
+	unsigned int share;
+
+	if (likely(dev->n_queues == dev->n_hctx))
+		return &dev->queues[h];
+	/* More connections than hardware queues: each has several, chosen by the tag. */
+	share = (dev->n_queues - 1 - h) / dev->n_hctx + 1;
+	return &dev->queues[h + dev->n_hctx * (tag % share)];
+}
+
+static int wire_op(const struct request *rq)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		return DST_OP_READ;
+	case REQ_OP_WRITE:
+		return DST_OP_WRITE;
+	case REQ_OP_FLUSH:
+		return DST_OP_FLUSH;
+	case REQ_OP_DISCARD:
+		return DST_OP_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return DST_OP_WRITE_ZEROES;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static u16 wire_flags(blk_opf_t opf)
+{
+	u16 f = 0;
+
+	if (opf & REQ_FUA)
+		f |= DST_REQ_FUA;
+	if (opf & REQ_PREFLUSH)
+		f |= DST_REQ_PREFLUSH;
+	if (opf & REQ_SYNC)
+		f |= DST_REQ_SYNC;
+	if (opf & REQ_META)
+		f |= DST_REQ_META;
+	if (opf & REQ_PRIO)
+		f |= DST_REQ_PRIO;
+	if (opf & REQ_IDLE)
+		f |= DST_REQ_IDLE;
+	if (opf & REQ_RAHEAD)
+		f |= DST_REQ_RAHEAD;
+	if (opf & REQ_NOUNMAP)
+		f |= DST_REQ_NOUNMAP;
+	if (opf & REQ_BACKGROUND)
+		f |= DST_REQ_BACKGROUND;
+	return f;
+}
+
+blk_status_t dstor_status_to_blk(u8 status)
+{
+	switch (status) {
+	case DST_STATUS_OK:
+		return BLK_STS_OK;
+	case DST_STATUS_MEDIUM:
+		return BLK_STS_MEDIUM;
+	case DST_STATUS_NO_SPACE:
+		return BLK_STS_NOSPC;
+	case DST_STATUS_NOT_SUPPORTED:
+		return BLK_STS_NOTSUPP;
+	case DST_STATUS_TIMEOUT:
+		return BLK_STS_TIMEOUT;
+	case DST_STATUS_TARGET:
+		return BLK_STS_TARGET;
+	case DST_STATUS_PROTECTION:
+		return BLK_STS_PROTECTION;
+	case DST_STATUS_TRANSPORT:
+		return BLK_STS_TRANSPORT;
+	case DST_STATUS_OFFLINE:
+		return BLK_STS_OFFLINE;
+	default: /* NO_MEMORY too: BLK_STS_RESOURCE is no end */
+		return BLK_STS_IOERR;
+	}
+}
+
+static void fill_frame(struct dstor_transaction *t, struct request *rq)
+{
+	struct dstor_frame *f = t->message.head;
+	u16 flags = wire_flags(rq->cmd_flags);
+	u32 bytes = blk_rq_bytes(rq);
+
+	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */
+	if (!(t->queue->dev->disk_flags & DST_DISK_VOLATILE) && dstor_op_writes(t->op))
+		flags |= DST_REQ_FUA;
+	f->type = DST_FRAME_REQUEST;
+	f->op = t->op;
+	f->flags = cpu_to_le16(flags);
+	f->slot = cpu_to_le16(t->slot);
+	f->status = cpu_to_le16(req_get_ioprio(rq));
+	f->length = t->op == DST_OP_WRITE ? cpu_to_le32(bytes) : 0;
+	f->bytes = t->op == DST_OP_FLUSH ? 0 : cpu_to_le32(bytes);
+	f->seq = cpu_to_le64(t->seq);
+	f->offset = t->op == DST_OP_FLUSH ? 0 : cpu_to_le64(blk_rq_pos(rq) << SECTOR_SHIFT);
+}
+
+static bool needs_cache_mark(const struct dstor_transaction *t)
+{
+	const struct dstor_frame *f = t->message.head;
+
+	return t->queue->disk_flags & DST_DISK_VOLATILE && dstor_op_writes(t->op) &&
+	       !(f->flags & cpu_to_le16(DST_REQ_FUA));
+}
+
+static bool asks_durable(const struct dstor_transaction *t, blk_opf_t opf)
+{
+	return t->op == DST_OP_FLUSH || opf & REQ_FUA;
+}
+
+/* Flush and FUA promise durability: note which losses are known now (P5). On false it fails. */
+static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
+{
+	struct dstor_device *dev = t->queue->dev;
+	unsigned long irq;
+	bool ret = true;
+
+	if (!asks_durable(t, opf))
+		return true;
+	spin_lock_irqsave(&dev->cache_lock, irq);
+	if (t->op == DST_OP_FLUSH)
+		t->flush_number = dstor_cache_flush_begin(&dev->cache, &t->losses);
+	else
+		ret = dstor_cache_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
+	spin_unlock_irqrestore(&dev->cache_lock, irq);
+	return ret;
+}
+
+static bool durable_is_true(struct dstor_transaction *t)
+{
+	struct dstor_device *dev = t->queue->dev;
+	unsigned long irq;
+	bool ret;
+
+	spin_lock_irqsave(&dev->cache_lock, irq);
+	if (t->op == DST_OP_FLUSH)
+		ret = dstor_cache_flush_end(&dev->cache, t->flush_number, t->losses);
+	else
+		ret = dstor_cache_fua_end(&dev->cache, t->losses);
+	spin_unlock_irqrestore(&dev->cache_lock, irq);
+	return ret;
+}
+
+/* Another CPU of the same node that is neither offline nor isolated; @cpu when there is none. */
+static int beside(int cpu)
+{
+	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
+	int n;
+
+	for_each_cpu_wrap(n, cpumask_of_node(cpu_to_node(cpu)), cpu + 1)
+		if (n != cpu && cpu_online(n) && cpumask_test_cpu(n, allowed))
+			return n;
+	return cpu;
+}
+
+/*
+ * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
+ * after each request, and no two would ever go together. Large reads are received where
+ * they arrive: there copying is the work. At most one move a tick.
+ */
+static void place_work(struct dstor_queue *q, bool large_read)
+{
+	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
+	bool unbound = cpu == WORK_CPU_UNBOUND;
+
+	if ((large_read ? !unbound : unbound || cpu == here) && time_after(jiffies, q->moved)) {
+		q->moved = jiffies;
+		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : beside(here));
+	}
+}
+
+/* Batches end together, and leave few in flight for a moment: that alone is no calm. */
+static bool is_busy(struct dstor_queue *q, bool large_read)
+{
+	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
+		if (q->calm)
+			q->calm = 0;
+		if (!q->busy)
+			WRITE_ONCE(q->busy, true);
+		place_work(q, large_read);
+	} else if (q->busy && ++q->calm >= CALM) {
+		WRITE_ONCE(q->busy, false);
+		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
+	}
+	return q->busy;
+}
+
+/*
+ * A lone request is sent at once, in the submitter's context. Of a busy queue sending
+ * may be left to the work: it runs elsewhere, or when the submitter waits, and then sends
+ * what has gathered in one call (the batches of i10, NSDI '20, without its timer).
+ * Deferred sends that find little switch back to sending at once for a while.
+ */
+static void submit(struct dstor_queue *q, bool large_read)
+{
+	unsigned int noreclaim;
+
+	if (is_busy(q, large_read)) {
+		if (!q->inline_left) {
+			dstor_conn_kick(&q->conn);
+			return;
+		}
+		q->inline_left--;
+	}
+	noreclaim = memalloc_noreclaim_save();
+	dstor_tx_flush(&q->conn);
+	memalloc_noreclaim_restore(noreclaim);
+}
+
+/* How much did a deferred send find? */
+static void judge_batch(struct dstor_queue *q, u32 n)
+{
+	if (n >= DEFER_WORTH) {
+		q->poor = 0;
+	} else if (n && !q->inline_left && ++q->poor >= DEFER_POOR) {
+		q->poor = 0;
+		q->inline_left = DEFER_PAUSE;
+	}
+}
+
+static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct dstor_device *dev = hctx->queue->queuedata;
+	struct request *rq = bd->rq;
+	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
+	struct dstor_queue *q = pick_queue(dev, hctx, rq->tag);
+	int op = wire_op(rq);
+	bool large_read = op == DST_OP_READ && blk_rq_bytes(rq) > LARGE_READ;
+
+	if (unlikely(op < 0))
+		return BLK_STS_NOTSUPP;
+	blk_mq_start_request(rq);
+	t->queue = q;
+	t->slot = rq->tag;
+	t->op = op;
+	t->attempt.start_ms = dstor_now_ms();
+	if (unlikely(!begin_durable(t, rq->cmd_flags))) {
+		this_cpu_inc(dev->stats->errors);
+		return BLK_STS_IOERR;
+	}
+	t->asked = false;
+	t->opening = false;
+	t->seq = atomic64_inc_return(&q->seq);
+	t->attempt.sent_ms = t->attempt.start_ms;
+	t->attempt.resends = 0;
+	/* The block layer has looked at the clock, unless it does no statistics. */
+	t->started_ns = rq->start_time_ns ?: ktime_get_ns();
+	fill_frame(t, rq);
+	t->message.in_hand = false;
+	t->message.bio = op == DST_OP_WRITE ? rq->bio : NULL;
+	if (t->message.bio) {
+		t->message.iter = rq->bio->bi_iter;
+		t->message.length = blk_rq_bytes(rq);
+	}
+	trace_dstor_submit(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
+	WRITE_ONCE(t->state, DSTOR_T_QUEUED);
+	/* pairs with dstor_slot() */
+	smp_store_release(&q->slots[t->slot], t);
+	atomic_inc(&q->in_flight);
+	dstor_point(REQUEST_IN_SLOT);
+	/* From here on another may send it, and its answer may end it. */
+	dstor_tx_submit(&q->conn, &t->message);
+
+	if (unlikely(READ_ONCE(dev->dead)))
+		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
+	if (bd->last)
+		submit(q, large_read);
+	return BLK_STS_OK;
+}
+
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct dstor_device *dev = hctx->queue->queuedata;
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	unsigned int i;
+
+	for (i = hctx->queue_num; i < dev->n_queues; i += dev->n_hctx)
+		dstor_tx_flush(&dev->queues[i].conn);
+	memalloc_noreclaim_restore(noreclaim);
+}
+
+static void count_latency(struct dstor_transaction *t, enum dstor_latency kind)
+{
+	struct dstor_stats __percpu *s = t->queue->dev->stats;
+	u64 ns = ktime_get_ns() - t->started_ns;
+
+	this_cpu_inc(s->latency[kind][dstor_latency_bucket(ns)]);
+	this_cpu_add(s->latency[kind][DSTOR_LATENCY_BUCKETS], ns);
+}
+
+static void count_end(struct dstor_transaction *t, blk_status_t status, u32 bytes)
+{
+	struct dstor_device *dev = t->queue->dev;
+
+	if (status) {
+		this_cpu_inc(dev->stats->errors);
+		return;
+	}
+	switch (t->op) {
+	case DST_OP_READ:
+		count_latency(t, DSTOR_LATENCY_READ);
+		this_cpu_inc(dev->stats->reads);
+		this_cpu_add(dev->stats->read_bytes, bytes);
+		break;
+	case DST_OP_WRITE:
+		count_latency(t, DSTOR_LATENCY_WRITE);
+		this_cpu_inc(dev->stats->writes);
+		this_cpu_add(dev->stats->write_bytes, bytes);
+		break;
+	case DST_OP_FLUSH:
+		this_cpu_inc(dev->stats->flushes);
+		break;
+	default:
+		this_cpu_inc(dev->stats->discards);
+	}
+}
+
+static void complete_rq(struct request *rq)
+{
+	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
+
+	blk_mq_end_request(rq, t->result);
+}
+
+void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
+{
+	struct request *rq = blk_mq_rq_from_pdu(t);
+
+	if (status)
+		trace_dstor_fail(t, blk_rq_pos(rq), blk_rq_bytes(rq), blk_status_to_errno(status));
+	else
+		trace_dstor_ack(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
+	count_end(t, status, blk_rq_bytes(rq));
+	t->result = status;
+	WRITE_ONCE(t->state, DSTOR_T_FREE);
+	WRITE_ONCE(t->queue->slots[t->slot], NULL);
+	atomic_dec(&t->queue->in_flight);
+	if (!blk_mq_complete_request_remote(rq))
+		complete_rq(rq);
+}
+
+/* The exporter's answer is complete, and our last byte has left. */
+static void finish(struct dstor_transaction *t)
+{
+	struct dstor_queue *q = t->queue;
+	blk_status_t status = dstor_status_to_blk(t->status);
+
+	if (!status && needs_cache_mark(t)) {
+		u64 mark = dstor_cache_mark(&q->dev->cache);
+
+		dstor_point(CACHE_MARK);
+		q->mark = mark;
+	}
+	if (!status && asks_durable(t, blk_mq_rq_from_pdu(t)->cmd_flags) && !durable_is_true(t))
+		status = BLK_STS_IOERR;
+	dstor_transaction_end(t, status);
+}
+
+static enum dstor_rx_verdict answered(struct dstor_transaction *t)
+{
+	switch (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_ANSWERED)) {
+	case DSTOR_T_QUEUED:	/* message_sent() ends it */
+		return DSTOR_RX_NEXT;
+	case DSTOR_T_SENT:
+		finish(t);
+		return DSTOR_RX_NEXT;
+	default:
+		return DSTOR_RX_CLOSE;
+	}
+}
+
+static void message_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	struct dstor_transaction *t;
+
+	if (m->copy) {
+		struct dstor_control *k = container_of(m, struct dstor_control, message);
+
+		clear_bit_unlock(0, &k->busy);
+		return;
+	}
+	t = container_of(m, struct dstor_transaction, message);
+	trace_dstor_send(t, 0, 0, 0);
+	dstor_point(MESSAGE_SENT);
+	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
+		finish(t);
+}
+
+static struct dstor_transaction *named(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_transaction *t = dstor_slot(q, le16_to_cpu(f->slot));
+
+	return t && t->seq == le64_to_cpu(f->seq) ? t : NULL;
+}
+
+static enum dstor_rx_verdict response(struct dstor_queue *q, struct dstor_conn *c)
+{
+	struct dstor_frame *f = &c->rx.frame;
+	struct dstor_transaction *t = named(q, f);
+	struct request *rq;
+
+	if (!t || t->op != f->op || t->opening || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+		return DSTOR_RX_CLOSE;
+	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
+	t->status = le16_to_cpu(f->status);
+	if (!f->length)
+		return answered(t);
+	rq = blk_mq_rq_from_pdu(t);
+	if (le32_to_cpu(f->length) != blk_rq_bytes(rq))
+		return DSTOR_RX_CLOSE;
+	c->rx.sink.bio = rq->bio;
+	c->rx.sink.iter = rq->bio->bi_iter;
+	return DSTOR_RX_NEXT;
+}
+
+static enum dstor_rx_verdict client_data(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	return answered(q->slots[le16_to_cpu(c->rx.frame.slot)]);
+}
+
+/* What the exporter knows of a transaction we asked about. */
+static void state(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_transaction *t = named(q, f);
+	struct dstor_frame *mine;
+
+	if (!t || !t->asked || t->opening || READ_ONCE(t->state) != DSTOR_T_SENT)
+		return;
+	switch (le16_to_cpu(f->status)) {
+	case DST_STATE_BUSY:
+		t->attempt.sent_ms = dstor_now_ms();
+		break;
+	case DST_STATE_UNKNOWN:
+		mine = t->message.head;
+		mine->flags |= cpu_to_le16(DST_REQ_RESEND);
+		t->attempt.sent_ms = dstor_now_ms();
+		t->attempt.resends++;
+		this_cpu_inc(q->dev->stats->resends);
+		trace_dstor_resend(t, 0, 0, 0);
+		t->message.in_hand = false;
+		WRITE_ONCE(t->state, DSTOR_T_QUEUED);
+		dstor_tx_submit(&q->conn, &t->message);
+		dstor_conn_kick(&q->conn);
+		break;
+	case DST_STATE_DONE:
+		return;
+	}
+	t->asked = false;
+}
+
+static void change(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_device *dev = q->dev;
+	u16 flags = le16_to_cpu(f->flags);
+
+	if (flags & DST_CHANGE_SIZE) {
+		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
+		queue_work(dstor_link_wq, &dev->resize);
+	}
+	/* All that was acked is durable now: nothing can be lost any more. */
+	if (flags & DST_CHANGE_FLUSHED)
+		q->mark = DST_CACHE_CLEAN;
+	if (flags & (DST_CHANGE_STOPPING | DST_CHANGE_EVICTED) && flags & DST_CHANGE_FLUSHED)
+		dstor_conn_lose(&q->conn);
+}
+
+static enum dstor_rx_verdict client_head(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+	struct dstor_frame *f = &c->rx.frame;
+
+	if (!dstor_response_sane(f, &q->bounds))
+		return DSTOR_RX_CLOSE;
+	switch (f->type) {
+	case DST_FRAME_RESPONSE:
+		return response(q, c);
+	case DST_FRAME_STATE:
+		state(q, f);
+		break;
+	case DST_FRAME_PING:
+		dstor_control_send(q, DSTOR_CONTROL_PONG, 0, le64_to_cpu(f->seq));
+		break;
+	case DST_FRAME_CHANGE:
+		change(q, f);
+		break;
+	}
+	return DSTOR_RX_NEXT;
+}
+
+static void client_corrupt(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	if (dstor_conn_has_key(c))
+		this_cpu_inc(q->dev->stats->auth_failures);
+	else
+		this_cpu_inc(q->dev->stats->checksum_errors);
+}
+
+static void *client_hand_over(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+	struct dstor_transaction *t = q->slots[le16_to_cpu(c->rx.frame.slot)];
+
+	t->opening = true;
+	return t;
+}
+
+/* In a thread. Not ok: it stays in its slot, and is resent. */
+static void client_opened(struct dstor_conn *c, void *owner, bool ok)
+{
+	if (ok && answered(owner) == DSTOR_RX_CLOSE)
+		dstor_conn_lose(c);
+}
+
+/*
+ * A lone answer is received where it comes. When many are on their way the work
+ * takes as many as have gathered, ends them together, and sends together what
+ * is submitted then: one segment for several, on both sides.
+ */
+static bool client_inline(const struct dstor_conn *c)
+{
+	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	return !READ_ONCE(q->busy);
+}
+
+const struct dstor_conn_ops dstor_client_ops = {
+	.head = client_head,
+	.data = client_data,
+	.sent = message_sent,
+	.corrupt = client_corrupt,
+	.hand_over = client_hand_over,
+	.opened = client_opened,
+	.inline_rx = client_inline,
+};
+
+void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
+{
+	static const u8 types[] = {
+		[DSTOR_CONTROL_PING] = DST_FRAME_PING,
+		[DSTOR_CONTROL_PONG] = DST_FRAME_PONG,
+		[DSTOR_CONTROL_ASK] = DST_FRAME_ASK,
+		[DSTOR_CONTROL_BYE] = DST_FRAME_BYE,
+	};
+	struct dstor_control *k = &q->control[kind];
+	struct dstor_frame *f = k->message.head;
+
+	if (test_and_set_bit_lock(0, &k->busy))
+		return;
+	k->since = jiffies;
+	dstor_frame_init(f, types[kind], seq);
+	f->slot = cpu_to_le16(slot);
+	dstor_tx_submit(&q->conn, &k->message);
+	dstor_conn_kick(&q->conn);
+}
+
+/* Whatever the callbacks left to a context that may sleep. */
+void dstor_queue_work(struct work_struct *work)
+{
+	struct dstor_queue *q = container_of(work, struct dstor_queue, work);
+	struct dstor_conn *c = &q->conn;
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	bool again;
+	u32 n;
+
+	mutex_lock(&c->tx.lock);
+	again = dstor_rx_pass(c, 64) == 64;
+	n = c->tx.collected;
+	dstor_tx_flush_locked(c);
+	judge_batch(q, c->tx.collected - n);
+	mutex_unlock(&c->tx.lock);
+	memalloc_noreclaim_restore(noreclaim);
+	/* whoever failed to get tx.lock has submitted before */
+	dstor_tx_flush(c);
+	if (again)
+		dstor_conn_kick(c);
+	if (dstor_conn_lost(c) && dstor_queue_live(q))
+		dstor_link_soon(q);
+}
+
+static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,
+			DSTOR_NUMA_NODE numa_node)
+{
+	struct dstor_device *dev = set->driver_data;
+	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
+
+	memset(t, 0, sizeof(*t));
+	t->message.head = page_frag_alloc(&dev->heads, DSTOR_HEAD_LEN, GFP_KERNEL | __GFP_ZERO);
+	return t->message.head ? 0 : -ENOMEM;
+}
+
+static void exit_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx)
+{
+	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
+
+	if (t->message.head)
+		page_frag_free(t->message.head);
+}
+
+/* The monitor of the device decides; the block layer's own timer has no say. */
+static enum blk_eh_timer_return timeout(struct request *rq)
+{
+	return BLK_EH_RESET_TIMER;
+}
+
+const struct blk_mq_ops dstor_mq_ops = {
+	.queue_rq = queue_rq,
+	.commit_rqs = commit_rqs,
+	.complete = complete_rq,
+	.init_request = init_request,
+	.exit_request = exit_request,
+	.timeout = timeout,
+};

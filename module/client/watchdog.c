@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The clock of a device: finds silent exporters, asks after transactions that
+ * wait too long, fails those whose budget is used up. One delayed work.
+ *
+ * It reads transactions that the receiver may end at the same moment; what it
+ * concludes from a torn reading is checked again once the connection is closed.
+ */
+#include "client/device.h"
+#include "core/work.h"
+
+#define TICK_MIN_MS 10
+#define TICK_MAX_MS 250
+
+static u32 since_ms(unsigned long then)
+{
+	unsigned long now = jiffies;
+
+	return time_after(now, then) ? jiffies_to_msecs(now - then) : 0;
+}
+
+/* Returns false when the connection has to go. */
+static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
+{
+	bool live = q->state == DSTOR_Q_LIVE;
+	unsigned int i;
+
+	for (i = 0; i < q->dev->depth; i++) {
+		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_control *k = &q->control[DSTOR_CONTROL_ASK];
+		struct dstor_retry_policy p;
+
+		if (!t)
+			continue;
+		p = dstor_link_policy(t);
+		switch (dstor_attempt_check(&t->attempt, &p, now, live)) {
+		case DST_VERDICT_FAIL:
+			*fail = true;
+			break;
+		case DST_VERDICT_ASK:
+			if (t->asked && now - t->asked_ms > p.timeout_ms)
+				return false;
+			/* The socket does not even take the question. */
+			if (test_bit(0, &k->busy) && since_ms(k->since) > p.timeout_ms)
+				return false;
+			if (t->asked || test_bit(0, &k->busy))
+				break;
+			/* Not wholly sent yet: there is nothing to ask after. */
+			if (READ_ONCE(t->state) != DSTOR_T_SENT)
+				break;
+			t->asked_ms = now;
+			t->asked = true;
+			dstor_control_send(q, DSTOR_CONTROL_ASK, t->slot, t->seq);
+			break;
+		case DST_VERDICT_WAIT:
+			break;
+		}
+	}
+	return true;
+}
+
+/* Why the connection has to be closed, or NULL. */
+static const char *check_silence(struct dstor_queue *q)
+{
+	struct dstor_device *dev = q->dev;
+	u32 silent = since_ms(READ_ONCE(q->conn.rx.heard));
+
+	if (silent > dstor_silence_ms(dev->ping_ms, dev->policy.timeout_ms))
+		return "the exporter is silent";
+	if (silent >= dev->ping_ms && since_ms(q->pinged) >= dev->ping_ms) {
+		q->pinged = jiffies;
+		dstor_control_send(q, DSTOR_CONTROL_PING, 0, dstor_now_ms());
+	}
+	return NULL;
+}
+
+static void check_queue(struct dstor_queue *q)
+{
+	struct dstor_device *dev = q->dev;
+	bool dead = READ_ONCE(dev->dead);
+	bool fail = dead;
+	const char *why = NULL;
+
+	mutex_lock(&q->lock);
+	if (q->state == DSTOR_Q_LIVE) {
+		if (!dead && !dstor_conn_lost(&q->conn))
+			why = check_silence(q);
+		if (dead || dstor_conn_lost(&q->conn) || why)
+			dstor_link_close(q, why);
+	}
+	if (!check_transactions(q, dstor_now_ms(), &fail) || fail)
+		dstor_link_close(q, "the exporter leaves a request unanswered");
+	if (fail && dstor_link_quiet(q))
+		dstor_link_fail(q, dead);
+	/* Not sooner than it is due, if it is. */
+	if (q->state != DSTOR_Q_LIVE && !READ_ONCE(dev->stopping))
+		queue_delayed_work(dstor_link_wq, &q->link, 0);
+	else if (test_bit(DSTOR_CONN_TX_FULL, &q->conn.flags))
+		dstor_conn_kick(&q->conn);
+	mutex_unlock(&q->lock);
+}
+
+void dstor_monitor_work(struct work_struct *work)
+{
+	struct dstor_device *dev = container_of(work, struct dstor_device, monitor.work);
+	unsigned int i;
+	u32 tick;
+
+	for (i = 0; i < dev->n_queues; i++)
+		check_queue(&dev->queues[i]);
+	tick = min3(dev->ping_ms / 4, dev->policy.timeout_ms / 8, (u32)TICK_MAX_MS);
+	if (READ_ONCE(dev->dead))
+		tick = TICK_MIN_MS;
+	queue_delayed_work(dstor_link_wq, &dev->monitor,
+			   msecs_to_jiffies(max_t(u32, tick, TICK_MIN_MS)));
+}
+
+bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight)
+{
+	u64 now = dstor_now_ms();
+	unsigned int i, j;
+	u64 oldest = 0;
+
+	*age_ms = 0;
+	*retry = 0;
+	*in_flight = 0;
+	for (i = 0; i < dev->n_queues; i++) {
+		for (j = 0; j < dev->depth; j++) {
+			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
+			u64 age;
+
+			if (!t)
+				continue;
+			++*in_flight;
+			age = now - min(now, t->attempt.start_ms);
+			if (age < oldest)
+				continue;
+			oldest = age;
+			*retry = dstor_attempt_number(&t->attempt, &dev->policy, now);
+		}
+	}
+	*age_ms = min_t(u64, oldest, U32_MAX);
+	return *in_flight;
+}

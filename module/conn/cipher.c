@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ciphers through the kernel's crypto API, their keys, and the threads that use
+ * them. What is done at once with chacha20-poly1305 is done by the kernel's library,
+ * whose calls cost less. Each direction of a connection has two transforms: that of
+ * the key in use, and that of the key before it, which threads may still be busy with.
+ *
+ * Locks: the sending half is used under tx.lock, the receiving half by who
+ * receives. Everything is allocated when the connection is made.
+ */
+#include <crypto/aead.h>
+#include <crypto/chacha20poly1305.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "conn/connection.h"
+
+#define AUTO "auto"
+#define AES "aes-256-gcm"
+#define CHACHA "chacha20-poly1305"
+#define RING_SLACK 65536	/* for small frames between two large ones */
+
+/* For tests: both ends must have the same. */
+static unsigned int rekey_seals = DST_REKEY_SEALS;
+module_param(rekey_seals, uint, 0600);
+MODULE_PARM_DESC(rekey_seals, "seals under one key; the same at both ends, for tests only");
+
+/* Names of ours for what the kernel calls otherwise. */
+static const char *kernel_name(const char *name)
+{
+	if (!strcmp(name, AES))
+		return "gcm(aes)";
+	if (!strcmp(name, CHACHA))
+		return "rfc7539(chacha20,poly1305)";
+	return name;
+}
+
+static int set_key(struct crypto_aead *tfm, const u8 key[DST_KEY_LEN], unsigned int *len)
+{
+	int ret;
+
+	if (*len)
+		return crypto_aead_setkey(tfm, key, *len);
+	*len = DST_KEY_LEN;
+	ret = crypto_aead_setkey(tfm, key, *len);
+	if (ret == -EINVAL) {
+		*len = DST_KEY_LEN / 2;
+		ret = crypto_aead_setkey(tfm, key, *len);
+	}
+	return ret;
+}
+
+static struct crypto_aead *new_tfm(const char *name)
+{
+	struct crypto_aead *tfm = crypto_alloc_aead(kernel_name(name), 0, 0);
+	int ret;
+
+	if (IS_ERR(tfm))
+		return tfm;
+	ret = crypto_aead_ivsize(tfm) == sizeof_field(struct dstor_crypt, iv) ?
+	      crypto_aead_setauthsize(tfm, DST_TAG_LEN) : -EINVAL;
+	if (!ret)
+		return tfm;
+	crypto_free_aead(tfm);
+	return ERR_PTR(-EINVAL);
+}
+
+int dstor_cipher_check(const char *name)
+{
+	static const u8 key[DST_KEY_LEN] = { 1 };
+	struct crypto_aead *tfm;
+	unsigned int len = 0;
+	int ret;
+
+	/* Who wants it says so; then there must be a checksum with a key. */
+	if (!strcmp(name, "none"))
+		return 0;
+	tfm = new_tfm(name);
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	ret = set_key(tfm, key, &len);
+	crypto_free_aead(tfm);
+	return ret;
+}
+
+/* Does AES have instructions of its own here? */
+static bool aes_is_fast(void)
+{
+	struct crypto_aead *tfm = new_tfm(AES);
+	bool fast;
+
+	if (IS_ERR(tfm))
+		return false;
+	fast = !strstr(crypto_tfm_alg_driver_name(crypto_aead_tfm(tfm)), "aes-generic");
+	crypto_free_aead(tfm);
+	return fast;
+}
+
+static void append(char list[DST_ALGO_LIST_LEN], const char *name)
+{
+	if (dstor_cipher_check(name))
+		return;
+	if (list[0])
+		strlcat(list, ",", DST_ALGO_LIST_LEN);
+	strlcat(list, name, DST_ALGO_LIST_LEN);
+}
+
+int dstor_cipher_list(const char *wanted, char list[DST_ALGO_LIST_LEN])
+{
+	char word[DST_ALGO_LEN];
+
+	memset(list, 0, DST_ALGO_LIST_LEN);
+	if (!wanted[0])
+		wanted = AUTO;
+	while (dstor_next_word(&wanted, word)) {
+		if (!strcmp(word, AUTO)) {
+			bool fast = aes_is_fast();
+
+			append(list, fast ? AES : CHACHA);
+			append(list, fast ? CHACHA : AES);
+		} else {
+			append(list, word);
+		}
+	}
+	return list[0] ? 0 : -ENOENT;
+}
+
+int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DST_ALGO_LEN])
+{
+	char word[DST_ALGO_LEN];
+
+	while (dstor_next_word(&wanted, word))
+		if (!dstor_algorithm_choose(word, accepted, chosen) && !dstor_cipher_check(word))
+			return 0;
+	return -ENOENT;
+}
+
+/* Threads ------------------------------------------------------------------ */
+
+int dstor_threads_start(struct dstor_threads *t, const char *name, u32 n, bool client)
+{
+	if (t->seal)
+		return 0;
+	t->client = client;
+	/* Two, because one would be an ordered queue, whose number cannot be changed. */
+	t->seal = alloc_workqueue("dstor-seal/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
+	t->open = alloc_workqueue("dstor-open/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
+	if (!t->seal || !t->open) {
+		dstor_threads_stop(t);
+		return -ENOMEM;
+	}
+	dstor_threads_set(t, n);
+	return 0;
+}
+
+void dstor_threads_set(struct dstor_threads *t, u32 n)
+{
+	if (!t->seal)
+		return;
+	if (!n)
+		n = num_online_cpus();
+	workqueue_set_max_active(t->seal, n);
+	workqueue_set_max_active(t->open, n);
+}
+
+void dstor_threads_keep(struct dstor_threads *t, const char *name)
+{
+	struct crypto_aead *tfm = t->kept ? NULL : new_tfm(name);
+
+	if (!IS_ERR_OR_NULL(tfm))
+		t->kept = tfm;
+}
+
+void dstor_threads_stop(struct dstor_threads *t)
+{
+	if (t->seal)
+		destroy_workqueue(t->seal);
+	if (t->open)
+		destroy_workqueue(t->open);
+	if (t->kept)
+		crypto_free_aead(t->kept);
+	memset(t, 0, sizeof(*t));
+}
+
+void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workqueue_struct *wq)
+{
+	job->tfm = h->tfm[h->now];
+	job->users = &h->users[h->now];
+	atomic_inc(job->users);
+	atomic_inc(&job->c->cipher->jobs);
+	queue_work(wq, &job->work);
+}
+
+/* The last that is done with it: the connection may be gone afterwards. */
+void dstor_job_end(struct dstor_cipher *x, atomic_t *users)
+{
+	spin_lock_bh(&x->idle.lock);
+	atomic_dec(users);
+	atomic_dec(&x->jobs);
+	wake_up_all_locked(&x->idle);
+	spin_unlock_bh(&x->idle.lock);
+}
+
+/* Using one ---------------------------------------------------------------- */
+
+static bool run_library(struct dstor_crypt *op, u64 nonce, u32 ad_len, u32 len, bool seal)
+{
+	struct scatterlist *sg = op->src + !!ad_len;
+
+	if (op->n_src == 1) {
+		u8 *flat = sg_virt(sg);
+
+		if (!seal)
+			return chacha20poly1305_decrypt(flat, flat, len, NULL, 0, nonce, op->key);
+		chacha20poly1305_encrypt(flat, flat, len, NULL, 0, nonce, op->key);
+		return true;
+	}
+	if (seal)
+		return chacha20poly1305_encrypt_sg_inplace(sg, len, op->ad, ad_len, nonce,
+							   op->key);
+	return chacha20poly1305_decrypt_sg_inplace(sg, len, op->ad, ad_len, nonce, op->key);
+}
+
+static int run_api(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
+		   u32 len, bool seal)
+{
+	__le64 le = cpu_to_le64(nonce);
+	DECLARE_CRYPTO_WAIT(wait);
+
+	memset(op->iv, 0, sizeof(op->iv));
+	memcpy(op->iv + sizeof(op->iv) - sizeof(le), &le, sizeof(le));
+	aead_request_set_tfm(op->req, tfm);
+	aead_request_set_callback(op->req, CRYPTO_TFM_REQ_MAY_BACKLOG | CRYPTO_TFM_REQ_MAY_SLEEP,
+				  crypto_req_done, &wait);
+	aead_request_set_ad(op->req, ad_len);
+	aead_request_set_crypt(op->req, op->src, op->dst ? op->dst : op->src, len, op->iv);
+	return crypto_wait_req(seal ? crypto_aead_encrypt(op->req) : crypto_aead_decrypt(op->req),
+			       &wait);
+}
+
+int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
+		     u32 len, bool seal)
+{
+	int ret;
+
+	/* Only while it runs: the tables are large, and made once. */
+	sg_mark_end(&op->src[op->n_src - 1]);
+	if (op->dst)
+		sg_mark_end(&op->dst[op->n_dst - 1]);
+	if (op->key)
+		ret = run_library(op, nonce, ad_len, len, seal) ? 0 : -EBADMSG;
+	else
+		ret = run_api(op, tfm, nonce, ad_len, len, seal);
+	sg_unmark_end(&op->src[op->n_src - 1]);
+	if (op->dst)
+		sg_unmark_end(&op->dst[op->n_dst - 1]);
+	return ret;
+}
+
+static bool unused(struct dstor_cipher *x, atomic_t *users)
+{
+	bool ret;
+
+	/* Not before who was last has let go of the lock. */
+	spin_lock_bh(&x->idle.lock);
+	ret = !atomic_read(users);
+	spin_unlock_bh(&x->idle.lock);
+	return ret;
+}
+
+int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h)
+{
+	unsigned int next = !h->now;
+	int ret;
+
+	if (!dstor_stream_begin(&h->stream, &dstor_primitives))
+		return 0;
+	/* 2^22 seals ago: nobody is busy with it, unless the limit was lowered. */
+	wait_event(x->idle, unused(x, &h->users[next]));
+	ret = set_key(h->tfm[next], h->stream.key, &h->key_len);
+	if (!ret)
+		h->now = next;
+	return ret;
+}
+
+int dstor_sg_of_bio(struct scatterlist *sg, int max, struct bio *bio, struct bvec_iter iter,
+		    u32 length)
+{
+	int n = 0;
+
+	while (length) {
+		struct bio_vec bv;
+
+		if (!iter.bi_size) {
+			bio = bio->bi_next;
+			if (!bio)
+				return -EOVERFLOW;
+			iter = bio->bi_iter;
+			continue;
+		}
+		if (n == max)
+			return -EOVERFLOW;
+		bv = mp_bvec_iter_bvec(bio->bi_io_vec, iter);
+		bv.bv_len = min_t(u32, bv.bv_len, length);
+		sg_set_page(&sg[n++], bv.bv_page, bv.bv_len, bv.bv_offset);
+		bvec_iter_advance(bio->bi_io_vec, &iter, bv.bv_len);
+		length -= bv.bv_len;
+	}
+	return n;
+}
+
+/* Making and ending -------------------------------------------------------- */
+
+static void free_op(struct dstor_crypt *op)
+{
+	if (!op)
+		return;
+	kvfree(op->src);
+	kvfree(op->dst);
+	kfree_sensitive(op->req);
+	kfree_sensitive(op);
+}
+
+static struct dstor_crypt *new_op(struct crypto_aead *tfm, bool two)
+{
+	struct dstor_crypt *op = kzalloc(sizeof(*op), GFP_KERNEL);
+
+	if (!op)
+		return NULL;
+	op->req = kzalloc(sizeof(*op->req) + crypto_aead_reqsize(tfm), GFP_KERNEL);
+	op->src = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->src), GFP_KERNEL);
+	if (two)
+		op->dst = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->dst), GFP_KERNEL);
+	if (op->req && op->src && (!two || op->dst)) {
+		sg_init_table(op->src, DSTOR_SG_MAX);
+		if (two)
+			sg_init_table(op->dst, DSTOR_SG_MAX);
+		return op;
+	}
+	free_op(op);
+	return NULL;
+}
+
+static void close_half(struct dstor_half *h)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(h->tfm); i++)
+		if (!IS_ERR_OR_NULL(h->tfm[i]))
+			crypto_free_aead(h->tfm[i]);
+	free_op(h->op);
+	memzero_explicit(h, sizeof(*h));
+}
+
+static int open_half(struct dstor_half *h, const char *name, bool two)
+{
+	bool library = !strcmp(name, CHACHA);
+	unsigned int i;
+
+	h->stream.most = clamp_t(u64, READ_ONCE(rekey_seals), 2, DST_REKEY_SEALS);
+	for (i = 0; i < ARRAY_SIZE(h->tfm); i++) {
+		h->tfm[i] = new_tfm(name);
+		if (IS_ERR(h->tfm[i]))
+			return PTR_ERR(h->tfm[i]);
+	}
+	h->op = new_op(h->tfm[0], two && !library);
+	if (!h->op)
+		return -ENOMEM;
+	if (library)
+		h->op->key = h->stream.key;
+	return set_key(h->tfm[0], h->stream.key, &h->key_len);
+}
+
+static int open_jobs(struct dstor_cipher *x)
+{
+	unsigned int i;
+
+	for (i = 0; i < DSTOR_JOBS; i++) {
+		INIT_WORK(&x->seal[i].work, dstor_seal_work);
+		INIT_WORK(&x->open[i].work, dstor_open_work);
+		x->seal[i].c = x->c;
+		x->open[i].c = x->c;
+		x->seal[i].op = new_op(x->tx.tfm[0], true);
+		x->open[i].op = new_op(x->rx.tfm[0], false);
+		if (!x->seal[i].op || !x->open[i].op)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int open_ring(struct dstor_cipher *x, u32 size)
+{
+	unsigned int n = DIV_ROUND_UP(size, PAGE_SIZE);
+
+	x->page = kvcalloc(n, sizeof(*x->page), GFP_KERNEL);
+	if (!x->page)
+		return -ENOMEM;
+	while (x->n_pages < n) {
+		x->page[x->n_pages] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!x->page[x->n_pages])
+			return -ENOMEM;
+		x->n_pages++;
+	}
+	return 0;
+}
+
+static void free_cipher(struct dstor_cipher *x)
+{
+	unsigned int i;
+
+	for (i = 0; i < DSTOR_JOBS; i++) {
+		free_op(x->seal[i].op);
+		free_op(x->open[i].op);
+	}
+	while (x->n_pages)
+		__free_page(x->page[--x->n_pages]);
+	kvfree(x->page);
+	close_half(&x->tx);
+	close_half(&x->rx);
+	kfree_sensitive(x);
+}
+
+int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
+		      u32 max_io, struct dstor_threads *threads)
+{
+	unsigned int noio = memalloc_noio_save();
+	struct dstor_cipher *x = kzalloc(sizeof(*x), GFP_KERNEL);
+	int ret = -ENOMEM;
+
+	if (!x)
+		goto out;
+	x->c = c;
+	x->threads = threads;
+	init_waitqueue_head(&x->idle);
+	dstor_channel_frames(channel, name, &x->tx.stream, &x->rx.stream);
+	ret = open_half(&x->tx, name, true) ?: open_half(&x->rx, name, false);
+	if (!ret && max_io)
+		ret = open_jobs(x);
+	if (!ret)
+		ret = open_ring(x, 2 * max_io + RING_SLACK);
+	if (ret)
+		free_cipher(x);
+	else
+		c->cipher = x;
+out:
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+void dstor_cipher_drain(struct dstor_conn *c)
+{
+	struct dstor_cipher *x = c->cipher;
+
+	/* They only compute: it takes no longer than that. */
+	if (x)
+		wait_event(x->idle, unused(x, &x->jobs));
+}
+
+void dstor_cipher_close(struct dstor_conn *c)
+{
+	if (!c->cipher)
+		return;
+	dstor_cipher_drain(c);
+	free_cipher(c->cipher);
+	c->cipher = NULL;
+}

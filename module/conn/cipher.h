@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ciphers of frames: by name, and as one connection uses one (docs/protocol.md,
+ * section 13). Everything sleeps, unless it says otherwise.
+ */
+#ifndef DSTOR_CIPHER_H
+#define DSTOR_CIPHER_H
+
+#include <linux/bio.h>
+#include <linux/scatterlist.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "wire/wire.h"
+
+struct aead_request;
+struct crypto_aead;
+struct dstor_conn;
+struct dstor_message;
+struct dstor_sink;
+
+/* noise_primitives.c */
+extern const struct dstor_primitives dstor_primitives;
+
+/* Segments of the data of a request where a cipher is in use. */
+#define DSTOR_SEGMENTS_MAX (DST_IO_MAX >> 12)
+/* ... and what comes with them: associated data, tag, two ends of the ring */
+#define DSTOR_SG_MAX (DSTOR_SEGMENTS_MAX + 4)
+/* Data from this size on is sealed and opened by threads, when there is more to do. */
+#define DSTOR_THREAD_MIN 16384
+#define DSTOR_JOBS 8		/* of each direction of a connection at a time */
+
+/* The threads of a device or of an export. */
+struct dstor_threads {
+	struct workqueue_struct *seal;
+	struct workqueue_struct *open;
+	struct crypto_aead *kept;	/* so that reconnecting loads no module */
+	bool client;			/* works for reclaim: may use the reserves */
+};
+
+/* One use of a cipher at a time. Never in vmalloc memory or on a stack. */
+struct dstor_crypt {
+	const u8 *key;			/* the library does it, in place; NULL: the crypto API */
+	struct aead_request *req;
+	struct scatterlist *src;
+	struct scatterlist *dst;
+	int n_src;			/* entries in use */
+	int n_dst;
+	u8 iv[12];
+	u8 ad[DST_FRAME_LEN];
+	u8 head[DST_FRAME_LEN + DST_TAG_LEN];
+	u8 tag[DST_TAG_LEN];
+};
+
+/* One direction. */
+struct dstor_half {
+	struct dstor_stream stream;
+	struct crypto_aead *tfm[2];	/* the key in use and the one before */
+	atomic_t users[2];		/* jobs */
+	unsigned int now;
+	unsigned int key_len;
+	struct dstor_crypt *op;		/* for what is done at once */
+};
+
+/* Data of one frame on its way through a thread. */
+struct dstor_job {
+	struct work_struct work;
+	struct dstor_conn *c;
+	struct dstor_crypt *op;
+	struct crypto_aead *tfm;
+	atomic_t *users;
+	u64 nonce;
+	u32 length;
+	bool busy;			/* open: taken; seal: in the row */
+	bool done;			/* seal: the ring holds the sealed data */
+	u64 start;			/* seal: of the frame in the stream */
+	struct bio *bio;
+	struct bvec_iter iter;
+	void *owner;			/* open: whose data it is */
+};
+
+struct dstor_cipher {
+	struct dstor_conn *c;
+	struct dstor_threads *threads;
+	struct dstor_half tx;
+	struct dstor_half rx;
+	atomic_t jobs;
+	wait_queue_head_t idle;		/* users or jobs fall */
+	struct dstor_job seal[DSTOR_JOBS];	/* a ring: in the order of the stream */
+	unsigned int seal_first;
+	unsigned int seal_count;
+	struct dstor_job open[DSTOR_JOBS];
+
+	/* What is sealed and not yet taken by the socket; positions are the stream's. */
+	struct page **page;
+	unsigned int n_pages;
+	u64 head;
+	bool started;			/* what was to be sent in the clear is sent */
+};
+
+/* cipher.c */
+int dstor_threads_start(struct dstor_threads *t, const char *name, u32 n, bool client);
+void dstor_threads_set(struct dstor_threads *t, u32 n);
+void dstor_threads_stop(struct dstor_threads *t);
+/* Keeps the module of the cipher @name loaded as long as @t lives. */
+void dstor_threads_keep(struct dstor_threads *t, const char *name);
+
+/* 0; -ENOENT when the kernel has no such cipher, -EINVAL when it is none for us. */
+int dstor_cipher_check(const char *name);
+/* A list without "auto", and without what this kernel cannot do. -ENOENT: empty */
+int dstor_cipher_list(const char *wanted, char list[DST_ALGO_LIST_LEN]);
+/* First of @wanted that is in @accepted, and that this kernel has. -ENOENT */
+int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DST_ALGO_LEN]);
+
+/* c->cipher for frames with up to @max_io bytes of data. No other user of @c yet. */
+int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
+		      u32 max_io, struct dstor_threads *threads);
+/* Under tx.lock, the connection lost: no thread works for it any more when it returns. */
+void dstor_cipher_drain(struct dstor_conn *c);
+void dstor_cipher_close(struct dstor_conn *c);
+/*
+ * @len bytes from op->src to op->dst (NULL, or with op->key: in place), behind @ad_len
+ * bytes op->ad; sealing adds the tag, opening takes it.
+ */
+int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
+		     u32 len, bool seal);
+/* A frame begins: the key, perhaps the next one. 0 or an error */
+int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h);
+/* Entries of @sg that @length bytes of a bio chain take, of at most @max; or -EOVERFLOW */
+int dstor_sg_of_bio(struct scatterlist *sg, int max, struct bio *bio, struct bvec_iter iter,
+		    u32 length);
+void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workqueue_struct *wq);
+/* @users of the key that the job ran with, noted before it was done: then it may be reused. */
+void dstor_job_end(struct dstor_cipher *x, atomic_t *users);
+
+/* encrypt.c - under tx.lock: seals what is queued, offers what is sealed in c->tx.bv */
+void dstor_seal_gather(struct dstor_conn *c);
+void dstor_seal_work(struct work_struct *work);
+
+/* decrypt.c - the header in rx.buf, into rx.frame. False: it does not open. */
+bool dstor_open_header(struct dstor_conn *c);
+
+enum dstor_opened {
+	DSTOR_OPENED,			/* rx.sink holds the data */
+	DSTOR_OPENING,			/* a thread has it, and calls ops->opened() */
+	DSTOR_NOT_OPENED,
+};
+
+/* The data in rx.sink, its tag in rx.buf. */
+enum dstor_opened dstor_open_data(struct dstor_conn *c);
+void dstor_open_work(struct work_struct *work);
+
+#endif

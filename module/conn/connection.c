@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a connection and the callbacks of its socket.
+ *
+ * Locks: tx.lock (mutex) protects the sending half, c->sock, and every receive
+ * pass in process context; the socket's own lock protects the receiving half
+ * where it receives in softirq. sk_callback_lock keeps callbacks and close
+ * apart. Order: tx.lock, then the socket's lock, then sk_callback_lock.
+ */
+#include <linux/tcp.h>
+#include <net/tcp.h>
+
+#include "conn/connection.h"
+
+void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
+		     struct workqueue_struct *wq, struct work_struct *work)
+{
+	memset(c, 0, sizeof(*c));
+	c->ops = ops;
+	c->wq = wq;
+	c->work = work;
+	c->cpu = WORK_CPU_UNBOUND;
+	init_llist_head(&c->submitted);
+	mutex_init(&c->tx.lock);
+	INIT_LIST_HEAD(&c->tx.queue);
+	INIT_LIST_HEAD(&c->tx.batch);
+	set_bit(DSTOR_CONN_LOST, &c->flags);
+}
+
+void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
+			    struct kthread_work *work)
+{
+	c->thread_work = work;
+	smp_store_release(&c->thread, thread); /* pairs with dstor_conn_kick() */
+}
+
+void dstor_conn_lose(struct dstor_conn *c)
+{
+	set_bit(DSTOR_CONN_LOST, &c->flags);
+	dstor_conn_kick(c);
+}
+
+bool dstor_conn_alive(const struct dstor_conn *c)
+{
+	const struct sock *sk = c->sock->sk;
+
+	return !READ_ONCE(sk->sk_err) && !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
+}
+
+void dstor_conn_resume(struct dstor_conn *c)
+{
+	c->rx.paused = false;
+	dstor_conn_kick(c);
+}
+
+static bool receives_inline(const struct dstor_conn *c)
+{
+	return c->ops->inline_rx && !c->cipher && c->transport->segments && c->ops->inline_rx(c);
+}
+
+/*
+ * This runs in softirq with the socket's spinlock held, or in the
+ * context that owns the socket when that one works off its backlog; then we
+ * may be in the middle of our own sendmsg, which looks after it.
+ */
+static void data_ready(struct sock *sk)
+{
+	struct dstor_conn *c;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	c = sk->sk_user_data;
+	if (!c) {
+		/* closed meanwhile */
+	} else if (!receives_inline(c)) {
+		dstor_conn_kick(c);
+	} else if (!sock_owned_by_user_nocheck(sk)) {
+		dstor_rx_softirq(c);
+	} else {
+		set_bit(DSTOR_CONN_RX_LATER, &c->flags);
+		smp_mb__after_atomic(); /* pairs with tx_unmark() in send.c */
+		if (!test_bit(DSTOR_CONN_SENDING, &c->flags) &&
+		    test_and_clear_bit(DSTOR_CONN_RX_LATER, &c->flags))
+			dstor_conn_kick(c);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void write_space(struct sock *sk)
+{
+	struct dstor_conn *c;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	c = sk->sk_user_data;
+	if (c && test_bit(DSTOR_CONN_TX_FULL, &c->flags) && sk_stream_is_writeable(sk)) {
+		clear_bit(SOCK_NOSPACE, &c->sock->flags);
+		dstor_conn_kick(c);
+	}
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+static void kick_owner(struct sock *sk)
+{
+	struct dstor_conn *c;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	c = sk->sk_user_data;
+	if (c)
+		dstor_conn_kick(c);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
+static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
+{
+	struct dstor_conn *c = container_of(entry, struct dstor_conn, wait);
+	__poll_t why = key_to_poll(key);
+
+	/* Room alone is news only to who waits for it. */
+	if (!why || why & ~(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND) ||
+	    test_bit(DSTOR_CONN_TX_FULL, &c->flags))
+		dstor_conn_kick(c);
+	return 0;
+}
+
+/*
+ * SMC gives its file the TCP socket that it has fallen back to, whose news an accepted
+ * socket of SMC hears nothing of.
+ */
+static wait_queue_head_t *told(const struct socket *sock)
+{
+	const struct socket *real = sock->file ? sock_from_file(sock->file) : NULL;
+
+	return sk_sleep(real ? real->sk : sock->sk);
+}
+
+/* From now on data, room, errors and the end are told to the owner. */
+static void watch(struct dstor_conn *c, struct sock *sk)
+{
+	if (!c->transport->segments) {
+		init_waitqueue_func_entry(&c->wait, woken);
+		c->waits = told(c->sock);
+		add_wait_queue(c->waits, &c->wait);
+		return;
+	}
+	write_lock_bh(&sk->sk_callback_lock);
+	c->saved_data_ready = sk->sk_data_ready;
+	c->saved_write_space = sk->sk_write_space;
+	c->saved_state_change = sk->sk_state_change;
+	c->saved_error_report = sk->sk_error_report;
+	sk->sk_user_data = c;
+	sk->sk_data_ready = data_ready;
+	sk->sk_write_space = write_space;
+	sk->sk_state_change = kick_owner;
+	sk->sk_error_report = kick_owner;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/* Nothing is told any more when it returns. */
+static void unwatch(struct dstor_conn *c, struct sock *sk)
+{
+	if (!c->transport->segments) {
+		remove_wait_queue(c->waits, &c->wait);
+		return;
+	}
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_user_data = NULL;
+	sk->sk_data_ready = c->saved_data_ready;
+	sk->sk_write_space = c->saved_write_space;
+	sk->sk_state_change = c->saved_state_change;
+	sk->sk_error_report = c->saved_error_report;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
+{
+	struct sock *sk = sock->sk;
+
+	mutex_lock(&c->tx.lock);
+	c->transport = dstor_transport_of(sk);
+	memset(&c->rx, 0, sizeof(c->rx));
+	c->frames = !want;
+	c->rx.want = want ? want : DST_FRAME_LEN + dstor_conn_overhead(c);
+	c->rx.heard = jiffies;
+	c->tx.now = NULL;
+	c->tx.first = 0;
+	c->tx.count = 0;
+	c->tx.bytes = 0;
+	c->tx.gathered = 0;
+	c->tx.taken = 0;
+	c->tx.spoke = jiffies;
+	/* LOST is the owner's to clear: it may have been lost again before it is open. */
+	c->flags &= BIT(DSTOR_CONN_LOST);
+	c->sock = sock;
+	mutex_unlock(&c->tx.lock);
+
+	watch(c, sk);
+	/* What came before we watched. */
+	dstor_conn_kick(c);
+}
+
+int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
+		       const struct dstor_channel *channel, u32 max_io,
+		       struct dstor_threads *threads)
+{
+	struct dstor_stream tx, rx;
+	int ret;
+
+	if (channel && strcmp(w->cipher, "none"))
+		return dstor_cipher_open(c, w->cipher, channel, max_io, threads);
+	if (channel)
+		dstor_channel_frames(channel, w->checksum, &tx, &rx);
+	ret = dstor_digest_open(&c->digest, w->checksum, channel ? tx.key : NULL) ?:
+	      dstor_digest_open(&c->rx_digest, w->checksum, channel ? rx.key : NULL);
+	memzero_explicit(&tx, sizeof(tx));
+	memzero_explicit(&rx, sizeof(rx));
+	if (ret)
+		dstor_digest_close(&c->digest);
+	return ret;
+}
+
+void dstor_conn_begin_frames(struct dstor_conn *c)
+{
+	c->frames = true;
+	c->rx.want = DST_FRAME_LEN + dstor_conn_overhead(c);
+}
+
+struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
+{
+	struct socket *sock = c->sock;
+	struct dstor_message *m, *n;
+	struct sock *sk;
+
+	set_bit(DSTOR_CONN_LOST, &c->flags);
+	if (!sock)
+		return NULL;
+	sk = sock->sk;
+	unwatch(c, sk);
+
+	mutex_lock(&c->tx.lock);
+	dstor_cipher_drain(c);
+	c->sock = NULL;
+	dstor_tx_collect(c);
+	if (c->tx.now)
+		INIT_LIST_HEAD(&c->tx.now->entry);
+	list_for_each_entry_safe(m, n, &c->tx.queue, entry)
+		list_del_init(&m->entry);
+	list_for_each_entry_safe(m, n, &c->tx.batch, entry)
+		list_del_init(&m->entry);
+	c->tx.now = NULL;
+	c->tx.first = 0;
+	c->tx.count = 0;
+	c->tx.bytes = 0;
+	dstor_digest_close(&c->digest);
+	dstor_digest_close(&c->rx_digest);
+	dstor_cipher_close(c);
+	mutex_unlock(&c->tx.lock);
+
+	keep &= c->transport->segments;
+	if (keep)
+		sock_hold(sk);
+	/* What is queued must not be sent any more (P4). */
+	dstor_socket_abort(sock);
+	return keep ? sk : NULL;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A connection: one socket with its sending and receiving half. Client and
+ * exporter share it; what a frame means is the owner's, through the ops.
+ */
+#ifndef DSTOR_CONNECTION_H
+#define DSTOR_CONNECTION_H
+
+#include <linux/bvec.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/net.h>
+#include <linux/uio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <net/sock.h>
+
+#include "conn/cipher.h"
+#include "conn/digest.h"
+#include "conn/transport.h"
+#include "wire/wire.h"
+
+struct dstor_conn;
+
+/* Header, digest of the header, digest of the data, in the memory of a message. */
+#define DSTOR_HEAD_LEN (DST_FRAME_LEN + 2 * DST_DIGEST_MAX)
+
+/*
+ * Something to be sent: a head, then (optional) data from a bio chain with its
+ * digest. @head lies in memory that a page reference keeps alive.
+ */
+struct dstor_message {
+	union {
+		struct llist_node submitted;
+		struct list_head entry;
+	};
+	void *head;
+	struct bio *bio;		/* NULL: no data */
+	struct bvec_iter iter;		/* where the data begins in @bio */
+	u32 length;			/* bytes of data */
+	u16 head_len;			/* raw messages only; frames know theirs */
+	bool raw;			/* a message of the handshake: no digests */
+	bool copy;			/* its memory may change at once: never by reference */
+	bool in_hand;			/* collected: no longer in the list of the submitted */
+	u64 end;			/* position behind it in the stream */
+};
+
+/* Where received data goes. */
+struct dstor_sink {
+	struct bio *bio;		/* NULL: throw away */
+	struct bvec_iter iter;
+};
+
+enum dstor_rx_verdict {
+	DSTOR_RX_NEXT,			/* no data follows, or rx.sink is set */
+	DSTOR_RX_PAUSE,			/* rx.paused is set: keep the header till resumed */
+	DSTOR_RX_CLOSE,			/* the stream is lost */
+};
+
+struct dstor_conn_ops {
+	/*
+	 * A fixed-size message of rx.want bytes is in rx.buf (handshake), or a
+	 * frame whose header digest is right. For a frame with data, set rx.sink.
+	 */
+	enum dstor_rx_verdict (*head)(struct dstor_conn *c);
+	/* The data of the frame in rx.frame is complete and its digest right. */
+	enum dstor_rx_verdict (*data)(struct dstor_conn *c);
+	/* The socket has taken the last byte of @m. Under tx.lock. */
+	void (*sent)(struct dstor_conn *c, struct dstor_message *m);
+	/* A digest or a tag was wrong; the connection ends. Any context that sleeps, or softirq. */
+	void (*corrupt)(struct dstor_conn *c);
+	/*
+	 * With a cipher: a thread opens the data of the frame in rx.frame; whose it is.
+	 * Then it calls opened(): not ok after corrupt(), and the connection is lost.
+	 */
+	void *(*hand_over)(struct dstor_conn *c);
+	void (*opened)(struct dstor_conn *c, void *owner, bool ok);
+	/* May it receive in softirq, right now? NULL: never. Any context. */
+	bool (*inline_rx)(const struct dstor_conn *c);
+};
+
+enum dstor_conn_flags {
+	DSTOR_CONN_LOST,		/* ended, by whomever */
+	DSTOR_CONN_SENDING,		/* our own sendmsg holds the socket */
+	DSTOR_CONN_RX_LATER,		/* data came meanwhile */
+	DSTOR_CONN_TX_FULL,		/* waits for room in the socket */
+};
+
+#define DSTOR_TX_BVECS 96
+
+struct dstor_conn {
+	const struct dstor_conn_ops *ops;
+	struct socket *sock;		/* NULL: closed; changed under tx.lock */
+	const struct dstor_transport *transport;	/* of sock */
+	struct workqueue_struct *wq;
+	struct work_struct *work;	/* the owner's: rx, tx, end of life */
+	int cpu;			/* the work's; WORK_CPU_UNBOUND: where it is kicked */
+	struct kthread_worker *thread;	/* who does the same instead, or NULL */
+	struct kthread_work *thread_work;
+	unsigned long flags;
+	bool frames;			/* the handshake is over */
+	struct dstor_digest digest;	/* of what is sent */
+	struct dstor_digest rx_digest;	/* the same, of what is received */
+	struct dstor_cipher *cipher;	/* or NULL; then there are no digests */
+
+	/* receiving: one context at a time (softirq under the socket's lock, or its owner) */
+	struct {
+		enum { DSTOR_RX_HEAD, DSTOR_RX_DATA, DSTOR_RX_TAIL } step;
+		bool paused;
+		bool opened;		/* rx.frame is of the header in buf */
+		u32 want;
+		u32 got;
+		u32 data_left;
+		u32 budget;		/* frames of this pass */
+		unsigned long heard;	/* jiffies of the last byte */
+		struct dstor_sink sink;
+		struct iov_iter iter;	/* rest of sink.bio's current bio */
+		struct dstor_sink at;	/* what iter runs over */
+		struct dstor_frame frame;
+		u8 buf[DST_HELLO_LEN + DST_TAG_LEN];
+	} rx;
+
+	/* sending */
+	struct llist_head submitted;	/* any context */
+	struct {
+		struct mutex lock;	/* protects all of tx */
+		struct list_head queue;	/* to be gathered, in order */
+		struct list_head batch;	/* gathered, not yet taken by the socket */
+		struct dstor_message *now;	/* gathered in part */
+		enum { DSTOR_TX_DATA, DSTOR_TX_TAIL } step;
+		struct dstor_sink from;
+		u32 data_left;
+		unsigned int first;
+		unsigned int count;
+		size_t bytes;
+		bool splice;
+		u32 collected;		/* messages, ever */
+		u64 gathered;		/* positions in the stream */
+		u64 taken;
+		unsigned long spoke;	/* jiffies of the last byte sent */
+		struct bio_vec bv[DSTOR_TX_BVECS];
+	} tx;
+
+	/* what watches the socket: its callbacks (TCP), or an entry where a poll would wait */
+	void (*saved_data_ready)(struct sock *sk);
+	void (*saved_write_space)(struct sock *sk);
+	void (*saved_state_change)(struct sock *sk);
+	void (*saved_error_report)(struct sock *sk);
+	wait_queue_entry_t wait;
+	wait_queue_head_t *waits;
+};
+
+/* connection.c - once for each struct; then any number of open/close */
+void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
+		     struct workqueue_struct *wq, struct work_struct *work);
+/*
+ * Take @sock over and receive on it: first messages of @want bytes, or, when
+ * that is 0, frames with c->digest. Context: process, sleeps.
+ */
+void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want);
+/* What frames are protected with: @channel NULL for a checksum without a key. Sleeps. */
+int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
+		       const struct dstor_channel *channel, u32 max_io,
+		       struct dstor_threads *threads);
+/* From now on frames, with the cipher or the digest. Context: the receiving one, or before open. */
+void dstor_conn_begin_frames(struct dstor_conn *c);
+/*
+ * End it: nothing is received, sent or called back any more when it returns;
+ * what was to be sent is forgotten (the owner knows its messages). Returns the
+ * socket's sock with a reference (dstor_zombie) when @keep and it may have been
+ * lent pages, else NULL.
+ * Context: process, sleeps, not from c->work itself.
+ */
+struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);
+/* From now on @thread runs @work where c->work was. A run of that may still come. */
+void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
+			    struct kthread_work *work);
+/* Wakes everybody who uses it; dstor_conn_close() follows. Context: any but hard interrupt. */
+void dstor_conn_lose(struct dstor_conn *c);
+/* Is the other side still there, as far as the socket knows? */
+bool dstor_conn_alive(const struct dstor_conn *c);
+void dstor_conn_resume(struct dstor_conn *c);
+
+static inline bool dstor_conn_lost(const struct dstor_conn *c)
+{
+	return test_bit(DSTOR_CONN_LOST, &c->flags);
+}
+
+/* Is a wrong tag or digest an attack, and not an accident? */
+static inline bool dstor_conn_has_key(const struct dstor_conn *c)
+{
+	return c->cipher || c->digest.keyed;
+}
+
+/* Bytes behind a header, and behind its data. */
+static inline u32 dstor_conn_overhead(const struct dstor_conn *c)
+{
+	return c->cipher ? DST_TAG_LEN : c->digest.len;
+}
+
+static inline void dstor_conn_kick(struct dstor_conn *c)
+{
+	/* pairs with dstor_conn_give_thread() */
+	struct kthread_worker *thread = smp_load_acquire(&c->thread);
+
+	if (thread)
+		kthread_queue_work(thread, c->thread_work);
+	else
+		queue_work_on(READ_ONCE(c->cpu), c->wq, c->work);
+}
+
+/* send.c. Context: process, may sleep for the socket's lock. */
+/* Sends what is queued until the socket is full. Under tx.lock. */
+void dstor_tx_flush_locked(struct dstor_conn *c);
+/* The same, unless somebody else does it right now, who then sends ours too. */
+void dstor_tx_flush(struct dstor_conn *c);
+/* Any context; does not send by itself. */
+static inline bool dstor_tx_submit(struct dstor_conn *c, struct dstor_message *m)
+{
+	return llist_add(&m->submitted, &c->submitted);
+}
+
+static inline bool dstor_tx_idle(const struct dstor_conn *c)
+{
+	return llist_empty(&c->submitted) && list_empty(&c->tx.queue) && !c->tx.now &&
+	       !c->tx.count && list_empty(&c->tx.batch);
+}
+
+/* Moves what was submitted into tx.queue. Under tx.lock. */
+void dstor_tx_collect(struct dstor_conn *c);
+/* A frame without data, for dstor_message.head. */
+void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq);
+
+/* receive.c - one pass over what has arrived, at most @frames frames. Returns frames handled. */
+int dstor_rx_pass(struct dstor_conn *c, u32 frames);	/* process context */
+int dstor_rx_softirq(struct dstor_conn *c);		/* socket locked by the caller's context */
+/* May there be something to read? What comes later is told. Under tx.lock. */
+static inline bool dstor_rx_pending(const struct dstor_conn *c)
+{
+	return c->sock && (!c->transport->segments ||
+			   !skb_queue_empty_lockless(&c->sock->sk->sk_receive_queue));
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Checksums of frames, by name: crc32c, none, or any shash of the kernel. */
+#ifndef DSTOR_DIGEST_H
+#define DSTOR_DIGEST_H
+
+#include <linux/bio.h>
+
+#include "wire/protocol.h"
+
+struct crypto_shash;
+
+struct dstor_digest {
+	struct crypto_shash *tfm;	/* NULL: crc32c or none */
+	u64 count;			/* with a key: of digests so far, in this direction */
+	u8 len;				/* bytes; 0: none */
+	bool keyed;
+};
+
+/*
+ * -ENOENT when the kernel has no such algorithm, -EINVAL for one that needs a key when
+ * @key (of 32 bytes) is NULL, or needs none when it is not. Sleeps.
+ */
+int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key);
+void dstor_digest_close(struct dstor_digest *d);
+/* The next word of *@list, which is moved behind it; false at the end. */
+bool dstor_next_word(const char **list, char word[DST_ALGO_LEN]);
+/* First of the comma-separated @wanted that this kernel has too. -ENOENT. Sleeps. */
+int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
+			char chosen[DST_ALGO_LEN]);
+
+/* The next piece, within a page, of what is @left of the data; false at its end. Any context. */
+bool dstor_next_piece(struct bio **bio, struct bvec_iter *iter, u32 *left, struct bio_vec *bv);
+
+/* Any context but hard interrupt. @out has d->len bytes. */
+void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *out);
+void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
+		       struct bio *bio, struct bvec_iter iter, u32 length, u8 *out);
+
+/* One that is not computed, because nobody has its data. */
+static inline void dstor_digest_skip(struct dstor_digest *d)
+{
+	d->count++;
+}
+
+#endif

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sending half of a connection with a cipher. Frames are sealed, in their
+ * order, from where they are into a ring of pages of the connection's own; the
+ * socket copies from there. So pages of a request are read once, while they are
+ * sealed, and are never lent to a socket.
+ *
+ * Large data may be sealed by threads, several frames at a time: each has its
+ * nonces and its place in the ring before; what is sealed up to the oldest that is
+ * not yet goes out. All of it runs under tx.lock, but the threads.
+ */
+#include <linux/highmem.h>
+#include <linux/math64.h>
+#include <linux/sched/mm.h>
+
+#include "conn/connection.h"
+
+static u32 ring_size(const struct dstor_cipher *x)
+{
+	return x->n_pages << PAGE_SHIFT;
+}
+
+/* The piece of the ring at @pos that lies in one page: its page, offset, length. */
+static struct bio_vec piece(const struct dstor_cipher *x, u64 pos, u64 len)
+{
+	struct bio_vec bv;
+	u32 at;
+
+	div_u64_rem(pos, ring_size(x), &at);
+	bv.bv_page = x->page[at >> PAGE_SHIFT];
+	bv.bv_offset = offset_in_page(at);
+	bv.bv_len = min_t(u64, len, PAGE_SIZE - bv.bv_offset);
+	return bv;
+}
+
+static void put_bytes(struct dstor_cipher *x, u64 pos, const void *data, u32 len)
+{
+	while (len) {
+		struct bio_vec bv = piece(x, pos, len);
+
+		memcpy(page_address(bv.bv_page) + bv.bv_offset, data, bv.bv_len);
+		data += bv.bv_len;
+		pos += bv.bv_len;
+		len -= bv.bv_len;
+	}
+}
+
+static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u32 len)
+{
+	int n = 0;
+
+	while (len) {
+		struct bio_vec bv = piece(x, pos, len);
+
+		sg_set_page(&sg[n++], bv.bv_page, bv.bv_len, bv.bv_offset);
+		pos += bv.bv_len;
+		len -= bv.bv_len;
+	}
+	return n;
+}
+
+/* As it is: not offered before it is sealed. Returns the bytes that @bio lacks. */
+static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
+		     u32 length)
+{
+	struct bio_vec bv;
+	void *data;
+
+	while (dstor_next_piece(&bio, &iter, &length, &bv)) {
+		data = bvec_kmap_local(&bv);
+		put_bytes(x, pos, data, bv.bv_len);
+		kunmap_local(data);
+		pos += bv.bv_len;
+	}
+	return length;
+}
+
+/* @length bytes of @bio into the ring at @pos, with op->ad; the tag follows them. */
+static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct crypto_aead *tfm,
+		     u64 nonce, struct bio *bio, struct bvec_iter iter, u32 length, u64 pos)
+{
+	int from;
+
+	sg_set_buf(&op->src[0], op->ad, sizeof(op->ad));
+	if (op->key) {
+		if (WARN_ON_ONCE(copy_data(x, pos, bio, iter, length)))
+			return -EOVERFLOW;
+		op->n_src = 1 + sg_of_ring(x, op->src + 1, pos, length + DST_TAG_LEN);
+		return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
+	}
+	sg_set_buf(&op->dst[0], op->ad, sizeof(op->ad));
+	from = dstor_sg_of_bio(op->src + 1, DSTOR_SEGMENTS_MAX, bio, iter, length);
+	if (WARN_ON_ONCE(from < 0))
+		return from;
+	op->n_src = 1 + from;
+	op->n_dst = 1 + sg_of_ring(x, op->dst + 1, pos, length + DST_TAG_LEN);
+	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
+}
+
+void dstor_seal_work(struct work_struct *work)
+{
+	struct dstor_job *job = container_of(work, struct dstor_job, work);
+	struct dstor_conn *c = job->c;
+	struct dstor_cipher *x = c->cipher;
+	atomic_t *users = job->users;	/* the job may be another's once it is done */
+	bool client = x->threads->client;
+	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
+
+	/* What is not sealed is never done: those bytes must not leave. */
+	if (!dstor_conn_lost(c)) {
+		if (seal_data(x, job->op, job->tfm, job->nonce, job->bio, job->iter, job->length,
+			      job->start + DST_FRAME_LEN + DST_TAG_LEN))
+			dstor_conn_lose(c);
+		else
+			smp_store_release(&job->done, true); /* pairs with reap() */
+	}
+	dstor_conn_kick(c);
+	dstor_job_end(x, users);
+	if (client)
+		memalloc_noreclaim_restore(flags);
+	else
+		memalloc_noio_restore(flags);
+}
+
+static int seal_header(struct dstor_cipher *x, const void *header)
+{
+	struct dstor_half *h = &x->tx;
+	struct dstor_crypt *op = h->op;
+	struct scatterlist *keep = op->dst;
+	int ret;
+
+	memcpy(op->head, header, DST_FRAME_LEN);
+	sg_set_buf(op->src, op->head, sizeof(op->head));
+	op->n_src = 1;
+	op->dst = NULL;
+	ret = dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN), 0,
+			       DST_FRAME_LEN, true);
+	op->dst = keep;
+	put_bytes(x, x->head, op->head, sizeof(op->head));
+	return ret;
+}
+
+/* Threads are worth their hop when there is something to do beside them. */
+static struct dstor_job *thread_for(struct dstor_conn *c, const struct dstor_message *m)
+{
+	struct dstor_cipher *x = c->cipher;
+
+	if (m->length < DSTOR_THREAD_MIN || x->seal_count == DSTOR_JOBS)
+		return NULL;
+	if (!x->seal_count && list_is_singular(&c->tx.queue) && llist_empty(&c->submitted))
+		return NULL;
+	return &x->seal[(x->seal_first + x->seal_count++) % DSTOR_JOBS];
+}
+
+static int seal_frame(struct dstor_conn *c, struct dstor_message *m)
+{
+	struct dstor_cipher *x = c->cipher;
+	struct dstor_half *h = &x->tx;
+	u64 start = x->head;
+	struct dstor_job *job;
+	u64 nonce;
+	int ret;
+
+	ret = dstor_half_begin(x, h) ?: seal_header(x, m->head);
+	x->head += DST_FRAME_LEN + DST_TAG_LEN;
+	if (ret || !m->bio)
+		return ret;
+	nonce = dstor_stream_next(&h->stream, m->length);
+	job = thread_for(c, m);
+	if (job) {
+		memcpy(job->op->ad, m->head, DST_FRAME_LEN);
+		job->nonce = nonce;
+		job->length = m->length;
+		job->start = start;
+		job->bio = m->bio;
+		job->iter = m->iter;
+		job->done = false;
+		dstor_job_start(job, h, x->threads->seal);
+	} else {
+		memcpy(h->op->ad, m->head, DST_FRAME_LEN);
+		ret = seal_data(x, h->op, h->tfm[h->now], nonce, m->bio, m->iter, m->length,
+				x->head);
+	}
+	x->head += m->length + DST_TAG_LEN;
+	return ret;
+}
+
+static u32 bytes_of(const struct dstor_message *m)
+{
+	if (m->raw)
+		return m->head_len;
+	return DST_FRAME_LEN + DST_TAG_LEN + (m->bio ? m->length + DST_TAG_LEN : 0);
+}
+
+/* What the threads are done with, as far as it is in a row. */
+static void reap(struct dstor_cipher *x)
+{
+	/* pairs with dstor_seal_work() */
+	while (x->seal_count && smp_load_acquire(&x->seal[x->seal_first].done)) {
+		x->seal_first = (x->seal_first + 1) % DSTOR_JOBS;
+		x->seal_count--;
+	}
+}
+
+static void offer(struct dstor_conn *c)
+{
+	struct dstor_cipher *x = c->cipher;
+	u64 end = x->seal_count ? x->seal[x->seal_first].start : x->head;
+	u64 pos = c->tx.taken;
+
+	c->tx.splice = false;
+	while (pos < end && c->tx.count < DSTOR_TX_BVECS) {
+		struct bio_vec bv = piece(x, pos, end - pos);
+
+		c->tx.bv[c->tx.count++] = bv;
+		c->tx.bytes += bv.bv_len;
+		pos += bv.bv_len;
+	}
+}
+
+void dstor_seal_gather(struct dstor_conn *c)
+{
+	struct dstor_cipher *x = c->cipher;
+	struct dstor_message *m;
+
+	lockdep_assert_held(&c->tx.lock);
+	if (c->tx.first == c->tx.count) {
+		c->tx.first = 0;
+		c->tx.count = 0;
+	}
+	if (!x->started) {
+		x->head = c->tx.taken;
+		x->started = true;
+	}
+	while ((m = list_first_entry_or_null(&c->tx.queue, struct dstor_message, entry))) {
+		if (x->head - c->tx.taken + bytes_of(m) > ring_size(x))
+			break;
+		if (m->raw) {
+			put_bytes(x, x->head, m->head, m->head_len);
+			x->head += m->head_len;
+		} else if (seal_frame(c, m)) {
+			dstor_conn_lose(c);
+			return;
+		}
+		m->end = x->head;
+		list_move_tail(&m->entry, &c->tx.batch);
+	}
+	reap(x);
+	if (!c->tx.count)
+		offer(c);
+}

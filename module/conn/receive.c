@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The receiving half of a connection: finds messages in the stream, puts their
+ * data where the owner says, checks digests. One state machine, two sources:
+ * the segments of a TCP socket (read_sock, many frames in a pass, in softirq
+ * where the owner wants it) and recvmsg of any other.
+ *
+ * Runs under the socket's lock (TCP) or tx.lock (others): one at a time.
+ */
+#include <crypto/algapi.h>
+#include <linux/bio.h>
+#include <linux/skbuff.h>
+#include <net/tcp.h>
+
+#include "compat/compat.h"
+#include "conn/connection.h"
+
+#define RX_SOFTIRQ_FRAMES 128	/* then the work goes on */
+
+static void lose(struct dstor_conn *c)
+{
+	dstor_conn_lose(c);
+}
+
+/* Point rx.iter at what is left of the current bio; false when the sink is full. */
+static bool aim(struct dstor_conn *c)
+{
+	struct dstor_sink *at = &c->rx.at;
+	struct bvec_iter it;
+	unsigned int segments = 0;
+
+	while (at->bio && !at->iter.bi_size) {
+		at->bio = at->bio->bi_next;
+		if (at->bio)
+			at->iter = at->bio->bi_iter;
+	}
+	if (!at->bio)
+		return false;
+	/* Not one more: an iterator looks at the segment behind what it has used up. */
+	for (it = at->iter; it.bi_size; segments++) {
+		struct bio_vec bv = mp_bvec_iter_bvec(at->bio->bi_io_vec, it);
+
+		bvec_iter_advance_single(at->bio->bi_io_vec, &it, bv.bv_len);
+	}
+	iov_iter_bvec(&c->rx.iter, ITER_DEST, __bvec_iter_bvec(at->bio->bi_io_vec, at->iter),
+		      segments, at->iter.bi_size);
+	c->rx.iter.iov_offset = dstor_compat_segment_done(&at->iter);
+	/* The next aim() begins with the next bio. */
+	at->iter.bi_size = 0;
+	return true;
+}
+
+static bool take(struct dstor_conn *c, enum dstor_rx_verdict v)
+{
+	switch (v) {
+	case DSTOR_RX_NEXT:
+		return true;
+	case DSTOR_RX_PAUSE:
+		return false;
+	default:
+		lose(c);
+		return false;
+	}
+}
+
+static void next_head(struct dstor_conn *c)
+{
+	c->rx.step = DSTOR_RX_HEAD;
+	c->rx.got = 0;
+	c->rx.opened = false;
+	if (c->frames)
+		c->rx.want = DST_FRAME_LEN + dstor_conn_overhead(c);
+}
+
+static bool corrupt(struct dstor_conn *c)
+{
+	c->ops->corrupt(c);
+	lose(c);
+	return false;
+}
+
+/* rx.buf is full. False: stop receiving. */
+static bool head_done(struct dstor_conn *c)
+{
+	u8 digest[DST_DIGEST_MAX];
+	bool frame = c->frames;
+
+	if (frame && c->cipher) {
+		/* Once: it may be looked at again after a pause. */
+		if (!c->rx.opened && !dstor_open_header(c))
+			return corrupt(c);
+		c->rx.opened = true;
+	} else if (frame && !c->rx.opened) {
+		memcpy(&c->rx.frame, c->rx.buf, sizeof(c->rx.frame));
+		if (c->digest.len) {
+			dstor_digest_head(&c->rx_digest, &c->rx.frame, digest);
+			if (crypto_memneq(digest, c->rx.buf + DST_FRAME_LEN, c->digest.len))
+				return corrupt(c);
+		}
+		c->rx.opened = true;
+	}
+	c->rx.sink.bio = NULL;
+	if (!take(c, c->ops->head(c)))
+		return false;
+	if (frame && c->rx.frame.length) {
+		c->rx.step = DSTOR_RX_DATA;
+		c->rx.data_left = le32_to_cpu(c->rx.frame.length);
+		c->rx.at = c->rx.sink;
+		c->rx.got = 0;
+		iov_iter_bvec(&c->rx.iter, ITER_DEST, NULL, 0, 0);
+	} else {
+		next_head(c);
+	}
+	if (c->rx.budget)
+		c->rx.budget--;
+	return c->rx.budget > 0;
+}
+
+static bool data_done(struct dstor_conn *c)
+{
+	next_head(c);
+	return take(c, c->ops->data(c));
+}
+
+static bool tail_done(struct dstor_conn *c)
+{
+	u8 digest[DST_DIGEST_MAX];
+
+	if (c->cipher) {
+		switch (dstor_open_data(c)) {
+		case DSTOR_OPENED:
+			return data_done(c);
+		case DSTOR_OPENING:
+			next_head(c);
+			return true;
+		default:
+			return corrupt(c);
+		}
+	}
+	/* Nobody has the data of a refused request. */
+	if (c->rx.sink.bio) {
+		dstor_digest_data(&c->rx_digest, &c->rx.frame, c->rx.sink.bio, c->rx.sink.iter,
+				  le32_to_cpu(c->rx.frame.length), digest);
+		if (crypto_memneq(digest, c->rx.buf, c->digest.len))
+			return corrupt(c);
+	} else {
+		dstor_digest_skip(&c->rx_digest);
+	}
+	return data_done(c);
+}
+
+/* @n bytes of the current step have arrived. False: stop. */
+static bool advance(struct dstor_conn *c, u32 n)
+{
+	if (c->rx.step == DSTOR_RX_DATA) {
+		c->rx.data_left -= n;
+		if (c->rx.data_left)
+			return true;
+		if (!dstor_conn_overhead(c))
+			return data_done(c);
+		c->rx.step = DSTOR_RX_TAIL;
+		c->rx.want = dstor_conn_overhead(c);
+		c->rx.got = 0;
+		return true;
+	}
+	c->rx.got += n;
+	if (c->rx.got < c->rx.want)
+		return true;
+	return c->rx.step == DSTOR_RX_HEAD ? head_done(c) : tail_done(c);
+}
+
+static u32 wanted(struct dstor_conn *c)
+{
+	if (c->rx.step != DSTOR_RX_DATA)
+		return c->rx.want - c->rx.got;
+	if (!c->rx.sink.bio)
+		return c->rx.data_left;
+	if (!iov_iter_count(&c->rx.iter) && !aim(c))
+		return 0;
+	return min_t(size_t, c->rx.data_left, iov_iter_count(&c->rx.iter));
+}
+
+static int from_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
+{
+	struct dstor_conn *c = desc->arg.data;
+	size_t done = 0;
+
+	/* The rest of a segment that was taken in part is offered again at once. */
+	if (!desc->count)
+		return 0;
+	c->rx.heard = jiffies;
+	while (done < len) {
+		u32 n = min_t(size_t, wanted(c), len - done);
+		int ret = 0;
+
+		if (!n)
+			ret = -EPROTO;
+		else if (c->rx.step != DSTOR_RX_DATA)
+			ret = skb_copy_bits(skb, offset + done, c->rx.buf + c->rx.got, n);
+		else if (c->rx.sink.bio)
+			ret = skb_copy_datagram_iter(skb, offset + done, &c->rx.iter, n);
+		if (ret) {
+			lose(c);
+			desc->count = 0;
+			return done;
+		}
+		done += n;
+		if (!advance(c, n)) {
+			desc->count = 0;
+			break;
+		}
+	}
+	return done;
+}
+
+static void rx_segments(struct dstor_conn *c, u32 frames)
+{
+	read_descriptor_t desc = { .count = 1, .arg.data = c };
+
+	c->rx.budget = frames;
+	if (c->rx.paused || dstor_conn_lost(c))
+		return;
+	/* A header whose handling was put off. */
+	if (c->rx.step == DSTOR_RX_HEAD && c->rx.want && c->rx.got == c->rx.want && !head_done(c))
+		return;
+	c->sock->ops->read_sock(c->sock->sk, &desc, from_skb);
+}
+
+int dstor_rx_softirq(struct dstor_conn *c)
+{
+	rx_segments(c, RX_SOFTIRQ_FRAMES);
+	if (!c->rx.budget)
+		dstor_conn_kick(c);
+	return RX_SOFTIRQ_FRAMES - c->rx.budget;
+}
+
+static int receive_once(struct dstor_conn *c, u32 n)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	u8 scratch[256];
+	struct kvec kv;
+	int ret;
+
+	if (c->rx.step == DSTOR_RX_DATA && c->rx.sink.bio) {
+		msg.msg_iter = c->rx.iter;
+		iov_iter_truncate(&msg.msg_iter, n);
+		ret = sock_recvmsg(c->sock, &msg, msg.msg_flags);
+		if (ret > 0)
+			iov_iter_advance(&c->rx.iter, ret);
+		return ret;
+	}
+	if (c->rx.step == DSTOR_RX_DATA) {
+		kv.iov_base = scratch;
+		n = min_t(u32, n, sizeof(scratch));
+	} else {
+		kv.iov_base = c->rx.buf + c->rx.got;
+	}
+	kv.iov_len = n;
+	return kernel_recvmsg(c->sock, &msg, &kv, 1, n, msg.msg_flags);
+}
+
+static void rx_messages(struct dstor_conn *c, u32 frames)
+{
+	c->rx.budget = frames;
+	if (c->rx.paused)
+		return;
+	if (c->rx.step == DSTOR_RX_HEAD && c->rx.want && c->rx.got == c->rx.want && !head_done(c))
+		return;
+	while (!dstor_conn_lost(c)) {
+		u32 n = wanted(c);
+		int ret = n ? receive_once(c, n) : -EPROTO;
+
+		if (ret <= 0) {
+			if (ret != -EAGAIN && ret != -EINTR)
+				lose(c);
+			return;
+		}
+		c->rx.heard = jiffies;
+		if (!advance(c, ret))
+			return;
+	}
+}
+
+int dstor_rx_pass(struct dstor_conn *c, u32 frames)
+{
+	struct sock *sk;
+
+	lockdep_assert_held(&c->tx.lock);
+	if (!c->sock || dstor_conn_lost(c))
+		return 0;
+	sk = c->sock->sk;
+	if (c->transport->segments) {
+		lock_sock(sk);
+		rx_segments(c, frames);
+		release_sock(sk);
+	} else {
+		rx_messages(c, frames);
+	}
+	/* All that came is read, or will not be: then the other side's end is ours. */
+	if (c->rx.budget && !dstor_conn_lost(c) && !dstor_conn_alive(c))
+		lose(c);
+	return frames - c->rx.budget;
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sending half of a connection: gathers as many messages as there are into
+ * one call of the socket, by reference where that is cheaper than a copy.
+ * Whoever has tx.lock sends, also what others submitted meanwhile; nobody
+ * waits for the lock only to send.
+ */
+#include <linux/bio.h>
+
+#include "compat/compat.h"
+#include "conn/connection.h"
+
+/* Below it a copy costs less than a reference to the page. */
+#define SPLICE_MIN 4096
+
+static bool by_reference(const struct dstor_message *m)
+{
+	return m->bio && m->length >= SPLICE_MIN && !m->copy;
+}
+
+/* May @m go into the batch as it is? */
+static bool fits_batch(struct dstor_conn *c, const struct dstor_message *m)
+{
+	if (!c->tx.count) {
+		c->tx.splice = by_reference(m);
+		return true;
+	}
+	if (m->copy)
+		return !c->tx.splice;
+	return c->tx.splice || !by_reference(m);
+}
+
+static void add(struct dstor_conn *c, struct page *page, u32 len, u32 offset)
+{
+	struct bio_vec *bv = &c->tx.bv[c->tx.count++];
+
+	bv->bv_page = page;
+	bv->bv_len = len;
+	bv->bv_offset = offset;
+	c->tx.bytes += len;
+	c->tx.gathered += len;
+}
+
+static void add_bytes(struct dstor_conn *c, void *p, u32 len)
+{
+	add(c, virt_to_page(p), len, offset_in_page(p));
+}
+
+static void begin(struct dstor_conn *c, struct dstor_message *m)
+{
+	struct dstor_frame *f = m->head;
+	u8 *digests = m->head + DST_FRAME_LEN;
+	u8 len = c->digest.len;
+
+	if (m->raw) {
+		add_bytes(c, m->head, m->head_len);
+	} else {
+		if (len)
+			dstor_digest_head(&c->digest, f, digests);
+		if (len && m->bio)
+			dstor_digest_data(&c->digest, f, m->bio, m->iter, m->length,
+					  digests + len);
+		add_bytes(c, m->head, DST_FRAME_LEN + len);
+	}
+	c->tx.now = m;
+	c->tx.step = DSTOR_TX_DATA;
+	c->tx.from.bio = m->bio;
+	c->tx.from.iter = m->iter;
+	c->tx.data_left = m->bio ? m->length : 0;
+}
+
+/* Data and last digest of tx.now; false when the batch is full before its end. */
+static bool gather_rest(struct dstor_conn *c)
+{
+	struct dstor_message *m = c->tx.now;
+	struct dstor_sink *from = &c->tx.from;
+
+	while (c->tx.data_left) {
+		struct bio_vec bv;
+
+		if (!from->iter.bi_size) {
+			from->bio = from->bio->bi_next;
+			from->iter = from->bio->bi_iter;
+			continue;
+		}
+		if (c->tx.count == DSTOR_TX_BVECS)
+			return false;
+		bv = mp_bvec_iter_bvec(from->bio->bi_io_vec, from->iter);
+		bv.bv_len = min_t(u32, bv.bv_len, c->tx.data_left);
+		add(c, bv.bv_page, bv.bv_len, bv.bv_offset);
+		bvec_iter_advance(from->bio->bi_io_vec, &from->iter, bv.bv_len);
+		c->tx.data_left -= bv.bv_len;
+	}
+	if (m->bio && c->digest.len && !m->raw) {
+		if (c->tx.count == DSTOR_TX_BVECS)
+			return false;
+		add_bytes(c, m->head + DST_FRAME_LEN + c->digest.len, c->digest.len);
+	}
+	m->end = c->tx.gathered;
+	list_add_tail(&m->entry, &c->tx.batch);
+	c->tx.now = NULL;
+	return true;
+}
+
+static void gather(struct dstor_conn *c)
+{
+	if (c->tx.first && c->tx.first == c->tx.count) {
+		c->tx.first = 0;
+		c->tx.count = 0;
+	}
+	/* The rest of a batch goes out before a new one is made. */
+	if (c->tx.count)
+		return;
+	if (c->tx.now) {
+		c->tx.splice = by_reference(c->tx.now);
+		if (!gather_rest(c))
+			return;
+	}
+	while (!list_empty(&c->tx.queue) && c->tx.count < DSTOR_TX_BVECS) {
+		struct dstor_message *m;
+
+		m = list_first_entry(&c->tx.queue, struct dstor_message, entry);
+		if (!fits_batch(c, m))
+			return;
+		list_del(&m->entry);
+		begin(c, m);
+		if (!gather_rest(c))
+			return;
+	}
+}
+
+/* The socket took @n bytes. */
+static void taken(struct dstor_conn *c, size_t n)
+{
+	struct dstor_message *m;
+
+	c->tx.bytes -= n;
+	c->tx.taken += n;
+	while (n) {
+		struct bio_vec *bv = &c->tx.bv[c->tx.first];
+
+		if (n < bv->bv_len) {
+			bv->bv_page += (bv->bv_offset + n) >> PAGE_SHIFT;
+			bv->bv_offset = (bv->bv_offset + n) & ~PAGE_MASK;
+			bv->bv_len -= n;
+			break;
+		}
+		n -= bv->bv_len;
+		c->tx.first++;
+	}
+	while ((m = list_first_entry_or_null(&c->tx.batch, struct dstor_message, entry))) {
+		if (m->end > c->tx.taken)
+			break;
+		list_del_init(&m->entry);
+		c->ops->sent(c, m);
+	}
+}
+
+void dstor_tx_collect(struct dstor_conn *c)
+{
+	struct llist_node *all;
+	struct dstor_message *m, *n;
+
+	lockdep_assert_held(&c->tx.lock);
+	if (llist_empty(&c->submitted))
+		return;
+	all = llist_reverse_order(llist_del_all(&c->submitted));
+	llist_for_each_entry_safe(m, n, all, submitted) {
+		m->in_hand = true;
+		c->tx.collected++;
+		list_add_tail(&m->entry, &c->tx.queue);
+	}
+}
+
+/* Data that came while our sendmsg held the socket is received here. */
+static void unmark(struct dstor_conn *c)
+{
+	clear_bit(DSTOR_CONN_SENDING, &c->flags);
+	smp_mb__after_atomic(); /* pairs with data_ready() in connection.c */
+	if (test_and_clear_bit(DSTOR_CONN_RX_LATER, &c->flags))
+		dstor_rx_pass(c, U32_MAX);
+}
+
+void dstor_tx_flush_locked(struct dstor_conn *c)
+{
+	bool full = false;
+	ssize_t n;
+
+	lockdep_assert_held(&c->tx.lock);
+	while (c->sock && !dstor_conn_lost(c)) {
+		size_t bytes;
+		bool more;
+
+		dstor_tx_collect(c);
+		/* What was begun in the clear goes first. */
+		if (c->cipher && !c->tx.now && (!c->tx.bytes || c->cipher->started))
+			dstor_seal_gather(c);
+		else
+			gather(c);
+		if (!c->tx.bytes)
+			return;
+		bytes = c->transport->most ? min_t(size_t, c->tx.bytes, c->transport->most) :
+					     c->tx.bytes;
+		more = c->transport->segments &&
+		       (c->tx.now || !list_empty(&c->tx.queue) || !llist_empty(&c->submitted));
+		if (!full)
+			clear_bit(DSTOR_CONN_TX_FULL, &c->flags);
+		set_bit(DSTOR_CONN_SENDING, &c->flags);
+		n = dstor_compat_send(c->sock, c->tx.bv + c->tx.first,
+				      c->tx.count - c->tx.first, bytes,
+				      c->tx.splice && c->transport->segments, more);
+		if (n == -EAGAIN) {
+			set_bit(DSTOR_CONN_TX_FULL, &c->flags);
+			smp_mb__after_atomic(); /* write_space() and woken() look at it */
+			/* Only TCP can be asked. The others: once more, now that they tell us. */
+			if (!c->transport->segments && !full) {
+				full = true;
+				unmark(c);
+				continue;
+			}
+			if (!c->transport->segments) {
+				unmark(c);
+				return;
+			}
+			n = sk_stream_is_writeable(c->sock->sk) ? 0 : n;
+			unmark(c);
+			if (!n)
+				dstor_conn_kick(c);
+			return;
+		}
+		if (n > 0) {
+			full = false;
+			taken(c, n);
+			c->tx.spoke = jiffies;
+		}
+		unmark(c);
+		if (n <= 0 && n != -EINTR) {
+			dstor_conn_lose(c);
+			return;
+		}
+	}
+}
+
+void dstor_tx_flush(struct dstor_conn *c)
+{
+	do {
+		if (!mutex_trylock(&c->tx.lock))
+			return;
+		dstor_tx_flush_locked(c);
+		mutex_unlock(&c->tx.lock);
+		smp_mb(); /* whoever failed to get the lock has submitted before */
+	} while (!llist_empty(&c->submitted) && READ_ONCE(c->sock) && !dstor_conn_lost(c) &&
+		 !test_bit(DSTOR_CONN_TX_FULL, &c->flags));
+}
+
+void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq)
+{
+	memset(f, 0, sizeof(*f));
+	f->type = type;
+	f->seq = cpu_to_le64(seq);
+}

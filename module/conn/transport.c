@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making sockets. Families, types and protocols are numbers that the utility
+ * chose; only what a family needs beyond the socket calls is named here.
+ * No locks. Called by link.c (client) and listener.c (exporter).
+ */
+#include <linux/file.h>
+#include <linux/tcp.h>
+#include <net/sock.h>
+#include <net/tcp.h>
+#include <uapi/linux/sctp.h>
+
+#include "compat/compat.h"
+#include "conn/transport.h"
+
+/* Not in the kernel's headers for modules: net/smc/smc.h. */
+#define SMCPROTO_SMC 0
+#define SMCPROTO_SMC6 1
+
+/*
+ * SCTP keeps the borders of messages, and one that is larger than the receiver's buffer
+ * comes in parts that wait for each other. What does not find room there is dropped, and
+ * sent again seconds later; its buffers do not grow by themselves.
+ */
+static const struct dstor_transport transports[] = {
+	{ AF_INET, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
+	{ AF_INET6, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
+	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
+	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
+	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
+	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
+	{ AF_SMC, SMCPROTO_SMC, false, SOL_TCP, TCP_NODELAY, .file = true },
+	{ AF_SMC, SMCPROTO_SMC6, false, SOL_TCP, TCP_NODELAY, .file = true },
+};
+
+const struct dstor_transport *dstor_transport_of(const struct sock *sk)
+{
+	static const struct dstor_transport any;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(transports); i++)
+		if (transports[i].family == sk->sk_family &&
+		    transports[i].protocol == sk->sk_protocol)
+			return &transports[i];
+	return &any;
+}
+
+#ifdef CONFIG_DEBUG_LOCK_ALLOC
+/*
+ * User sockets are locked under mmap_lock and file system locks; ours are locked
+ * by the very I/O that those wait for. They must not share a lockdep class.
+ */
+static struct lock_class_key slock_key[2], sk_key[2];
+
+/*
+ * MPTCP locks the sockets inside under the outer one, whose class is the same if
+ * the kernel made it.
+ */
+static void reclassify_outer(struct sock *sk)
+{
+	static struct lock_class_key slock_outer, sk_outer;
+
+	if (!sock_allow_reclassification(sk))
+		return;
+	lockdep_set_class_and_name(&sk->sk_lock.slock, &slock_outer, "slock-MPTCP-DST");
+	lockdep_init_map(&sk->sk_lock.dep_map, "sk_lock-MPTCP-DST", &sk_outer, 0);
+	/* It only chooses the class of what a listener makes, under the lock of one inside. */
+	sk->sk_kern_sock = 0;
+}
+
+static void reclassify(struct sock *sk)
+{
+	if (!sock_allow_reclassification(sk))
+		return;
+	if (dstor_transport_of(sk)->inside)
+		reclassify_outer(sk);
+	else if (!dstor_transport_of(sk)->segments)
+		return;	/* it has a class of its own for sockets of the kernel */
+	else if (sk->sk_family == AF_INET)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET-DST", &slock_key[0],
+					      "sk_lock-AF_INET-DST", &sk_key[0]);
+	else if (sk->sk_family == AF_INET6)
+		sock_lock_init_class_and_name(sk, "slock-AF_INET6-DST", &slock_key[1],
+					      "sk_lock-AF_INET6-DST", &sk_key[1]);
+}
+#else
+static void reclassify_outer(struct sock *sk)
+{
+}
+
+static void reclassify(struct sock *sk)
+{
+}
+#endif
+
+/*
+ * SMC redirects the file of a socket when the other side does not speak SMC: its
+ * accept and its callbacks go wrong without one. On error the socket is gone.
+ */
+static int give_file(struct socket *sock)
+{
+	return PTR_ERR_OR_ZERO(sock_alloc_file(sock, O_NONBLOCK, NULL));
+}
+
+/* The socket ends here and now, though a file is put later in a kernel thread. */
+static void release(struct socket *sock)
+{
+	struct file *file = sock->file;
+
+	sock_release(sock);
+	if (file) {
+		/* What frees the inode is the file, as long as the socket says so. */
+		sock->file = file;
+		fput(file);
+	}
+}
+
+static void tune(struct socket *sock)
+{
+	const struct dstor_transport *t = dstor_transport_of(sock->sk);
+	int on = 1;
+
+	dstor_compat_own_page_frag(sock->sk);
+	/* Without it answers come late, not wrong. */
+	if (t->nodelay)
+		sock->ops->setsockopt(sock, t->nodelay_level, t->nodelay, KERNEL_SOCKPTR(&on),
+				      sizeof(on));
+}
+
+void dstor_socket_for_client(struct socket *sock)
+{
+	sock->sk->sk_allocation = GFP_NOIO;
+	/*
+	 * Never cleared: that would patch the kernel's code (a static key) with
+	 * every reconnection, and the socket ends anyway.
+	 */
+	sk_set_memalloc(sock->sk);
+	tune(sock);
+}
+
+void dstor_socket_for_exporter(struct socket *sock)
+{
+	/* The exporter may be on the client's own machine, behind its reclaim. */
+	sock->sk->sk_allocation = GFP_NOIO;
+	/* It was made by the kernel, not by us. */
+	if (dstor_transport_of(sock->sk)->inside)
+		reclassify_outer(sock->sk);
+	tune(sock);
+}
+
+void dstor_socket_abort(struct socket *sock)
+{
+	sock_no_linger(sock->sk);
+	release(sock);
+}
+
+void dstor_socket_close_listener(struct socket *sock)
+{
+	release(sock);
+	/* Where lockdep names its class, the sock holds the module until RCU has freed it. */
+	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
+		rcu_barrier();
+}
+
+/* Accepted sockets inherit it. */
+static void room(struct sock *sk)
+{
+	int room = dstor_transport_of(sk)->room;
+
+	if (!room)
+		return;
+	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
+	WRITE_ONCE(sk->sk_sndbuf, room);
+	WRITE_ONCE(sk->sk_rcvbuf, room);
+}
+
+static int make(struct net *net, const struct dstor_address *a, struct socket **out)
+{
+	int ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
+
+	if (ret)
+		return ret;
+	reclassify((*out)->sk);
+	room((*out)->sk);
+	return dstor_transport_of((*out)->sk)->file ? give_file(*out) : 0;
+}
+
+int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
+			 struct socket **out)
+{
+	struct sockaddr_storage addr = a->addr;
+	struct socket *sock;
+	int ret = make(net, a, &sock);
+
+	if (ret)
+		return ret;
+	dstor_socket_for_client(sock);
+	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms);
+	ret = dstor_compat_connect(sock, &addr, a->len);
+	if (ret) {
+		dstor_socket_abort(sock);
+		return ret == -EINPROGRESS || ret == -EAGAIN ? -ETIMEDOUT : ret;
+	}
+	*out = sock;
+	return 0;
+}
+
+/* An exporter comes back while connections of its former life still end. */
+static void reuse_address(struct socket *sock)
+{
+	int on = 1;
+
+	if (dstor_transport_of(sock->sk)->inside)
+		sock->ops->setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, KERNEL_SOCKPTR(&on),
+				      sizeof(on));
+	else
+		sock_set_reuseaddr(sock->sk);
+}
+
+int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out)
+{
+	struct sockaddr_storage addr = a->addr;
+	struct socket *sock;
+	int ret = make(net, a, &sock);
+
+	if (ret)
+		return ret;
+	reuse_address(sock);
+	ret = dstor_compat_bind(sock, &addr, a->len);
+	if (!ret)
+		ret = kernel_listen(sock, 128);
+	if (ret) {
+		release(sock);
+		return ret;
+	}
+	*out = sock;
+	return 0;
+}
+
+int dstor_socket_accept(struct socket *listener, struct socket **out)
+{
+	const struct sock *sk = listener->sk;
+	struct socket *sock;
+	int ret;
+
+	if (!dstor_transport_of(sk)->file)
+		return kernel_accept(listener, out, O_NONBLOCK);
+	ret = sock_create_lite(sk->sk_family, sk->sk_type, sk->sk_protocol, &sock);
+	if (ret)
+		return ret;
+	sock->ops = listener->ops;
+	__module_get(sock->ops->owner);
+	ret = give_file(sock);
+	if (ret)
+		return ret;
+	ret = dstor_compat_accept(listener, sock);
+	if (ret)
+		release(sock);
+	else
+		*out = sock;
+	return ret;
+}
+
+int dstor_socket_write(struct socket *sock, const void *data, size_t len)
+{
+	while (len) {
+		struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+		struct kvec kv = { .iov_base = (void *)data, .iov_len = len };
+		int ret = kernel_sendmsg(sock, &msg, &kv, 1, len);
+
+		if (ret <= 0)
+			return ret ? ret : -EPIPE;
+		data += ret;
+		len -= ret;
+	}
+	return 0;
+}
+
+int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got, u32 slice_ms)
+{
+	sock->sk->sk_rcvtimeo = msecs_to_jiffies(slice_ms);
+	while (*got < len) {
+		struct msghdr msg = { };
+		struct kvec kv = { .iov_base = data + *got, .iov_len = len - *got };
+		int ret = kernel_recvmsg(sock, &msg, &kv, 1, kv.iov_len, 0);
+
+		if (ret <= 0)
+			return ret ? ret : -ECONNRESET;
+		*got += ret;
+	}
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An address of a socket, as netlink brings it and the socket calls take it.
+ */
+#ifndef DSTOR_ADDRESS_H
+#define DSTOR_ADDRESS_H
+
+#include <linux/dstor.h>
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <linux/types.h>
+
+/* As the socket calls take it; nobody in the module looks inside. */
+struct dstor_address {
+	u32 family;
+	u32 type;
+	u32 protocol;
+	u32 len;			/* of addr, bytes */
+	struct sockaddr_storage addr;
+	char text[DSTOR_TEXT_LEN];
+};
+
+#endif

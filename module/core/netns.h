@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Network namespaces. Sockets live in that of whoever ran the command; devices,
+ * exports and listeners do not hold it, so that it can be deleted, which ends them.
+ */
+#ifndef DSTOR_NETNS_H
+#define DSTOR_NETNS_H
+
+#include <net/net_namespace.h>
+
+/*
+ * With a reference (put_net), or NULL once it is being deleted. @home is changed
+ * by netns.c only. Any context.
+ */
+struct net *dstor_netns_get(struct net **home);
+/* The namespace of @home is gone. Any context. */
+void dstor_netns_gone(struct net **home);
+
+#endif

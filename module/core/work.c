@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The workqueues that client and exporter run in, and the clock they go by.
+ */
+#include <linux/errno.h>
+#include <linux/init.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+
+#include "compat/compat.h"
+#include "core/work.h"
+
+struct workqueue_struct *dstor_io_wq;
+struct workqueue_struct *dstor_link_wq;
+struct workqueue_struct *dstor_serve_wq;
+struct workqueue_struct *dstor_disk_wq;
+
+u64 dstor_now_ms(void)
+{
+	return jiffies64_to_msecs(get_jiffies_64());
+}
+
+void dstor_work_exit(void)
+{
+	struct workqueue_struct *all[] = { dstor_io_wq, dstor_link_wq, dstor_serve_wq,
+					   dstor_disk_wq };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i])
+			destroy_workqueue(all[i]);
+}
+
+int __init dstor_work_init(void)
+{
+	dstor_io_wq = alloc_workqueue("dstor-io",
+				      WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
+	dstor_link_wq = alloc_workqueue("dstor-link", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	dstor_serve_wq = alloc_workqueue("dstor-serve",
+					 WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
+	dstor_disk_wq = alloc_workqueue("dstor-disk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (dstor_io_wq && dstor_link_wq && dstor_serve_wq && dstor_disk_wq)
+		return 0;
+	dstor_work_exit();
+	return -ENOMEM;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Workqueues shared by client and exporter, and their clock.
+ */
+#ifndef DSTOR_WORK_H
+#define DSTOR_WORK_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+extern struct workqueue_struct *dstor_io_wq;	/* bound, for reclaim: clients send and receive */
+extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, drains, blocks */
+extern struct workqueue_struct *dstor_serve_wq;	/* bound: peers */
+extern struct workqueue_struct *dstor_disk_wq;	/* unbound: blocking disk operations */
+u64 dstor_now_ms(void);				/* monotonic */
+
+/* main.c calls both. Exit: nobody queues work any more; it waits for what runs. */
+int dstor_work_init(void);
+void dstor_work_exit(void);
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An exported block device: opened exclusively, and requests as bios.
+ *
+ * Context: process, no locks. dstor_bdev_submit() is called in the peer's work.
+ */
+#include <linux/blkdev.h>
+
+#include "compat/compat.h"
+#include "exporter/command.h"
+#include "exporter/disk.h"
+#include "exporter/export.h"
+#include "exporter/peer.h"
+
+static void bdev_geometry(struct dstor_export *e)
+{
+	struct block_device *bdev = e->bdev.bdev;
+	struct dstor_geometry *g = &e->geometry;
+	u64 discard = (u64)bdev_max_discard_sectors(bdev) << SECTOR_SHIFT;
+	u64 zeroes = (u64)bdev_write_zeroes_sectors(bdev) << SECTOR_SHIFT;
+	u32 block = bdev_logical_block_size(bdev);
+
+	g->size = bdev_nr_bytes(bdev);
+	g->logical_block = block;
+	g->physical_block = max(bdev_physical_block_size(bdev), block);
+	g->io_min = bdev_io_min(bdev);
+	g->io_opt = bdev_io_opt(bdev);
+	g->max_discard = min_t(u64, discard, DST_EXTENT_MAX) & ~(block - 1);
+	g->max_write_zeroes = min_t(u64, zeroes, DST_EXTENT_MAX) & ~(block - 1);
+	if (g->max_discard) {
+		g->disk_flags |= DST_DISK_DISCARD;
+		g->discard_granularity = max(bdev_discard_granularity(bdev), block);
+		g->discard_alignment = bdev_discard_alignment(bdev);
+	}
+	if (g->max_write_zeroes)
+		g->disk_flags |= DST_DISK_WRITE_ZEROES;
+	if (bdev_write_cache(bdev))
+		g->disk_flags |= DST_DISK_VOLATILE;
+	if (bdev_fua(bdev))
+		g->disk_flags |= DST_DISK_FUA;
+	if (dstor_compat_rotational(bdev))
+		g->disk_flags |= DST_DISK_ROTATIONAL;
+}
+
+int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err)
+{
+	int ret = dstor_compat_open_bdev(&e->bdev, e->path, write, e);
+
+	if (ret == -EBUSY)
+		return dstor_fail(err, ret, "%s is in use (mounted, or held by another driver)",
+				  e->path);
+	if (ret == -EACCES || ret == -EPERM || ret == -EROFS)
+		return dstor_fail(err, ret, "%s is read-only: use --read-only", e->path);
+	if (ret)
+		return dstor_fail(err, ret, "cannot open %s: error %d", e->path, -ret);
+	bdev_geometry(e);
+	return 0;
+}
+
+static blk_opf_t hints(u16 flags)
+{
+	blk_opf_t opf = 0;
+
+	if (flags & DST_REQ_SYNC)
+		opf |= REQ_SYNC;
+	if (flags & DST_REQ_META)
+		opf |= REQ_META;
+	if (flags & DST_REQ_PRIO)
+		opf |= REQ_PRIO;
+	if (flags & DST_REQ_IDLE)
+		opf |= REQ_IDLE;
+	if (flags & DST_REQ_RAHEAD)
+		opf |= REQ_RAHEAD;
+	if (flags & DST_REQ_BACKGROUND)
+		opf |= REQ_BACKGROUND;
+	return opf;
+}
+
+void dstor_bdev_submit(struct dstor_command *cmd)
+{
+	struct dstor_export *e = cmd->peer->export;
+	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	struct bio *bio = &cmd->bio;
+
+	bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
+	bio->bi_opf = hints(cmd->flags);
+	switch (cmd->op) {
+	case DST_OP_READ:
+		bio->bi_opf |= REQ_OP_READ;
+		break;
+	case DST_OP_WRITE:
+		bio->bi_opf |= REQ_OP_WRITE;
+		if (through)
+			bio->bi_opf |= REQ_FUA;
+		if (cmd->flags & DST_REQ_PREFLUSH)
+			bio->bi_opf |= REQ_PREFLUSH;
+		break;
+	case DST_OP_FLUSH:
+		bio->bi_opf |= REQ_OP_WRITE | REQ_PREFLUSH;
+		break;
+	default:
+		bio->bi_opf |= cmd->op == DST_OP_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES;
+		if (cmd->op == DST_OP_WRITE_ZEROES && cmd->flags & DST_REQ_NOUNMAP)
+			bio->bi_opf |= REQ_NOUNMAP;
+		bio->bi_iter.bi_size = cmd->bytes;
+		cmd->then_flush = through && bdev_write_cache(e->bdev.bdev);
+	}
+	submit_bio(bio);
+}

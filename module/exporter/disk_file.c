@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An exported file: opened for direct I/O where its file system can, and requests
+ * as calls of its own methods.
+ *
+ * Context: process, no locks, may block on the file's disk.
+ */
+#include <linux/blkdev.h>
+#include <linux/falloc.h>
+#include <linux/uio.h>
+
+#include "compat/compat.h"
+#include "exporter/command.h"
+#include "exporter/disk.h"
+#include "exporter/export.h"
+
+#define FILE_BLOCK 512
+
+static void file_geometry(struct dstor_export *e)
+{
+	struct inode *inode = file_inode(e->file);
+	struct block_device *below = inode->i_sb->s_bdev;
+	struct dstor_geometry *g = &e->geometry;
+
+	/* Direct I/O wants the alignment of the disk below. */
+	g->logical_block = e->direct && below ? bdev_logical_block_size(below) : FILE_BLOCK;
+	g->physical_block = max_t(u32, g->logical_block,
+				  clamp_t(u32, i_blocksize(inode), FILE_BLOCK, PAGE_SIZE));
+	g->io_min = g->physical_block;
+	g->disk_flags |= DST_DISK_VOLATILE;
+	if (below && dstor_compat_rotational(below))
+		g->disk_flags |= DST_DISK_ROTATIONAL;
+	if (e->file->f_op->fallocate) {
+		u32 unit = max_t(u32, g->logical_block, i_blocksize(inode));
+
+		g->disk_flags |= DST_DISK_DISCARD | DST_DISK_WRITE_ZEROES;
+		g->discard_granularity = unit;
+		g->max_discard = DST_EXTENT_MAX & ~(unit - 1);
+		g->max_write_zeroes = DST_EXTENT_MAX & ~(unit - 1);
+	}
+	g->size = i_size_read(inode) & ~((u64)g->logical_block - 1);
+}
+
+int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)
+{
+	int mode = (write ? O_RDWR : O_RDONLY) | O_LARGEFILE;
+	struct file *file = filp_open(e->path, mode | O_DIRECT, 0);
+
+	e->direct = !IS_ERR(file);
+	if (!e->direct)
+		file = filp_open(e->path, mode, 0);
+	if (IS_ERR(file))
+		return dstor_fail(err, PTR_ERR(file), "cannot open %s: error %ld", e->path,
+				  -PTR_ERR(file));
+	if (!file->f_op->read_iter || !file->f_op->write_iter) {
+		fput(file);
+		return dstor_fail(err, -EINVAL, "%s cannot be read and written at any place",
+				  e->path);
+	}
+	e->file = file;
+	file_geometry(e);
+	return 0;
+}
+
+/*
+ * One call of the file's own method: vfs_iter_write() takes the superblock's
+ * writer count itself on some kernels and wants it taken on others.
+ */
+static ssize_t file_step(struct file *file, struct iov_iter *iter, loff_t pos, bool write,
+			 bool through)
+{
+	struct kiocb kiocb;
+	ssize_t n;
+
+	init_sync_kiocb(&kiocb, file);
+	kiocb.ki_pos = pos;
+	if (!write)
+		return file->f_op->read_iter(&kiocb, iter);
+	if (through)
+		kiocb.ki_flags |= IOCB_DSYNC | IOCB_SYNC;
+	file_start_write(file);
+	n = file->f_op->write_iter(&kiocb, iter);
+	file_end_write(file);
+	return n;
+}
+
+int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd)
+{
+	bool write = cmd->op == DST_OP_WRITE;
+	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	loff_t pos = cmd->offset;
+	struct iov_iter iter;
+	ssize_t n;
+
+	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, cmd->bio.bi_io_vec,
+		      cmd->bio.bi_vcnt, cmd->bytes);
+	while (iov_iter_count(&iter)) {
+		n = file_step(e->file, &iter, pos, write, through);
+		if (n < 0)
+			return n;
+		if (!n)
+			return -EIO;
+		pos += n;
+	}
+	return 0;
+}
+
+int dstor_file_allocate(struct dstor_export *e, struct dstor_command *cmd)
+{
+	int mode = FALLOC_FL_KEEP_SIZE;
+	int ret;
+
+	if (cmd->op == DST_OP_DISCARD)
+		mode |= FALLOC_FL_PUNCH_HOLE;
+	else if (cmd->flags & DST_REQ_NOUNMAP)
+		mode |= FALLOC_FL_ZERO_RANGE;
+	else
+		mode |= FALLOC_FL_PUNCH_HOLE;
+	ret = vfs_fallocate(e->file, mode, cmd->offset, cmd->bytes);
+	if (!ret && (e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA))
+		ret = vfs_fsync(e->file, 1);
+	return ret;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An export: its disk, its rules, its sessions and its lease.
+ */
+#ifndef DSTOR_EXPORT_H
+#define DSTOR_EXPORT_H
+
+#include <linux/bio.h>
+#include <linux/fs.h>
+
+#include "compat/compat.h"
+#include "conn/cipher.h"
+#include "exporter/disk.h"
+#include "exporter/exporter.h"
+#include "wire/wire.h"
+
+struct dstor_listener;
+
+#define DSTOR_EVICTED_MAX 64
+#define DSTOR_ENDED_MAX 64
+
+struct dstor_export {
+	struct list_head entry;
+	struct kref kref;
+	char name[DST_NAME_LEN];
+	char *path;
+	u8 uuid[DST_ID_LEN];
+	u8 instance[DST_ID_LEN];
+	u32 flags;			/* enum dstor_export_flags */
+	u32 crypto_threads;
+	char checksums[DST_ALGO_LIST_LEN];
+	char ciphers[DST_ALGO_LIST_LEN];
+	struct dstor_threads threads;	/* when a rule has a key */
+	struct net *net;		/* not held: see netns.h */
+	unsigned int n_listen;
+	struct dstor_address *listen;
+	struct dstor_listener *listeners[DSTOR_LISTEN_MAX];
+
+	/* the disk: one of them */
+	struct dstor_bdev bdev;
+	struct file *file;
+	bool direct;			/* file: O_DIRECT works */
+	struct dstor_geometry geometry;	/* size changes under lock */
+	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
+	struct bio_set commands;
+
+	atomic64_t max_inflight;	/* bytes */
+	atomic64_t in_flight_bytes;
+	atomic_t in_flight;		/* commands submitted to the disk */
+	atomic_t admitting;		/* live peers that may submit; stopping, it only falls */
+	spinlock_t wait_lock;
+	struct list_head waiting;	/* peers that wait for memory */
+
+	struct mutex lock;		/* what follows */
+	unsigned int n_rules;
+	struct dstor_rule *rules;
+	struct list_head sessions;
+	unsigned int n_sessions;
+	struct dstor_lease lease;
+	char holder[DST_NAME_LEN];	/* its client's name */
+	struct file *lease_file;	/* or NULL: nothing outlives us */
+	u8 evicted[DSTOR_EVICTED_MAX][DST_ID_LEN];
+	unsigned int n_evicted;		/* ever; the ring holds the last ones */
+	u8 ended[DSTOR_ENDED_MAX][DST_ID_LEN];	/* a late hello must not revive them */
+	unsigned int n_ended;
+	bool made;			/* dstor_export_add() is done with it */
+	bool stopping;
+	bool ending;			/* somebody waits for the end right now */
+	unsigned int n_peers;		/* attached and not yet retired */
+	struct delayed_work monitor;
+	struct work_struct burial;	/* when its network namespace is gone */
+	wait_queue_head_t wait;		/* in_flight, admitting and n_peers fall */
+	struct dstor_stats __percpu *stats;
+};
+
+void dstor_export_get(struct dstor_export *e);
+void dstor_export_put(struct dstor_export *e);
+/* An export that listens on @l. With a reference, or NULL. */
+struct dstor_export *dstor_export_find(struct dstor_listener *l, const char *name);
+/* Calls @fn with each of them, under the lock of the list. */
+void dstor_export_each(struct dstor_listener *l, void (*fn)(struct dstor_export *, void *),
+		       void *arg);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A peer's handshake: what is said before the first frame, in the clear or
+ * through its channel. Runs in the peer's work, under conn.tx.lock.
+ */
+#include "core/point.h"
+#include "exporter/export.h"
+#include "exporter/hello.h"
+#include "exporter/keys.h"
+#include "exporter/limiter.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
+
+#define WAIT_MS 1000		/* between two WAIT */
+
+/* A message of the handshake; sealed where there is a channel. */
+static void *new_message(struct dstor_peer *p, size_t len)
+{
+	return dstor_peer_new_note(p, len + (p->channel ? DST_TAG_LEN : 0), true);
+}
+
+static void send_message(struct dstor_peer *p, void *data, size_t len)
+{
+	if (p->channel)
+		dstor_channel_seal(p->channel, data, len);
+	dstor_peer_send_note(p, data);
+}
+
+static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
+{
+	struct dstor_welcome *copy = new_message(p, sizeof(*copy));
+
+	if (!copy)
+		return;
+	*copy = *w;
+	dstor_welcome_seal(copy);
+	send_message(p, copy, sizeof(*copy));
+	if (w->status != DST_WELCOME_OK && w->status != DST_WELCOME_WAIT)
+		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
+}
+
+enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
+{
+	const struct dstor_greeting *g = (const void *)p->conn.rx.buf;
+	struct dstor_greeting *answer;
+	u64 unknown;
+
+	if (!dstor_greeting_is_ours(g))
+		return DSTOR_RX_CLOSE;
+	answer = dstor_peer_new_note(p, sizeof(*answer), true);
+	if (!answer)
+		return DSTOR_RX_CLOSE;
+	dstor_greeting_init(answer, DST_MODE_PLAIN);
+	answer->status = dstor_greeting_check(g, &unknown);
+	if (answer->status == DST_GREETING_OK)
+		p->channel = dstor_handshake(p, g, answer);
+	else if (answer->status == DST_GREETING_FEATURE)
+		answer->features_required = cpu_to_le64(unknown);
+	dstor_greeting_seal(answer);
+	if (answer->status == DST_GREETING_OK) {
+		dstor_peer_set_state(p, DSTOR_PEER_HELLO);
+		p->conn.rx.want = sizeof(struct dstor_hello) + (p->channel ? DST_TAG_LEN : 0);
+	} else {
+		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
+	}
+	dstor_peer_send_note(p, answer);
+	return DSTOR_RX_NEXT;
+}
+
+struct list_arg {
+	struct dstor_peer *peer;
+	struct dstor_entry *entries;
+	unsigned int n;
+	unsigned int most;
+};
+
+static void count_entry(struct dstor_export *e, void *arg)
+{
+	struct list_arg *a = arg;
+
+	a->most += a->most < DST_ENTRIES_MAX;
+}
+
+static void add_entry(struct dstor_export *e, void *arg)
+{
+	struct list_arg *a = arg;
+	struct dstor_entry *entry = &a->entries[a->n];
+	u8 access;
+
+	if (a->n == a->most)
+		return;
+	mutex_lock(&e->lock);
+	access = e->stopping ? DST_ACCESS_NONE :
+		 dstor_access_of(e, &a->peer->who);
+	mutex_unlock(&e->lock);
+	/* Who is not admitted is not told the name either. */
+	if (access == DST_ACCESS_NONE)
+		return;
+	strscpy(entry->name, e->name, sizeof(entry->name));
+	memcpy(entry->uuid, e->uuid, DST_ID_LEN);
+	entry->size = cpu_to_le64(e->geometry.size);
+	entry->disk_flags = cpu_to_le32(e->geometry.disk_flags);
+	entry->access = access;
+	dstor_entry_seal(entry);
+	a->n++;
+}
+
+static void list(struct dstor_peer *p)
+{
+	struct dstor_welcome w = { .status = DST_WELCOME_OK };
+	struct list_arg a = { .peer = p };
+	unsigned int i;
+
+	dstor_export_each(p->listener, count_entry, &a);
+	a.entries = kvcalloc(max(a.most, 1U), sizeof(*a.entries), GFP_KERNEL);
+	if (!a.entries) {
+		dstor_conn_lose(&p->conn);
+		return;
+	}
+	dstor_export_each(p->listener, add_entry, &a);
+	w.entries = cpu_to_le32(a.n);
+	send_welcome(p, &w);
+	for (i = 0; i < a.n; i++) {
+		void *entry = new_message(p, sizeof(*a.entries));
+
+		if (!entry)
+			break;
+		memcpy(entry, a.entries + i, sizeof(*a.entries));
+		send_message(p, entry, sizeof(*a.entries));
+	}
+	kvfree(a.entries);
+	dstor_peer_set_state(p, DSTOR_PEER_ENDING);
+}
+
+/* What the frames will be protected with. */
+static int protect(struct dstor_peer *p, const struct dstor_welcome *w, u32 max_io,
+		   struct dstor_threads *threads)
+{
+	int ret = dstor_conn_protect(&p->conn, w, p->channel, max_io, threads);
+
+	kfree_sensitive(p->channel);
+	p->channel = NULL;
+	return ret;
+}
+
+void dstor_peer_try_grant(struct dstor_peer *p)
+{
+	struct dstor_welcome w;
+	bool settled = dstor_session_grant(p, &w);
+
+	if (!settled) {
+		if (!p->told || time_after_eq(jiffies, p->told + msecs_to_jiffies(WAIT_MS))) {
+			p->told = jiffies ? jiffies : 1;
+			send_welcome(p, &w);
+		}
+		return;
+	}
+	send_welcome(p, &w);
+	if (w.status != DST_WELCOME_OK)
+		return;
+	p->since = jiffies;
+	p->told = jiffies;
+	/* While it waited for us its silence meant nothing. */
+	p->conn.rx.heard = jiffies;
+	p->scratch = kcalloc(DST_IO_MAX / PAGE_SIZE, sizeof(*p->scratch), GFP_KERNEL);
+	if (!p->scratch || protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
+		dstor_conn_lose(&p->conn);
+	else
+		dstor_conn_begin_frames(&p->conn);
+}
+
+void dstor_peer_attach(struct dstor_peer *p)
+{
+	const struct dstor_hello *h = &p->hello;
+	struct dstor_welcome w = { 0 };
+
+	p->generation = le64_to_cpu(h->generation);
+	p->ping_ms = le32_to_cpu(h->ping_ms);
+	p->timeout_ms = le32_to_cpu(h->timeout_ms);
+	p->export = dstor_export_find(p->listener, h->export);
+	if (!p->export) {
+		w.status = DST_WELCOME_NO_EXPORT;
+		snprintf(w.reason, sizeof(w.reason), "no export \"%s\"", h->export);
+		send_welcome(p, &w);
+		return;
+	}
+	if (!dstor_session_join(p, &w)) {
+		send_welcome(p, &w);
+		return;
+	}
+	dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
+	dstor_point(PEER_JOINED);
+	dstor_peer_try_grant(p);
+}
+
+enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
+{
+	struct dstor_welcome w = { 0 };
+	const char *why;
+
+	if (p->channel) {
+		if (!dstor_channel_open(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
+			dstor_handshake_failed(p);
+			return DSTOR_RX_CLOSE;
+		}
+		dstor_limiter_give(&p->who.addr);
+	}
+	memcpy(&p->hello, p->conn.rx.buf, sizeof(p->hello));
+	w.status = dstor_hello_check(&p->hello, &why);
+	if (w.status != DST_WELCOME_OK) {
+		strscpy(w.reason, why, sizeof(w.reason));
+		send_welcome(p, &w);
+	} else if (p->hello.kind == DST_HELLO_LIST) {
+		list(p);
+	} else if (p->hello.kind == DST_HELLO_PING) {
+		send_welcome(p, &w);
+		strscpy(w.cipher, DST_CIPHER_PING, sizeof(w.cipher));
+		dstor_peer_set_state(p, DSTOR_PEER_PING);
+		if (protect(p, &w, 0, NULL))
+			return DSTOR_RX_CLOSE;
+		dstor_conn_begin_frames(&p->conn);
+	} else {
+		/* Not under the socket's lock: the work goes on with it. */
+		dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
+		p->conn.rx.paused = true;
+		return DSTOR_RX_PAUSE;
+	}
+	return DSTOR_RX_NEXT;
+}
+

@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A peer: one accepted connection, from its greeting to its end. Everything
+ * happens in its work, one run at a time; callbacks, timers and completions
+ * only kick it. Until it is granted that is an item of a workqueue, so that
+ * strangers cost no threads; from then on a thread of its own runs it, which
+ * wakes up sooner. It is freed when its socket is closed and its last command
+ * is done.
+ *
+ * Locks: conn.tx.lock is held through a run of the work; export->lock comes
+ * after it (session.c); peers_lock is taken alone.
+ */
+#include <linux/module.h>
+#include <net/sock.h>
+
+#include "conn/transport.h"
+#include "core/netns.h"
+#include "core/point.h"
+#include "core/work.h"
+#include "exporter/command.h"
+#include "exporter/export.h"
+#include "exporter/hello.h"
+#include "exporter/listener.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
+
+#define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
+#define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */
+#define PING_MAX_MS 60000	/* life of a connection for PING alone, from its last frame */
+#define ENDING_MS 1000		/* for the last answer to leave and the client to close */
+#define TICK_MS 500
+#define PASS_FRAMES 64
+#define PASSES 8
+
+static LIST_HEAD(peers);
+static DEFINE_SPINLOCK(peers_lock);
+static unsigned int handshaking;
+static atomic_t n_peers = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(peers_gone);
+
+/* A message that is not a response: freed when the socket has it. */
+struct note {
+	struct dstor_message message;
+	u8 data[];
+};
+
+static void free_peer(struct kref *kref)
+{
+	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
+
+	dstor_compat_drain_heads(&p->heads);
+	dstor_command_drop_spares(p);
+	kfree(p->scratch);
+	if (p->export)
+		dstor_export_put(p->export);
+	dstor_listener_drop(p->listener);
+	kfree_sensitive(p->channel);
+	kfree(p);
+	if (atomic_dec_and_test(&n_peers))
+		wake_up_all(&peers_gone);
+}
+
+void dstor_peer_put(struct dstor_peer *p)
+{
+	kref_put(&p->kref, free_peer);
+}
+
+static bool is_young(const struct dstor_peer *p)
+{
+	return p->state <= DSTOR_PEER_HELLO;
+}
+
+void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state)
+{
+	spin_lock(&peers_lock);
+	handshaking -= is_young(p);
+	WRITE_ONCE(p->state, state);
+	handshaking += is_young(p);
+	spin_unlock(&peers_lock);
+	p->since = jiffies;
+}
+
+void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
+{
+	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
+	set_bit(n, &p->notices);
+	dstor_conn_kick(&p->conn);
+}
+
+/* Sending ------------------------------------------------------------------ */
+
+void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw)
+{
+	struct note *n = kzalloc(sizeof(*n) + max_t(size_t, len, DSTOR_HEAD_LEN), GFP_NOIO);
+
+	if (!n) {
+		dstor_conn_lose(&p->conn);
+		return NULL;
+	}
+	n->message.head = n->data;
+	n->message.head_len = len;
+	n->message.raw = raw;
+	n->message.copy = true;
+	n->message.in_hand = true;
+	return n->data;
+}
+
+void dstor_peer_send_note(struct dstor_peer *p, void *data)
+{
+	struct note *n = container_of(data, struct note, data[0]);
+
+	list_add_tail(&n->message.entry, &p->conn.tx.queue);
+}
+
+static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
+		       u64 offset)
+{
+	struct dstor_frame *f = dstor_peer_new_note(p, DST_FRAME_LEN, false);
+
+	if (!f)
+		return;
+	dstor_frame_init(f, type, seq);
+	f->flags = cpu_to_le16(flags);
+	f->slot = cpu_to_le16(slot);
+	f->status = cpu_to_le16(status);
+	f->offset = cpu_to_le64(offset);
+	dstor_peer_send_note(p, f);
+}
+
+static void peer_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	if (m->copy)
+		kfree(container_of(m, struct note, message));
+	else
+		dstor_command_free(container_of(m, struct dstor_command, message));
+}
+
+/* Frames ------------------------------------------------------------------- */
+
+static void ask(struct dstor_peer *p, const struct dstor_frame *f)
+{
+	u16 slot = le16_to_cpu(f->slot);
+	u64 seq = le64_to_cpu(f->seq);
+
+	send_frame(p, DST_FRAME_STATE, 0, slot, dstor_slot_ask(&p->lane->slots[slot], seq), seq, 0);
+}
+
+static enum dstor_rx_verdict frame(struct dstor_peer *p)
+{
+	struct dstor_frame *f = &p->conn.rx.frame;
+
+	if (p->state == DSTOR_PEER_PING)
+		p->since = jiffies;
+	if (!dstor_request_sane(f, &p->bounds))
+		return DSTOR_RX_CLOSE;
+	switch (f->type) {
+	case DST_FRAME_REQUEST:
+		return dstor_command_receive(p);
+	case DST_FRAME_PING:
+		send_frame(p, DST_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
+		return DSTOR_RX_NEXT;
+	case DST_FRAME_ASK:
+		ask(p, f);
+		return DSTOR_RX_NEXT;
+	case DST_FRAME_BYE:
+		p->bye = p->state == DSTOR_PEER_LIVE;
+		return DSTOR_RX_CLOSE;
+	}
+	return DSTOR_RX_NEXT;
+}
+
+static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+
+	switch (p->state) {
+	case DSTOR_PEER_GREETING:
+		return dstor_peer_greeting(p);
+	case DSTOR_PEER_HELLO:
+		return dstor_peer_hello(p);
+	case DSTOR_PEER_LIVE:
+	case DSTOR_PEER_PING:
+		return frame(p);
+	case DSTOR_PEER_ENDING:
+		/* What it sent before it heard our last word; a reset could overtake that. */
+		c->rx.paused = true;
+		return DSTOR_RX_PAUSE;
+	default:
+		/* Before the welcome: not asked for. */
+		return DSTOR_RX_CLOSE;
+	}
+}
+
+static enum dstor_rx_verdict peer_data(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+
+	if (p->receiving) {
+		list_add_tail(&p->receiving->entry, &p->ready);
+		p->receiving = NULL;
+	}
+	if (p->refused) {
+		dstor_command_answer(p, p->refused);
+		p->refused = NULL;
+	}
+	return DSTOR_RX_NEXT;
+}
+
+static void peer_corrupt(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+
+	if (p->export && dstor_conn_has_key(c))
+		this_cpu_inc(p->export->stats->auth_failures);
+	else if (p->export)
+		this_cpu_inc(p->export->stats->checksum_errors);
+}
+
+static void *peer_hand_over(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+	struct dstor_command *cmd = p->receiving;
+
+	p->receiving = NULL;
+	return cmd;
+}
+
+/* In a thread. */
+static void peer_opened(struct dstor_conn *c, void *owner, bool ok)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+	struct dstor_command *cmd = owner;
+
+	cmd->broken = !ok;
+	if (llist_add(&cmd->done, &p->opened))
+		dstor_conn_kick(c);
+}
+
+static const struct dstor_conn_ops peer_ops = {
+	.head = peer_head,
+	.data = peer_data,
+	.sent = peer_sent,
+	.corrupt = peer_corrupt,
+	.hand_over = peer_hand_over,
+	.opened = peer_opened,
+};
+
+/* The work ----------------------------------------------------------------- */
+
+static void free_unsent(struct dstor_peer *p)
+{
+	struct dstor_message *m, *n;
+
+	if (p->conn.tx.now)
+		list_add(&p->conn.tx.now->entry, &p->conn.tx.queue);
+	p->conn.tx.now = NULL;
+	list_splice_init(&p->conn.tx.batch, &p->conn.tx.queue);
+	list_for_each_entry_safe(m, n, &p->conn.tx.queue, entry) {
+		list_del(&m->entry);
+		peer_sent(&p->conn, m);
+	}
+}
+
+/* The end of an export waits for it: nothing that is received from now on reaches the disk. */
+static void stop_admitting(struct dstor_peer *p)
+{
+	if (!p->admitting)
+		return;
+	p->admitting = false;
+	/* fully ordered: pairs with drained() in export.c */
+	if (atomic_dec_and_test(&p->export->admitting))
+		wake_up_all(&p->export->wait);
+}
+
+static void close_peer(struct dstor_peer *p)
+{
+	unsigned long irq;
+
+	dstor_cipher_drain(&p->conn);
+	free_unsent(p);
+	/* Nothing comes or goes any more; drop what was not submitted (P2). */
+	mutex_unlock(&p->conn.tx.lock);
+	dstor_conn_close(&p->conn, false);
+	mutex_lock(&p->conn.tx.lock);
+	if (p->lane)
+		dstor_command_drop_ready(p);
+	stop_admitting(p);
+	if (p->export) {
+		spin_lock_irqsave(&p->export->wait_lock, irq);
+		list_del_init(&p->waiting);
+		spin_unlock_irqrestore(&p->export->wait_lock, irq);
+	}
+	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
+}
+
+static void retire(struct dstor_peer *p)
+{
+	if (p->session)
+		dstor_session_leave(p);
+	spin_lock(&peers_lock);
+	list_del_init(&p->entry);
+	spin_unlock(&peers_lock);
+	queue_rcu_work(dstor_disk_wq, &p->burial);
+}
+
+/* Nobody kicks it any more but a tick or a run that was queued before. */
+static void burial_work(struct work_struct *work)
+{
+	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, burial);
+
+	cancel_delayed_work_sync(&p->tick);
+	cancel_work_sync(&p->work);
+	if (p->conn.thread)
+		kthread_destroy_worker(p->conn.thread);
+	dstor_point(PEER_BURIAL);
+	dstor_peer_put(p);
+}
+
+static bool silent(const struct dstor_peer *p)
+{
+	u32 ms = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+
+	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
+}
+
+/* What time does. False: the connection ends. */
+static bool keep_time(struct dstor_peer *p)
+{
+	u32 age = jiffies_to_msecs(jiffies - p->since);
+	u32 idle = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+
+	switch (p->state) {
+	case DSTOR_PEER_GREETING:
+	case DSTOR_PEER_HELLO:
+		return age < HANDSHAKE_MS;
+	case DSTOR_PEER_PING:
+		return age < PING_MAX_MS;
+	case DSTOR_PEER_ENDING:
+		return age < ENDING_MS;
+	case DSTOR_PEER_LIVE:
+		if (p->parting)
+			return age < ENDING_MS;
+		if (idle >= TICK_MS)
+			dstor_command_drop_spares(p);
+		if (p->conn.rx.paused && !test_bit(DSTOR_NOTICE_STOP, &p->notices))
+			p->conn.rx.paused = false;
+		/* While we do not read, silence is ours. */
+		if (p->conn.rx.paused)
+			p->conn.rx.heard = jiffies;
+		if (idle >= p->ping_ms &&
+		    jiffies_to_msecs(jiffies - p->told) >= p->ping_ms) {
+			p->told = jiffies;
+			send_frame(p, DST_FRAME_PING, 0, 0, 0, jiffies, 0);
+		}
+		/* Now, before anything more is read: it may refer to pages given back (P4). */
+		return p->conn.rx.paused || !silent(p);
+	default:
+		return true;
+	}
+}
+
+static void take_notices(struct dstor_peer *p)
+{
+	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
+		p->bounds.size = atomic64_read(&p->export->grown);
+		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
+	}
+	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
+		/* All that was received in whole is submitted. */
+		p->conn.rx.paused = true;
+		stop_admitting(p);
+	}
+	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
+		dstor_conn_lose(&p->conn);
+	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->parting) {
+		p->parting = true;
+		p->since = jiffies;
+		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0, 0, 0,
+			   0);
+		/* The client closes; what it sends meanwhile is for the next exporter. */
+	}
+}
+
+/* One round: receive, submit, answer. False: nothing was left to do. */
+static bool round_of(struct dstor_peer *p)
+{
+	int frames = dstor_rx_pass(&p->conn, PASS_FRAMES);
+
+	if (p->state == DSTOR_PEER_DRAINING && !dstor_conn_lost(&p->conn)) {
+		if (!p->session) {
+			p->conn.rx.paused = false;
+			p->conn.rx.got = 0;
+			dstor_peer_attach(p);
+		} else {
+			dstor_peer_try_grant(p);
+		}
+	}
+	if (p->lane) {
+		dstor_command_take_opened(p);
+		dstor_command_submit_ready(p);
+		dstor_command_reap(p);
+	}
+	if (p->state == DSTOR_PEER_LIVE)
+		take_notices(p);
+	dstor_tx_flush_locked(&p->conn);
+	return frames > 0 && !p->conn.rx.paused && dstor_rx_pending(&p->conn);
+}
+
+/* The whole work. False: the peer may be gone. */
+static bool serve(struct dstor_peer *p)
+{
+	unsigned int passes = 0;
+	bool again = false, gone = false;
+
+	if (p->accepted) {
+		struct socket *sock = p->accepted;
+
+		p->accepted = NULL;
+		dstor_conn_open(&p->conn, sock, sizeof(struct dstor_greeting));
+		queue_delayed_work(dstor_serve_wq, &p->tick, msecs_to_jiffies(TICK_MS));
+	}
+	mutex_lock(&p->conn.tx.lock);
+	WRITE_ONCE(p->worker, current);
+	if (p->state != DSTOR_PEER_CLOSED) {
+		if (!keep_time(p))
+			dstor_conn_lose(&p->conn);
+		do {
+			again = round_of(p);
+		} while (again && ++passes < PASSES);
+		/* An answer that ends the connection is out, and the other side may go. */
+		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
+		    !p->parting && !dstor_conn_lost(&p->conn)) {
+			/* Once: it calls back, and we would be here again. */
+			p->parting = true;
+			kernel_sock_shutdown(p->conn.sock, SHUT_WR);
+		}
+		if (dstor_conn_lost(&p->conn))
+			close_peer(p);
+	}
+	WRITE_ONCE(p->worker, NULL);
+	smp_mb(); /* disk_done() looks at worker after it has added to done */
+	if (p->state == DSTOR_PEER_CLOSED) {
+		if (p->lane)
+			dstor_command_reap(p);
+		gone = !atomic_read(&p->in_flight) && !list_empty(&p->entry);
+		again = false;
+	} else if (p->lane && !llist_empty(&p->done)) {
+		again = true;
+	}
+	mutex_unlock(&p->conn.tx.lock);
+	if (gone) {
+		dstor_point(PEER_CLOSED);
+		retire(p);
+		return false;
+	}
+	if (again)
+		dstor_conn_kick(&p->conn);
+	return true;
+}
+
+static void thread_work(struct kthread_work *work)
+{
+	serve(container_of(work, struct dstor_peer, thread_work));
+}
+
+/* Without memory for a thread it goes on as it is. */
+static void give_thread(struct dstor_peer *p)
+{
+	struct kthread_worker *thread = kthread_create_worker(0, "dst-%s", p->export->name);
+
+	if (IS_ERR(thread))
+		return;
+	kthread_init_work(&p->thread_work, thread_work);
+	dstor_conn_give_thread(&p->conn, thread, &p->thread_work);
+	/* What this item was kicked for meanwhile. */
+	dstor_conn_kick(&p->conn);
+}
+
+static void peer_work(struct work_struct *work)
+{
+	struct dstor_peer *p = container_of(work, struct dstor_peer, work);
+	bool was_live = p->state == DSTOR_PEER_LIVE;
+
+	if (p->conn.thread)
+		dstor_conn_kick(&p->conn);
+	else if (serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
+		give_thread(p);
+}
+
+static void tick_work(struct work_struct *work)
+{
+	struct dstor_peer *p = container_of(work, struct dstor_peer, tick.work);
+
+	dstor_conn_kick(&p->conn);
+	queue_delayed_work(dstor_serve_wq, &p->tick,
+			   msecs_to_jiffies(p->ping_ms ? clamp_t(u32, p->ping_ms / 4, 10, TICK_MS) :
+					    TICK_MS));
+}
+
+/* Making and ending -------------------------------------------------------- */
+
+static void add_peer(struct dstor_peer *p)
+{
+	struct dstor_peer *old = NULL, *q;
+
+	spin_lock(&peers_lock);
+	list_add_tail(&p->entry, &peers);
+	handshaking++;
+	if (handshaking > HANDSHAKING_MAX) {
+		list_for_each_entry(q, &peers, entry) {
+			if (is_young(q) && !dstor_conn_lost(&q->conn)) {
+				old = q;
+				break;
+			}
+		}
+		if (old)
+			dstor_conn_lose(&old->conn);
+	}
+	/* From here on it is its work's, which may end it as soon as it gets the lock. */
+	queue_work(dstor_serve_wq, &p->work);
+	spin_unlock(&peers_lock);
+}
+
+void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
+{
+	struct dstor_peer *p = kzalloc(sizeof(*p), GFP_KERNEL);
+	int len;
+
+	if (!p) {
+		dstor_socket_abort(sock);
+		return;
+	}
+	atomic_inc(&n_peers);
+	kref_init(&p->kref);
+	dstor_listener_hold(l);
+	p->listener = l;
+	p->since = jiffies;
+	INIT_LIST_HEAD(&p->entry);
+	INIT_LIST_HEAD(&p->ready);
+	INIT_LIST_HEAD(&p->waiting);
+	init_llist_head(&p->done);
+	init_llist_head(&p->opened);
+	INIT_WORK(&p->work, peer_work);
+	INIT_RCU_WORK(&p->burial, burial_work);
+	INIT_DELAYED_WORK(&p->tick, tick_work);
+	len = kernel_getpeername(sock, (struct sockaddr *)&p->who.addr);
+	p->who.addr_len = len > 0 ? len : 0;
+	if (p->who.addr.ss_family == AF_INET || p->who.addr.ss_family == AF_INET6)
+		snprintf(p->address, sizeof(p->address), "%pISpc", &p->who.addr);
+	else
+		snprintf(p->address, sizeof(p->address), "family %u", p->who.addr.ss_family);
+	dstor_socket_for_exporter(sock);
+	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
+	clear_bit(DSTOR_CONN_LOST, &p->conn.flags);
+	p->accepted = sock;
+	add_peer(p);
+}
+
+void dstor_peers_end_of(struct dstor_listener *l)
+{
+	struct dstor_peer *p;
+
+	spin_lock(&peers_lock);
+	list_for_each_entry(p, &peers, entry)
+		if ((!l || p->listener == l) && (!l || !p->session))
+			dstor_conn_lose(&p->conn);
+	spin_unlock(&peers_lock);
+}
+
+/* Those that are not in it are left alone. */
+static bool lose_peers_in(struct net *net)
+{
+	struct dstor_peer *p;
+	bool some = false;
+
+	spin_lock(&peers_lock);
+	list_for_each_entry(p, &peers, entry) {
+		if (!dstor_listener_is_in(p->listener, net) ||
+		    READ_ONCE(p->state) == DSTOR_PEER_CLOSED)
+			continue;
+		dstor_conn_lose(&p->conn);
+		some = true;
+	}
+	spin_unlock(&peers_lock);
+	return some;
+}
+
+void dstor_peers_leave(struct net *net)
+{
+	while (lose_peers_in(net))
+		usleep_range(500, 1000);
+}
+
+void dstor_peers_end(void)
+{
+	dstor_peers_end_of(NULL);
+	wait_event(peers_gone, !atomic_read(&n_peers));
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A peer: one accepted connection.
+ */
+#ifndef DSTOR_PEER_H
+#define DSTOR_PEER_H
+
+#include <linux/kthread.h>
+
+#include "conn/connection.h"
+#include "core/address.h"
+#include "exporter/rules.h"
+
+struct dstor_command;
+struct dstor_export;
+struct dstor_lane;
+struct dstor_listener;
+struct dstor_session;
+
+enum dstor_peer_state {
+	DSTOR_PEER_GREETING,		/* waits for a greeting */
+	DSTOR_PEER_HELLO,		/* waits for a hello */
+	DSTOR_PEER_DRAINING,		/* older writes run: the fence */
+	DSTOR_PEER_LIVE,
+	DSTOR_PEER_PING,		/* nothing but PING */
+	DSTOR_PEER_ENDING,		/* the answer leaves, then it closes */
+	DSTOR_PEER_CLOSED,		/* no socket; commands may still run */
+};
+
+#define DSTOR_SPARES 16
+
+struct dstor_peer {
+	struct list_head entry;		/* in the list of all peers; peers_lock */
+	struct kref kref;
+	struct dstor_listener *listener;
+	struct socket *accepted;	/* until the work opens conn with it */
+	struct dstor_conn conn;
+	struct work_struct work;	/* everything happens here, ... */
+	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
+	struct delayed_work tick;	/* time: only kicks the work */
+	struct rcu_work burial;		/* after disk_done(), which looks at it last */
+	enum dstor_peer_state state;
+	unsigned long since;		/* jiffies: begin of the state */
+	unsigned long told;		/* jiffies of the last WAIT or PING */
+	struct dstor_who who;
+	char address[DSTOR_TEXT_LEN];
+	struct dstor_channel *channel;	/* with a key */
+
+	/* attached */
+	struct dstor_export *export;
+	struct dstor_session *session;
+	struct dstor_lane *lane;
+	u64 generation;
+	struct dstor_bounds bounds;
+	u32 ping_ms;
+	u32 timeout_ms;
+	bool counted;			/* in lane->busy */
+	bool admitting;			/* in export->admitting; the work's own once granted */
+	bool bye;
+	bool parting;			/* the last word is said */
+
+	/* the work's own */
+	struct task_struct *worker;	/* who is in the work right now */
+	struct dstor_command *receiving;
+	struct dstor_command *refused;	/* answered when its data is thrown away */
+	struct list_head ready;		/* received, not submitted */
+	struct page **scratch;		/* room for the pages of one command */
+	/* pages of the last small commands, for the next: a ring, oldest at first_spare */
+	struct page *spares[DSTOR_SPARES];
+	unsigned int first_spare;
+	unsigned int n_spares;
+	struct page_frag_cache heads;
+	struct list_head waiting;	/* for memory; export->wait_lock */
+
+	struct llist_head done;		/* commands the disk has completed; any context */
+	struct llist_head opened;	/* writes whose data a thread has opened, or not */
+	atomic_t in_flight;		/* submitted and not yet taken from done */
+	unsigned long notices;		/* atomic bits: enum dstor_notice */
+	struct dstor_hello hello;
+};
+
+enum dstor_notice {
+	DSTOR_NOTICE_SIZE,		/* tell the client the new size */
+	DSTOR_NOTICE_STOP,		/* accept nothing more */
+	DSTOR_NOTICE_FLUSHED,		/* all is durable: tell and end */
+	DSTOR_NOTICE_UNFLUSHED,		/* the flush failed: end */
+	DSTOR_NOTICE_EVICTED,
+};
+
+void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
+void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n);
+void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state);
+/* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
+void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw);
+void dstor_peer_send_note(struct dstor_peer *p, void *data);
+void dstor_peers_end_of(struct dstor_listener *l);
+void dstor_peer_put(struct dstor_peer *p);
+
+#endif

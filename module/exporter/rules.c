@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The rules of an export: who may do what, by address and key.
+ *
+ * Context: under export->lock, where there is an export.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "exporter/export.h"
+#include "exporter/rules.h"
+
+struct dstor_rule *dstor_rules_copy(const struct dstor_rule *rules, unsigned int n)
+{
+	struct dstor_rule *copy = kmemdup(rules, n * sizeof(*rules), GFP_KERNEL);
+	unsigned int i;
+
+	for (i = 0; copy && i < n; i++)
+		if (copy[i].has_key)
+			dstor_key_print(&dstor_primitives, copy[i].key, copy[i].print);
+	return copy;
+}
+
+bool dstor_rules_have_key(const struct dstor_rule *rules, unsigned int n)
+{
+	while (n)
+		if (rules[--n].has_key)
+			return true;
+	return false;
+}
+
+static bool bits_equal(const u8 *a, const u8 *b, u32 bits)
+{
+	u32 bytes = bits / 8, rest = bits % 8;
+
+	if (memcmp(a, b, bytes))
+		return false;
+	return !rest || !((a[bytes] ^ b[bytes]) >> (8 - rest));
+}
+
+static bool matches(const struct dstor_rule *r, const struct dstor_who *who)
+{
+	if (r->has_key &&
+	    (!who->has_key || !dstor_primitives.same(r->print, who->print, DST_ID_LEN)))
+		return false;
+	if (!r->family)
+		return true;
+	return r->family == who->addr.ss_family &&
+	       r->offset + DIV_ROUND_UP(r->bits, 8) <= who->addr_len &&
+	       bits_equal((const u8 *)&who->addr + r->offset, r->bytes, r->bits);
+}
+
+u8 dstor_access_of(struct dstor_export *e, const struct dstor_who *who)
+{
+	u8 best = DST_ACCESS_NONE;
+	unsigned int i;
+
+	lockdep_assert_held(&e->lock);
+	for (i = 0; i < e->n_rules; i++) {
+		const struct dstor_rule *r = &e->rules[i];
+		u8 access = r->read_only ? DST_ACCESS_READ : DST_ACCESS_WRITE;
+
+		if (access > best && matches(r, who))
+			best = access;
+	}
+	return e->flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DST_ACCESS_READ) : best;
+}
+
+void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_who *who,
+			  char name[DSTOR_TEXT_LEN])
+{
+	unsigned int i;
+	char *at;
+
+	for (i = 0; who->has_key && i < e->n_rules; i++) {
+		const struct dstor_rule *r = &e->rules[i];
+
+		if (!r->has_key || !dstor_id_equal(r->print, who->print))
+			continue;
+		at = strstr(r->text, "key=");
+		strscpy(name, at ? at + strlen("key=") : "a key", DSTOR_TEXT_LEN);
+		*strchrnul(name, ',') = 0;
+		return;
+	}
+}

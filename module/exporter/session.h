@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A session: what an export knows of one client. A lane is the memory of one of its
+ * queues, which outlives its peers.
+ */
+#ifndef DSTOR_SESSION_H
+#define DSTOR_SESSION_H
+
+#include <linux/kref.h>
+
+#include "core/address.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "wire/wire.h"
+
+struct dstor_export;
+
+/* One queue of a session. Its slots are touched by its live peer's work alone. */
+struct dstor_lane {
+	struct dstor_session *session;
+	u64 generation;			/* export->lock */
+	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
+	unsigned int busy;		/* peers that were live and are not retired; export->lock */
+	struct dstor_slot *slots;
+};
+
+struct dstor_session {
+	struct list_head entry;		/* export->lock */
+	struct kref kref;
+	struct dstor_export *export;
+	u8 id[DST_ID_LEN];
+	u8 client[DST_ID_LEN];
+	char client_name[DST_NAME_LEN];
+	char address[DSTOR_TEXT_LEN];
+	u8 access;			/* enum dstor_access */
+	struct dstor_who who;
+	u16 n_lanes;
+	u16 slots;
+	u32 max_io;
+	u32 timeout_ms;
+	u32 retries;
+	bool established;		/* a peer was granted once */
+	bool ended;			/* replaced, evicted or detached: drains, then goes */
+	unsigned long heard;		/* jiffies; of peers that are gone */
+	struct dstor_lane lanes[];
+};
+
+/* Under export->lock unless it says otherwise */
+/* A hello arrived: join or refuse. Takes the lock. True: try the fence now. */
+bool dstor_session_join(struct dstor_peer *p, struct dstor_welcome *w);
+/* Try again after the fence: true when @w is the answer, false while it waits. Takes the lock. */
+bool dstor_session_grant(struct dstor_peer *p, struct dstor_welcome *w);
+/* The peer is closed and none of its commands runs. Takes the lock. */
+void dstor_session_leave(struct dstor_peer *p);
+int dstor_session_evict(struct dstor_export *e, const char *who);
+void dstor_session_evict_one(struct dstor_session *s);
+u32 dstor_session_in_flight(const struct dstor_session *s);
+void dstor_session_expire(struct dstor_export *e);
+unsigned int dstor_session_connections(const struct dstor_session *s);
+void dstor_session_end_all(struct dstor_export *e);
+u32 dstor_session_silent_ms(const struct dstor_session *s);
+void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
+
+#endif
