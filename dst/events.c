@@ -2,7 +2,7 @@
 /*
  * The table of events. A new event of the module is a row here. Called by monitor.
  */
-#include "dstor.h"
+#include <linux/dstor.h>
 #include "events.h"
 
 static const struct event_spec events[] = {

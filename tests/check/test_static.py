@@ -72,7 +72,7 @@ def test_module_builds_without_a_warning_and_is_clean_under_sparse(kernel, debug
 
 def test_byte_order_of_the_utility_under_sparse(tmp_path):
     """As in the module, a little-endian value is none of the processor's, on any processor."""
-    flags = ["-D_GNU_SOURCE", '-DDST_RELEASE="x"', "-Idst", "-Iwire", "-Iinclude",
+    flags = ["-D_GNU_SOURCE", '-DDST_RELEASE="x"', "-Idst", "-Iwire", "-Iinclude/uapi",
              *run("pkg-config", "--cflags", "libnl-genl-3.0")[1].split()]
     wrong = tmp_path / "wrong.c"
     wrong.write_text('#include "host.h"\nu32 f(__le32 x);\nu32 f(__le32 x) { return x; }\n')

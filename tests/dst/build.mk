@@ -16,7 +16,7 @@ DST_UNIT_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra -Werror -Wno-unused-parameter
 	$(shell pkg-config --cflags libnl-genl-3.0 json-c)
 DST_UNIT_SOURCES := $(filter-out dst/main.c,$(wildcard dst/*.c)) $(wildcard wire/*.c)
 DST_UNIT_OBJECTS := $(DST_UNIT_SOURCES:%.c=$(DST_UNIT_OUT)/%.o)
-DST_UNIT_HEADERS := $(wildcard dst/*.h wire/*.h include/*.h) $(wildcard tests/dst/*.h) tests/dst/build.mk
+DST_UNIT_HEADERS := $(wildcard dst/*.h wire/*.h include/uapi/linux/*.h) $(wildcard tests/dst/*.h) tests/dst/build.mk
 DST_UNIT_BINARIES := $(addprefix $(DST_UNIT_OUT)/,$(DST_UNIT_TESTS))
 
 .PHONY: dst-unit-tests dst-unit-binaries dst-sanitized dst-memory

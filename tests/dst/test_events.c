@@ -3,7 +3,7 @@
  * Events: each of the interface has a row, and is of the object its name says.
  */
 #include "unit.h"
-#include "dstor.h"
+#include <linux/dstor.h>
 #include "events.h"
 
 static void test_an_event_is_of_the_object_it_names(void **state)

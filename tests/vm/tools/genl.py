@@ -13,7 +13,7 @@ import socket
 import struct
 import types
 
-HEADER = open("/dst/include/dstor.h", encoding="ascii").read()
+HEADER = open("/dst/include/uapi/linux/dstor.h", encoding="ascii").read()
 FAULTS = "/sys/kernel/debug"
 
 
