@@ -87,7 +87,7 @@ def device(name="d", export="data", addresses=(address(),)):
     return {A.NAME: text(A.NAME, name), A.EXPORT: text(A.EXPORT, export), A.CLIENT_ID: attr(A.CLIENT_ID, b"c" * 16),
             A.URI: text(A.URI, "dst://127.0.0.1/data"), A.TIMEOUT_MS: u32(A.TIMEOUT_MS, 5000), A.RETRIES: u32(A.RETRIES, 24),
             A.PING_MS: u32(A.PING_MS, 1000), A.CONNECTIONS: u32(A.CONNECTIONS, 1), A.QUEUE_DEPTH: u32(A.QUEUE_DEPTH, 16),
-            A.MAX_IO: u32(A.MAX_IO, 1 << 20), A.ADDRESS: b"".join(addresses)}
+            A.MAX_IO: u32(A.MAX_IO, 1 << 20), A.CHECKSUMS: text(A.CHECKSUMS, "crc32c"), A.ADDRESS: b"".join(addresses)}
 
 
 class Answer:
