@@ -64,3 +64,11 @@ def pytest_runtestloop(session):
             raise session.Interrupted(session.shouldstop)
         item = following
     return True
+
+
+def pytest_runtest_logreport(report):
+    """tests/run keeps how long each test took: seconds, phase, name."""
+    kept = os.environ.get("DST_TEST_DURATIONS")
+    if kept:
+        with open(kept, "a", encoding="ascii", errors="replace") as f:
+            f.write(f"{report.duration:.2f}\t{report.when}\t{report.nodeid}\n")
