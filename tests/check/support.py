@@ -9,8 +9,8 @@ BUILD = TOP / "build"
 BUILD.mkdir(exist_ok=True)
 
 
-def run(*command, timeout=110, cwd=TOP, **env):
-    """Run a command; its exit status and output (both streams), never an exception."""
+def run(*command, timeout=600, cwd=TOP, **env):
+    """Run a command; its exit status and output (both streams). The limit only ends what hangs."""
     done = subprocess.run([str(c) for c in command], cwd=cwd, timeout=timeout, text=True,
                           errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           env={**os.environ, "LC_ALL": "C", **env}, check=False)
