@@ -6,7 +6,7 @@
 #   KDIR=folder		its build tree, when it is not /lib/modules/KVER/build
 #   OUT=folder		where results go instead of build/
 #   DESTDIR=folder	install below it
-#   DST_DEBUG=y		CONFIG_DST_DEBUG: points of delay and failure for tests (module/point.h);
+#   DST_DEBUG=y		CONFIG_DST_DEBUG: points of delay and failure for tests (module/core/point.h);
 #			the default for KVER=uml-debug alone
 #
 # What kbuild takes (W=1, C=2, CF=..., KCFLAGS=..., ARCH=um) reaches it.

@@ -64,7 +64,7 @@ def test_module_builds_without_a_warning_and_is_clean_under_sparse(kernel, debug
     wanted = {source_name(name) for name in re.findall(r"\S+\.o\b", " ".join(objects))}
     assert len(wanted) > 10
     assert not wanted - checked, "sparse did not see these\n" + output[-2000:]
-    # The points of module/point.h, by symbol and by name, are in debug builds only.
+    # The points of module/core/point.h, by symbol and by name, are in debug builds only.
     ko = (BUILD / out / kernel / "dstor.ko").read_bytes()
     for word in (b"dstor_point_", b"hold_max_ms", b"DONE_BEFORE_KICK"):
         assert (word in ko) == (debug == "y"), word

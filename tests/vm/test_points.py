@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The points of delay and failure themselves (module/point.c): orders, bounds, and that nobody is held for ever."""
+"""The points of delay and failure themselves (module/core/point.c): orders, bounds, and that nobody is held for ever."""
 import errno
 import time
 

@@ -1,4 +1,4 @@
-"""Points of delay and failure in dstor.ko, in builds with CONFIG_DST_DEBUG: see module/point.c."""
+"""Points of delay and failure in dstor.ko, in builds with CONFIG_DST_DEBUG: see module/core/point.c."""
 import time
 
 from .boot import HarnessError
