@@ -129,6 +129,10 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 	$(call need,/usr/bin/python3 clang sparse cppcheck git perl)
 	@$(PYTEST) tests/check
 
+.PHONY: sizes
+sizes:	## files past 500 lines, functions past 60, structs past 30 members
+	@/usr/bin/python3 -B tests/check/sizes.py
+
 .PHONY: test
 test:	## the gate: check, all scenarios on User Mode Linux with every checker, a choice on stock kernels
 	@dist/deps build $(gate) vm check scenarios uml
