@@ -77,7 +77,7 @@ static void data_ready(struct sock *sk)
 		dstor_rx_softirq(c);
 	} else {
 		set_bit(DSTOR_CONN_RX_LATER, &c->flags);
-		smp_mb__after_atomic(); /* pairs with tx_unmark() in send.c */
+		smp_mb__after_atomic(); /* pairs with unmark() in send.c */
 		if (!test_bit(DSTOR_CONN_SENDING, &c->flags) &&
 		    test_and_clear_bit(DSTOR_CONN_RX_LATER, &c->flags))
 			dstor_conn_kick(c);
