@@ -14,12 +14,13 @@ tests/check/test_gate.py proves that each promise keeps a scenario in the gate.
 import re
 import zlib
 
-CORE = re.compile(r"test_(whole_path|lifecycle|flush_and_fua|copies_and_allocations|hints_travel|discard_and_zeroes_arrive)")
-STOCK = re.compile(r"test_(two_machines|transports|short_outages|keys|resize_is_live|recipe_\w+|torture_\w+)")
+CORE = re.compile(r"test_(whole_path|flush_and_fua|copies_and_allocations|hints_travel|discard_and_zeroes_arrive)")
+STOCK = re.compile(r"test_(two_machines|lifecycle|short_outages|resize_is_live|torture_\w+)")
 # {file: (one of so many on uml-debug, one of so many on stock kernels)}; what cannot run on the former is not thinned.
 SAMPLED = {
     "test_sealed_stream": (6, 30),
     "test_transports": (1, 3),
+    "test_keys": (1, 2),
     "test_recipe_lvm": (1, 2),
 }
 # What the scenario beside it shows in the gate already.
