@@ -38,9 +38,9 @@ utility:
 
 # No AddressSanitizer: qemu-user does not carry it. What UBSan finds is an illegal instruction.
 trap := -fsanitize=undefined -fsanitize-undefined-trap-on-error
-without = $(filter-out -fsanitize% -fno-sanitize% -I/usr%,$(1)) -I$(cache)/root/usr/include/libnl3
+without = $(filter-out -fsanitize% -fno-sanitize% -I/usr%,$(1)) $(patsubst %,-I$(cache)/root/usr/include/%,libnl3 json-c)
 wire_objects := $(UNIT_WIRE:%.c=$(arch_out)/objects/%.o)
-dst_objects := $(DST_UNIT_PARTS:%=$(arch_out)/objects/dst/%.o)
+dst_objects := $(patsubst %.c,$(arch_out)/objects/%.o,$(filter dst/%,$(DST_UNIT_SOURCES)))
 
 units: $(UNIT_TESTS:%=$(arch_out)/units/wire/%) $(DST_UNIT_TESTS:%=$(arch_out)/units/dst/%)
 
@@ -54,5 +54,6 @@ $(arch_out)/units/wire/%: tests/wire/%.c $(UNIT_HEADERS) $(wire_objects) $(arch_
 
 $(arch_out)/units/dst/%: tests/dst/%.c tests/dst/unit.h $(wire_objects) $(dst_objects)
 	@mkdir -p $(@D)
-	$(compiler) $(call without,$(DST_UNIT_CFLAGS)) $(trap) $(filter %.c %.o,$^) -lcmocka -lsodium -linih -o $@
+	$(compiler) $(call without,$(DST_UNIT_CFLAGS)) $(trap) $(filter %.c %.o,$^) -lcmocka -lsodium -linih \
+		-lnl-genl-3 -lnl-3 -ljson-c -o $@
 .SECONDARY: $(wire_objects) $(dst_objects)

@@ -34,7 +34,7 @@ LINE = 100  # .clang-format: ColumnLimit
 
 def complaints(output):
     return [line for line in output.splitlines()
-            if re.search(r"\b(warning|error)\b", line, re.I)
+            if re.search(r"\b(warning|error)\b(?!\.[co]\b)", line, re.I)
             and not re.search(r"^(make|Makefile)|skipping BTF|compiler differs", line, re.I)]
 
 
