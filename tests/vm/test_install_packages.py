@@ -38,7 +38,7 @@ def test_packages_come_and_go_under_an_attached_device(cluster, packages):
     for version, files in packages.items():
         for file in files:
             m.put(f"/tmp/{file.name}", file)
-        said = m.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i {' '.join(f'/tmp/{f.name}' for f in files)}", timeout=120).out
+        said = m.run(f"DEBIAN_FRONTEND=noninteractive dpkg -i {' '.join(f'/tmp/{f.name}' for f in files)} 2>&1", timeout=120).out
         assert "Processing triggers for initramfs-tools" in said and "autoinstall for dkms modules has been disabled" in said
         assert m.run("dpkg-query -W -f '${Version} ' dst-utils dst-dkms").out == f"{version} {version} "
         assert device(m)["state"] == "connected" and read_block(m, path) == "before"
