@@ -39,6 +39,16 @@ class Machine:
         self._checked = self.test_log = 0
         self._allowed = []
 
+    def _place(self, network, number, disks):
+        """Its place in a network, if it is in one, and the disks that it keeps over boots."""
+        self.network, self.number = network, number
+        self.has_network = network is not None
+        self.address = f"10.77.0.{number}" if network else "127.0.0.1"
+        self.address6 = f"fd77::{number}" if network else "::1"
+        self.disks = {d.serial: d for d in disks}
+        for d in disks:
+            d.create(self.rundir, self.name)
+
     # Life ---------------------------------------------------------------------------------------
 
     def boot(self):

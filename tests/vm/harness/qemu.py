@@ -50,13 +50,7 @@ class QemuMachine(Machine):
     def __init__(self, kernel, name, rundir, disks=(), network=None, number=1, memory=1024, cpus=2):
         super().__init__(kernel, name, rundir)
         self.memory, self.cpus, self.nic = memory, cpus, "virtio-net-pci"
-        self.network, self.number = network, number
-        self.has_network = network is not None
-        self.address = f"10.77.0.{number}" if network else "127.0.0.1"
-        self.address6 = f"fd77::{number}" if network else "::1"
-        self.disks = {d.serial: d for d in disks}
-        for d in disks:
-            d.create(self.rundir, name)
+        self._place(network, number, disks)
         self.qmp = None
         self.frozen = False
         self.files = None

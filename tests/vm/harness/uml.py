@@ -18,15 +18,10 @@ from .process import die_with_parent
 class UmlMachine(Machine):
     def __init__(self, kernel, name, rundir, memory=None, disks=(), network=None, number=1):
         super().__init__(kernel, name, rundir)
-        self.network, self.number = network, number
-        self.has_network = network is not None
-        self.address = f"10.77.0.{number}" if network else "127.0.0.1"
-        self.address6 = f"fd77::{number}" if network else "::1"
-        self.disks = {d.serial: d for d in disks}
         for d in disks:
             if d.cache == "volatile":
                 raise boot.HarnessError(f"{name}: disk {d.serial}: User Mode Linux has no disk that loses writes")
-            d.create(self.rundir, name)
+        self._place(network, number, disks)
         self.memory = memory or (1536 if kernel.name == "uml-debug" else 1024)
         self.frozen = False
 
