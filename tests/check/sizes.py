@@ -10,7 +10,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 FILE, FUNCTION, STRUCT = 500, 60, 30
-HEAD = re.compile(r"^(?!#|/|\s|\}|struct \w+ \{|enum |union |typedef )([^;{}]*?)\b(\w+)\(", re.S)
+HEAD = re.compile(r"^(?!#|/|\s|\}|struct \w+ \{|(?:enum|union) \w* ?\{|typedef )([^;{}]*?)\b(\w+)\(", re.S)
 
 
 def functions(text):

@@ -20,8 +20,10 @@ def test_no_new_static_is_one_word():
 def test_functions_and_structs_are_seen():
     text = ("static int\nname_of(struct a *a,\n\tint b)\n{\n\treturn 0;\n}\n\n"
             "static void run(void)\n{\n\tif (x) {\n\t}\n}\n\nint shown(void)\n{\n}\n\n"
+            "enum e verdict(int a)\n{\n}\n\nenum e {\n\tA,\n};\n\n"
             "struct s {\n\tint a;\t/* one; two */\n\tint b;\n};\n")
     assert [(n, s, lines) for n, s, _, lines in sizes.functions(text)] == \
-        [("name_of", True, 6), ("run", True, 5), ("shown", False, 3)]
+        [("name_of", True, 6), ("run", True, 5), ("shown", False, 3),
+         ("verdict", False, 3)]
     assert sizes.one_word(text) == ["run"]
     assert list(sizes.structs(text)) == [("s", 2)]
