@@ -192,6 +192,16 @@ def test_a_table_that_is_wrong_is_found(at, row, complaint):
     assert any(complaint in found for found in complaints(made_up(table), Sources(TEXTS)))
 
 
+def test_the_table_is_written_as_it_is_read():
+    path = write_path.rows(page())
+    assert write_path.render(path) in page(), "tests/check/write_path.py writes it anew"
+    path = made_up(GOOD)
+    again = write_path.moved(path, {"start": {A}, "send": {"new.c"}, "leaf": {"x.c", "y.c"}})
+    assert [row.file for row in again] == [A, "new.c", B, B, A, A]
+    assert write_path.render(again).splitlines()[:2] == \
+        [f"| A1 | `start` | {A} | thread | - |", "| A2 | · `send` | new.c | | tx.lock |"]
+
+
 def test_a_call_from_nowhere_is_found():
     with pytest.raises(ValueError):
         made_up([GOOD[0], GOOD[2]])
