@@ -133,6 +133,12 @@ check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to th
 sizes:	## files past 500 lines, functions past 60, structs past 30 members
 	@/usr/bin/python3 -B tests/check/sizes.py
 
+# BASE: a commit or folder that makes a column of its own.
+.PHONY: measure
+measure:	## sizes, names, circles, path of a write, commits, prose as a table; BASE=14bad67 beside it
+	$(call need,/usr/bin/python3 ctags git tar)
+	@/usr/bin/python3 -B tests/check/measure.py $(BASE) .
+
 .PHONY: test
 test:	## the gate: check, all scenarios on User Mode Linux with every checker, a choice on stock kernels
 	@dist/deps build $(gate) vm check scenarios uml
