@@ -11,7 +11,8 @@ from test_structure import SEES
 
 # Contexts in which a function of the table may not sleep.
 ATOMIC = ("softirq", "disk's completion")
-SLEEPS = re.compile(r"\b(mutex_lock|lock_sock|msleep|usleep_range|flush_work|wait_event)\(|\bGFP_KERNEL\b")
+SLEEPS = re.compile(r"\b(mutex_lock|lock_sock|msleep|usleep_range|flush_work|wait_event)\("
+                    r"|\bGFP_KERNEL\b")
 TAKES = re.compile(r"lock\([^;]*\btx\.lock\)")
 NEEDS = re.compile(r"lockdep_assert_held\([^;]*\btx\.lock\)")
 
@@ -42,7 +43,7 @@ class Sources:
         return any(value.search(text) for text in self.files.values())
 
     def reaches(self, caller, row):
-        """Does the body of @caller call it, directly or through an ops table, or hand it to whom it calls?"""
+        """Does the body of @caller call it, by name, as an argument or through an ops table?"""
         body = self.bodies[caller.file, caller.function]
         private = (row.file, row.function) in self.private
         if re.search(rf"\b{row.function}\b", body) and (not private or caller.file == row.file):

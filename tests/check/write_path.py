@@ -5,8 +5,8 @@
   tests/check/write_path.py      writes that table anew after functions have moved to other files or
                                  rows were added: files by where functions are, steps in order
 
-A row is `| step | function | file | context | lock |`. Dots before a function give its depth: it is called
-by the nearest row above that has one dot less. A row without dots is entered by another context.
+A row is `| step | function | file | context | lock |`. Dots before a function give its depth: the
+nearest row above that has one dot less calls it. A row without dots is entered by another context.
 An empty cell repeats the one above.
 """
 import re
@@ -63,7 +63,7 @@ def render(path):
 
 
 def moved(path, homes):
-    """@path with each function's file as in @homes, {name: {file}}; as it was where that is not one file."""
+    """@path with files as in @homes, {function: {file}}; as it was where that is not one file."""
     return [row._replace(file=next(iter(homes[row.function])))
             if row.file not in homes.get(row.function, ()) and len(homes.get(row.function, ())) == 1
             else row for row in path]
