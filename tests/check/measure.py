@@ -20,8 +20,8 @@ counted in part by hand:
   folder to one that stands above it; a file of the flat layout counts for the folder of FLAT. The
   review's 18 symbols are those to be moved until the folders have no circle, which includes helpers
   of a file that knows both sides; this script counts symbols that are used upwards.
-- One write: the table of docs/architecture.md, or write_path_COMMIT.md where its functions are those of
-  the sources. A move is a change of file from one row to the next of one context. The review has
+- One write: the table of its docs/architecture.md, or else the table of this folder or of
+  write_path_COMMIT.md, whichever has the functions of the sources in their files. A move is a change of file from one row to the next of one context. The review has
   13 files and 58 moves, this script 15 and 57: two files more are the clock (main.c) and the
   latency's bucket (config.h).
 - An option is named where its words stand together, as in queue-depth or QUEUE_DEPTH. The review has
@@ -309,11 +309,11 @@ def structure(state):
 
 
 def path_of(state):
-    """The path of a write: of the page, or one that is kept here and fits. None without."""
+    """The path of a write: of its own page, or one of this folder that fits. None without."""
     def place(name):
         return next((n for n in ("module/" + name, name) if n in state.code), name)
     defined = {(t["path"], t["name"]) for t in state.tags if t["kind"] == "function"}
-    texts = [state.raw.get("docs/architecture.md", "")]
+    texts = [state.raw.get("docs/architecture.md", ""), (TOP / "docs/architecture.md").read_text()]
     texts += [p.read_text() for p in sorted((TOP / "tests/check").glob("write_path_*.md"))]
     for text in texts:
         path = write_path.rows(text)
