@@ -15,73 +15,73 @@
  */
 #include "wire.h"
 
-u64 dstor_cache_mark(const struct dstor_cache *c)
+u64 dstor_flush_mark_acked(const struct dstor_flush_marks *m)
 {
-	return c->flushes + 1;
+	return m->flushes + 1;
 }
 
-bool dstor_cache_dirty(const struct dstor_cache *c, u64 mark)
+bool dstor_flush_mark_uncovered(const struct dstor_flush_marks *m, u64 mark)
 {
-	return mark != DST_CACHE_CLEAN && mark > c->flushed;
+	return mark != DST_FLUSH_MARK_CLEAN && mark > m->flushed;
 }
 
-u64 dstor_cache_flush_begin(struct dstor_cache *c, u64 *losses)
+u64 dstor_flush_mark_begin(struct dstor_flush_marks *m, u64 *losses)
 {
-	*losses = c->losses;
-	return ++c->flushes;
+	*losses = m->losses;
+	return ++m->flushes;
 }
 
-bool dstor_cache_flush_end(struct dstor_cache *c, u64 number, u64 losses)
+bool dstor_flush_mark_end(struct dstor_flush_marks *m, u64 number, u64 losses)
 {
 	/*
 	 * Begun before the loss was known: it fails, but does not count as the
 	 * report, for it may have begun before the lost write was acked.
 	 */
-	if (losses != c->losses)
+	if (losses != m->losses)
 		return false;
-	if (c->flush_told != c->losses) {
-		c->flush_told = c->losses;
+	if (m->flush_told != m->losses) {
+		m->flush_told = m->losses;
 		return false;
 	}
-	if (number > c->flushed)
-		c->flushed = number;
+	if (number > m->flushed)
+		m->flushed = number;
 	return true;
 }
 
-bool dstor_cache_fua_begin(struct dstor_cache *c, u64 now_ms, u64 *losses)
+bool dstor_flush_mark_fua_begin(struct dstor_flush_marks *m, u64 now_ms, u64 *losses)
 {
-	*losses = c->losses;
-	if (c->fua_told == c->losses)
+	*losses = m->losses;
+	if (m->fua_told == m->losses)
 		return true;
-	if (!c->fua_tells)
-		c->fua_since_ms = now_ms;
-	c->fua_tells = true;
-	if (now_ms - c->fua_since_ms < DST_FUA_TELLS_MS)
+	if (!m->fua_tells)
+		m->fua_since_ms = now_ms;
+	m->fua_tells = true;
+	if (now_ms - m->fua_since_ms < DST_FUA_TELLS_MS)
 		return false;
-	c->fua_told = c->losses;
+	m->fua_told = m->losses;
 	return true;
 }
 
-bool dstor_cache_fua_end(const struct dstor_cache *c, u64 losses)
+bool dstor_flush_mark_fua_end(const struct dstor_flush_marks *m, u64 losses)
 {
-	return losses == c->losses;
+	return losses == m->losses;
 }
 
-void dstor_cache_lost(struct dstor_cache *c)
+void dstor_flush_mark_lost(struct dstor_flush_marks *m)
 {
-	c->losses++;
-	c->fua_tells = false;
+	m->losses++;
+	m->fua_tells = false;
 }
 
-bool dstor_cache_tells(const struct dstor_cache *c)
+bool dstor_flush_mark_tells(const struct dstor_flush_marks *m)
 {
-	return c->flush_told != c->losses || c->fua_told != c->losses;
+	return m->flush_told != m->losses || m->fua_told != m->losses;
 }
 
-void dstor_cache_closed(struct dstor_cache *c)
+void dstor_flush_mark_closed(struct dstor_flush_marks *m)
 {
-	if (c->flush_told != c->losses && c->fua_told != c->losses && !c->fua_tells)
+	if (m->flush_told != m->losses && m->fua_told != m->losses && !m->fua_tells)
 		return;
-	c->flush_told = c->losses;
-	c->fua_told = c->losses;
+	m->flush_told = m->losses;
+	m->fua_told = m->losses;
 }

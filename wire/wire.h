@@ -56,7 +56,7 @@ enum dstor_status dstor_request_check(const struct dstor_frame *f, const struct 
 bool dstor_response_sane(const struct dstor_frame *f, const struct dstor_bounds *b);
 bool dstor_op_writes(u8 op);
 
-/* session.c - slots and generations, on the exporter (P2, P3) */
+/* slot.c - slots and generations, on the exporter (P2, P3) */
 enum dstor_slot_state {
 	DST_SLOT_FREE = 0,	/* nothing, or dropped before it was executed */
 	DST_SLOT_BUSY,
@@ -120,8 +120,8 @@ u64 dstor_lease_ms(u32 timeout_ms, u32 retries);
  */
 u64 dstor_memory_ms(u32 timeout_ms, u32 retries);
 
-/* cache.c - does a flush still cover what was acked? On the client (P5) */
-struct dstor_cache {
+/* flush_mark.c - does a flush still cover what was acked? On the client (P5) */
+struct dstor_flush_marks {
 	u64 flushes;	/* flushes submitted so far; the next one gets flushes + 1 */
 	u64 flushed;	/* highest number of a flush that succeeded */
 	u64 losses;	/* times acked, unflushed writes were lost */
@@ -131,24 +131,24 @@ struct dstor_cache {
 	bool fua_tells;	/* if any has */
 };
 
-#define DST_CACHE_CLEAN 0ULL
+#define DST_FLUSH_MARK_CLEAN 0ULL
 #define DST_FUA_TELLS_MS 60000U	/* time for each journal to commit (ext4: every 5 s) */
 
 /* A write was acked: its connection remembers the mark. */
-u64 dstor_cache_mark(const struct dstor_cache *c);
-bool dstor_cache_dirty(const struct dstor_cache *c, u64 mark);
-u64 dstor_cache_flush_begin(struct dstor_cache *c, u64 *losses);
+u64 dstor_flush_mark_acked(const struct dstor_flush_marks *c);
+bool dstor_flush_mark_uncovered(const struct dstor_flush_marks *c, u64 mark);
+u64 dstor_flush_mark_begin(struct dstor_flush_marks *c, u64 *losses);
 /* Flush @number, begun when @losses were known, came back good: is it true? */
-bool dstor_cache_flush_end(struct dstor_cache *c, u64 number, u64 losses);
+bool dstor_flush_mark_end(struct dstor_flush_marks *c, u64 number, u64 losses);
 /* May a FUA write begin? If not, it fails, and must not be sent. */
-bool dstor_cache_fua_begin(struct dstor_cache *c, u64 now_ms, u64 *losses);
+bool dstor_flush_mark_fua_begin(struct dstor_flush_marks *c, u64 now_ms, u64 *losses);
 /* A FUA write, begun when @losses were known, came back good: is it true? */
-bool dstor_cache_fua_end(const struct dstor_cache *c, u64 losses);
-void dstor_cache_lost(struct dstor_cache *c);
+bool dstor_flush_mark_fua_end(const struct dstor_flush_marks *c, u64 losses);
+void dstor_flush_mark_lost(struct dstor_flush_marks *c);
 /* Will the next flush or FUA write fail? */
-bool dstor_cache_tells(const struct dstor_cache *c);
+bool dstor_flush_mark_tells(const struct dstor_flush_marks *c);
 /* Nobody has the device open any more: if any of them was told, all were. */
-void dstor_cache_closed(struct dstor_cache *c);
+void dstor_flush_mark_closed(struct dstor_flush_marks *c);
 
 /* lease.c - who may write, on the exporter (P15) */
 struct dstor_lease {

@@ -71,7 +71,7 @@ static void closed(DSTOR_RELEASE_ARGS)
 	if (disk_openers(disk))
 		return;
 	spin_lock_irq(&dev->cache_lock);
-	dstor_cache_closed(&dev->cache);
+	dstor_flush_mark_closed(&dev->cache);
 	spin_unlock_irq(&dev->cache_lock);
 }
 

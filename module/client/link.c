@@ -43,8 +43,8 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_cache_dirty(&dev->cache, q->mark)) {
-			dstor_cache_lost(&dev->cache);
+		if (dstor_flush_mark_uncovered(&dev->cache, q->mark)) {
+			dstor_flush_mark_lost(&dev->cache);
 			lost = true;
 		}
 		spin_unlock_irq(&dev->cache_lock);

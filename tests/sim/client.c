@@ -176,13 +176,13 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 			continue;
 		if (q->state == Q_LIVE && !mutated(LATE_ACK_TRUSTED))
 			client_lost(m, n);
-		if (dstor_cache_dirty(&m->cache, q->mark)) {
+		if (dstor_flush_mark_uncovered(&m->cache, q->mark)) {
 			say("M%u: s%u: acked writes of queue %u may be lost", m->index,
 			    m->session, n);
-			dstor_cache_lost(&m->cache);
+			dstor_flush_mark_lost(&m->cache);
 		}
 		if (mutated(LATE_WELCOME_TRUSTED))
-			q->mark = DST_CACHE_CLEAN;
+			q->mark = DST_FLUSH_MARK_CLEAN;
 		memset(q->instance, 0, DST_ID_LEN);
 	}
 }
@@ -277,7 +277,7 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	}
 	/* nothing was acked on this queue after it, and all before is durable */
 	if (flags & DST_CHANGE_FLUSHED)
-		m->queue[c->queue].mark = DST_CACHE_CLEAN;
+		m->queue[c->queue].mark = DST_FLUSH_MARK_CLEAN;
 	if (flags & DST_CHANGE_EVICTED)
 		device_fail(m, "evicted");
 	else if (flags & DST_CHANGE_STOPPING)

@@ -399,7 +399,7 @@ struct machine {
 	struct dstor_identity identity;
 	u8 instance[DST_ID_LEN];
 	bool is_volatile;
-	struct dstor_cache cache;
+	struct dstor_flush_marks cache;
 	struct dstor_retry_policy policy;
 	u32 ping_ms;
 	u8 queues;

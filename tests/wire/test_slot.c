@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* session.c (slots), lease.c and resume.c: what a session remembers. */
+/* slot.c, lease.c and resume.c: what a session remembers. */
 #include "unit.h"
 
 /* --- slots --- */
