@@ -150,7 +150,7 @@ static void fill_hello(struct dstor_hello *h, enum dstor_hello_kind kind)
 	memset(h, 0, sizeof(*h));
 	h->kind = kind;
 	client_name(h->client_name);
-	dstor_hello_seal(h);
+	dstor_hello_set_crc(h);
 }
 
 static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
@@ -202,7 +202,7 @@ static int introduce(struct exporter *x, const struct dstor_hello *h, struct rea
 	int error;
 
 	dstor_greeting_init(&both.g, DST_MODE_PLAIN);
-	dstor_greeting_seal(&both.g);
+	dstor_greeting_set_crc(&both.g);
 	both.h = *h;
 	error = transfer(x->fd, &both, sizeof(both), true);
 	return error ? failed(x, error, why) : take_greeting(x, DST_MODE_PLAIN, why);

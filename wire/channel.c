@@ -60,7 +60,7 @@ bool dstor_channel_ask(struct dstor_channel *c, const struct dstor_primitives *p
 	key_id(p, psk, public, g->key_id);
 	dstor_noise_begin(&c->noise, p, true, g, PROLOGUE_LEN, psk, ephemeral);
 	ok = dstor_noise_write(&c->noise, public, 0, g->noise);
-	dstor_greeting_seal(g);
+	dstor_greeting_set_crc(g);
 	return ok;
 }
 
@@ -95,7 +95,7 @@ bool dstor_channel_accept(struct dstor_channel *c, const struct dstor_primitives
 	     dstor_noise_write(&c->noise, proof, sizeof(proof), answer->noise) && begin(c);
 	if (!ok)
 		dstor_channel_wipe(c);
-	dstor_greeting_seal(answer);
+	dstor_greeting_set_crc(answer);
 	return ok;
 }
 

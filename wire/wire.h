@@ -17,18 +17,18 @@ bool dstor_id_equal(const u8 a[DST_ID_LEN], const u8 b[DST_ID_LEN]);
 
 /* hello.c - handshake. The check functions return 0 or the code to refuse with. */
 void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode);
-void dstor_greeting_seal(struct dstor_greeting *g);
+void dstor_greeting_set_crc(struct dstor_greeting *g);
 /* Is it a greeting at all? On false say nothing and close. */
 bool dstor_greeting_is_ours(const struct dstor_greeting *g);
 enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 *unknown);
-void dstor_hello_seal(struct dstor_hello *h);
+void dstor_hello_set_crc(struct dstor_hello *h);
 /* @why: a constant text for the reason, set when refused */
 enum dstor_welcome_status dstor_hello_check(const struct dstor_hello *h, const char **why);
-void dstor_welcome_seal(struct dstor_welcome *w);
+void dstor_welcome_set_crc(struct dstor_welcome *w);
 /* May a client act on it? @why as above */
 bool dstor_welcome_check(const struct dstor_welcome *w, const struct dstor_hello *h,
 			 const char **why);
-void dstor_entry_seal(struct dstor_entry *e);
+void dstor_entry_set_crc(struct dstor_entry *e);
 bool dstor_entry_check(const struct dstor_entry *e);
 /* 1 to 63 of A-Z a-z 0-9 . _ - not starting with - or . */
 bool dstor_name_ok(const char *name, size_t size);

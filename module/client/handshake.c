@@ -43,7 +43,7 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 	strscpy(h->client_name, dev->client_name, sizeof(h->client_name));
 	strscpy(h->checksums, dev->checksums, sizeof(h->checksums));
 	strscpy(h->ciphers, dev->ciphers, sizeof(h->ciphers));
-	dstor_hello_seal(h);
+	dstor_hello_set_crc(h);
 }
 
 /* All of @len bytes, as long as the exporter says something within its patience. */
@@ -171,7 +171,7 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	int ret;
 
 	dstor_greeting_init(&out->greeting, dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
-	dstor_greeting_seal(&out->greeting);
+	dstor_greeting_set_crc(&out->greeting);
 	if (dev->has_key) {
 		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
 		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->key, ephemeral,

@@ -34,7 +34,7 @@ static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
 	if (!copy)
 		return;
 	*copy = *w;
-	dstor_welcome_seal(copy);
+	dstor_welcome_set_crc(copy);
 	send_message(p, copy, sizeof(*copy));
 	if (w->status != DST_WELCOME_OK && w->status != DST_WELCOME_WAIT)
 		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
@@ -57,7 +57,7 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 		p->channel = dstor_handshake(p, g, answer);
 	else if (answer->status == DST_GREETING_FEATURE)
 		answer->features_required = cpu_to_le64(unknown);
-	dstor_greeting_seal(answer);
+	dstor_greeting_set_crc(answer);
 	if (answer->status == DST_GREETING_OK) {
 		dstor_peer_set_state(p, DSTOR_PEER_HELLO);
 		p->conn.rx.want = sizeof(struct dstor_hello) + (p->channel ? DST_TAG_LEN : 0);
@@ -102,7 +102,7 @@ static void add_entry(struct dstor_export *e, void *arg)
 	entry->size = cpu_to_le64(e->geometry.size);
 	entry->disk_flags = cpu_to_le32(e->geometry.disk_flags);
 	entry->access = access;
-	dstor_entry_seal(entry);
+	dstor_entry_set_crc(entry);
 	a->n++;
 }
 

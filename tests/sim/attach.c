@@ -149,7 +149,7 @@ static struct dstor_welcome *welcome_new(struct item **i, u8 status)
 
 static void welcome_send(struct conn *c, struct item *i)
 {
-	dstor_welcome_seal(&i->message->welcome);
+	dstor_welcome_set_crc(&i->message->welcome);
 	item_send(c, TO_CLIENT, i);
 }
 

@@ -53,7 +53,7 @@ void client_connect(struct machine *m, u8 queue)
 	i = message_new(I_HELLO);
 	i->message->greeting = *sealed_greeting();
 	hello_fill(m, queue, &i->message->hello);
-	dstor_hello_seal(&i->message->hello);
+	dstor_hello_set_crc(&i->message->hello);
 	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
 	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
 	item_send(q->conn, TO_EXPORTER, i);
