@@ -138,7 +138,7 @@ static int hear(struct exporter *x, void *message, size_t len)
 	if (!x->closed_channel)
 		return transfer(x->fd, message, len, false);
 	error = transfer(x->fd, sealed, len + DST_TAG_LEN, false);
-	if (!error && !dstor_channel_open(&x->channel, sealed, len))
+	if (!error && !dstor_channel_decrypt(&x->channel, sealed, len))
 		error = EBADMSG;
 	if (!error)
 		memcpy(message, sealed, len);
@@ -232,7 +232,7 @@ static int introduce_with_key(struct exporter *x, const struct dstor_hello *h, c
 		return failed(x, error, why);
 	if (take_greeting(x, DST_MODE_NOISE, why))
 		return -1;
-	dstor_channel_seal(&x->channel, &sealed, sizeof(sealed.h));
+	dstor_channel_encrypt(&x->channel, &sealed, sizeof(sealed.h));
 	error = transfer(x->fd, &sealed, sizeof(sealed), true);
 	return error ? failed(x, error, why) : 0;
 }

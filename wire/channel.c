@@ -112,12 +112,12 @@ bool dstor_channel_confirm(struct dstor_channel *c, const struct dstor_greeting 
 	return ok;
 }
 
-void dstor_channel_seal(struct dstor_channel *c, void *message, size_t len)
+void dstor_channel_encrypt(struct dstor_channel *c, void *message, size_t len)
 {
 	c->p->seal(message, message, len, NULL, 0, c->send.nonce++, c->send.key);
 }
 
-bool dstor_channel_open(struct dstor_channel *c, void *message, size_t len)
+bool dstor_channel_decrypt(struct dstor_channel *c, void *message, size_t len)
 {
 	return c->p->open(message, message, len + DST_TAG_LEN, NULL, 0, c->receive.nonce++,
 			  c->receive.key);

@@ -287,22 +287,22 @@ struct dstor_channel {
 	u8 hash[DST_HASH_LEN];
 };
 
-/* Client: completes and seals @g, which has mode NOISE and all else in place. */
+/* Client: completes @g, sets its CRC; it has mode NOISE and all else in place. */
 bool dstor_channel_ask(struct dstor_channel *c, const struct dstor_primitives *p,
 		       const u8 psk[DST_KEY_LEN], const u8 ephemeral[DST_KEY_LEN],
 		       struct dstor_greeting *g);
 /* Exporter: is @psk the key that @g means? */
 bool dstor_channel_names(const struct dstor_primitives *p, const u8 psk[DST_KEY_LEN],
 			 const struct dstor_greeting *g);
-/* Exporter: completes and seals @answer. False: authentication failed. */
+/* Exporter: completes @answer, sets its CRC. False: authentication failed. */
 bool dstor_channel_accept(struct dstor_channel *c, const struct dstor_primitives *p,
 			  const u8 psk[DST_KEY_LEN], const u8 ephemeral[DST_KEY_LEN],
 			  const struct dstor_greeting *g, struct dstor_greeting *answer);
 /* Client: is the answer from somebody with the key, and as it was sent? */
 bool dstor_channel_confirm(struct dstor_channel *c, const struct dstor_greeting *answer);
 /* Hello, welcome, entry, in place; @len without the 16 bytes of the tag behind it. */
-void dstor_channel_seal(struct dstor_channel *c, void *message, size_t len);
-bool dstor_channel_open(struct dstor_channel *c, void *message, size_t len);
+void dstor_channel_encrypt(struct dstor_channel *c, void *message, size_t len);
+bool dstor_channel_decrypt(struct dstor_channel *c, void *message, size_t len);
 /* The first keys of the frames, under @cipher. */
 void dstor_channel_frames(const struct dstor_channel *c, const char *cipher,
 			  struct dstor_stream *send, struct dstor_stream *receive);

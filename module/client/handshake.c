@@ -129,7 +129,7 @@ static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
 	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
 	if (ret)
 		return ret;
-	if (!dstor_channel_open(&g->channel, g->sealed, sizeof(g->welcome))) {
+	if (!dstor_channel_decrypt(&g->channel, g->sealed, sizeof(g->welcome))) {
 		this_cpu_inc(q->dev->stats->auth_failures);
 		return -EBADMSG;
 	}
@@ -188,7 +188,7 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	ret = greet(q, g, err);
 	if (ret || !dev->has_key)
 		return ret;
-	dstor_channel_seal(&g->channel, &out->hello, sizeof(out->hello));
+	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
 	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
 	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
 }

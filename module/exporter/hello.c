@@ -23,7 +23,7 @@ static void *new_message(struct dstor_peer *p, size_t len)
 static void send_message(struct dstor_peer *p, void *data, size_t len)
 {
 	if (p->channel)
-		dstor_channel_seal(p->channel, data, len);
+		dstor_channel_encrypt(p->channel, data, len);
 	dstor_peer_send_note(p, data);
 }
 
@@ -200,7 +200,7 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 	const char *why;
 
 	if (p->channel) {
-		if (!dstor_channel_open(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
+		if (!dstor_channel_decrypt(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
 			dstor_handshake_failed(p);
 			return DSTOR_RX_CLOSE;
 		}
