@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "exporter.h"
+#include "frame.h"
+#include "hello.h"
 #include "machine.h"
 #include "primitives.h"
 #include "values.h"

@@ -7,8 +7,8 @@
 #define DST_EXPORTER_H
 
 #include "address.h"
+#include "channel.h"
 #include "dst.h"
-#include "wire.h"
 
 #define EXPORTER_PATIENCE_MS 5000	/* for each answer */
 

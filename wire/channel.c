@@ -5,7 +5,8 @@
  * the keys and nonces of the frames. Nothing here fails for more than one reason
  * that could be told apart from outside.
  */
-#include "wire.h"
+#include "channel.h"
+#include "hello.h"
 
 #define ASK_LEN (DST_KEY_LEN + DST_TAG_LEN)	/* of the client's message in noise[] */
 #define PROLOGUE_LEN offsetof(struct dstor_greeting, noise)

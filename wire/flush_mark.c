@@ -13,7 +13,7 @@
  * what it alone still has. Whoever opens the device after all have closed it
  * holds nothing that could be lost.
  */
-#include "wire.h"
+#include "flush_mark.h"
 
 u64 dstor_flush_mark_acked(const struct dstor_flush_marks *m)
 {

@@ -4,7 +4,9 @@
  * checks fixed-size messages; everything that arrives is checked here before
  * anybody acts on it.
  */
-#include "wire.h"
+#include "crc32c.h"
+#include "hello.h"
+#include "id.h"
 
 #define CRC_OF(msg) dstor_crc32c((msg), sizeof(*(msg)) - sizeof((msg)->crc))
 

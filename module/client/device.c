@@ -17,6 +17,7 @@
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
+#include "wire/id.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */

@@ -11,6 +11,11 @@
 #include "client/client.h"
 #include "compat/compat.h"
 #include "conn/connection.h"
+#include "wire/channel.h"
+#include "wire/flush_mark.h"
+#include "wire/frame.h"
+#include "wire/resume.h"
+#include "wire/retry.h"
 
 struct dstor_device;
 

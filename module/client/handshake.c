@@ -10,6 +10,7 @@
 
 #include "client/device.h"
 #include "conn/transport.h"
+#include "wire/hello.h"
 
 #define READ_SLICE_MS 200		/* how soon a detach is noticed */
 #define CONNECT_MAX_MS 2000

@@ -17,6 +17,7 @@
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
+#include "wire/id.h"
 
 #define SETTLED (HZ)			/* a connection that lived as long was a success */
 #define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */

@@ -11,6 +11,7 @@
 #include "exporter/peer.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "wire/hello.h"
 
 #define WAIT_MS 1000		/* between two WAIT */
 

@@ -6,7 +6,8 @@
  */
 #include <stdlib.h>
 
-#include "wire.h"
+#include "hello.h"
+#include "resume.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 

@@ -7,6 +7,9 @@
  */
 #include <stdlib.h>
 
+#include "channel.h"
+#include "hello.h"
+#include "id.h"
 #include "primitives.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)

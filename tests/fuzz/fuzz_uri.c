@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "hello.h"
 #include "uri.h"
-#include "wire.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 

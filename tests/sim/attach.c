@@ -4,6 +4,8 @@
  * and how a session ends (docs/protocol.md, sections 4, 8, 10 and 12).
  */
 #include "sim.h"
+#include "hello.h"
+#include "id.h"
 
 static struct record *record_find(struct exporter *x, const u8 id[DST_ID_LEN])
 {

@@ -4,6 +4,9 @@
  * them is transaction.c.
  */
 #include "sim.h"
+#include "frame.h"
+#include "hello.h"
+#include "id.h"
 
 static u64 silence_ms(const struct machine *m)
 {

@@ -7,6 +7,7 @@
  * receiver has copied it.
  */
 #include "sim.h"
+#include "hello.h"
 
 static void list_add(struct list *l, struct item *i)
 {

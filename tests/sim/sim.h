@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire.h"
+#include "flush_mark.h"
+#include "lease.h"
+#include "resume.h"
+#include "retry.h"
+#include "slot.h"
 
 enum sizes {
 	EXPORTERS = 2,

@@ -5,6 +5,7 @@
  * it has ended: whatever still refers to them then sends garbage.
  */
 #include "sim.h"
+#include "frame.h"
 
 u32 txns_in_flight(const struct machine *m)
 {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* crc32c.c and hello.c: greeting, hello, welcome, entry, names, algorithms. */
 #include "unit.h"
+#include "crc32c.h"
+#include "hello.h"
+#include "id.h"
 
 static void crc32c_of_rfc3720(void **state)
 {

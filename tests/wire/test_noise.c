@@ -6,6 +6,10 @@
  */
 #include "primitives.h"
 #include "unit.h"
+#include "channel.h"
+#include "hello.h"
+#include "id.h"
+#include "noise.h"
 
 #define P (&primitives)
 #define ROOM 1024

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* retry.c, lease.c and flush_mark.c: how long something is tried, and what a flush covers. */
 #include "unit.h"
+#include "flush_mark.h"
+#include "lease.h"
+#include "retry.h"
 
 static const struct dstor_retry_policy usual = { .timeout_ms = 5000, .retries = 24 };
 static const struct dstor_retry_policy forever = { .timeout_ms = 5000,

@@ -5,6 +5,9 @@
  * the verdict the expected one?). Argument: the directory.
  */
 #include "unit.h"
+#include "crc32c.h"
+#include "frame.h"
+#include "hello.h"
 
 enum kind { NUMBER, BYTES, TEXT };
 

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire.h"
+#include "frame.h"
+#include "hello.h"
 
 #include <cmocka.h>
 
