@@ -188,3 +188,10 @@ def test_every_source_says_its_licence():
                and "SPDX-License-Identifier: " not in "\n".join(
                    p.read_text(errors="replace").splitlines()[:3])]
     assert not without
+
+
+def test_what_describes_the_protocol_may_be_used_under_mit():
+    """For whoever writes the other end."""
+    for path in [TOP / "wire/protocol.h", *(TOP / "docs/vectors").glob("*.txt")]:
+        assert "SPDX-License-Identifier: GPL-2.0 OR MIT" in path.read_text().splitlines()[0], path
+    assert "MIT License" in (TOP / "LICENSES/MIT").read_text()
