@@ -123,7 +123,7 @@ static int dial_one(const struct address *a, enum transport t, struct exporter *
 
 static int dial(const struct uri *u, struct exporter *x, struct reason *why)
 {
-	struct address a[ADDRESSES_MAX];
+	struct address a[DSTOR_ADDRESSES_MAX];
 	int i, n = uri_resolve(u, a, why);
 
 	for (i = 0; i < n; i++)
