@@ -97,8 +97,8 @@ int rule_parse(const char *text, struct rule *r, struct reason *why)
 		if ((u8)text[n] < ' ' || text[n] == 0x7f)
 			return refuse(why, "a rule has no control characters");
 	if (n >= DSTOR_TEXT_LEN)
-		return refuse(why, "a rule has at most %d characters: \"%.40s...\"", DSTOR_TEXT_LEN - 1,
-			      text);
+		return refuse(why, "a rule has at most %d characters: \"%.40s...\"",
+			      DSTOR_TEXT_LEN - 1, text);
 	for (;; p += n + 1) {
 		n = strcspn(p, ",");
 		memcpy(part, p, n);

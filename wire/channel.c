@@ -2,8 +2,8 @@
 /*
  * Mode NOISE (docs/protocol.md, section 13): which key a greeting means, the two
  * handshake messages inside the greetings, the sealed messages after them, and
- * the keys and nonces of the frames. Nothing here fails for more than one reason
- * that could be told apart from outside.
+ * the keys and nonces of the frames. A failed authentication has one result for
+ * all reasons, so that a peer cannot tell them apart.
  */
 #include "channel.h"
 #include "hello.h"
@@ -36,7 +36,7 @@ void dstor_key_print(const struct dstor_primitives *p, const u8 psk[DST_KEY_LEN]
 	memcpy(print, hash, DST_ID_LEN);
 }
 
-/* What the exporter proves to have said: version, features, status. */
+/* A digest of the exporter's version, features and status, which it proves to have sent. */
 static void proof_of(const struct dstor_primitives *p, const struct dstor_greeting *g,
 		     u8 proof[PROOF_LEN])
 {

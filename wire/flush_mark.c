@@ -3,15 +3,15 @@
  * An honest flush (P5). The client numbers its flushes; each acked write marks
  * its connection with the number of the first flush that will cover it. If the
  * exporter's instance changes while a mark is not yet covered, acked writes may
- * be lost: every flush begun before that was known, and the next one after,
- * fails.
+ * be lost. Every flush that began before the client knew of it fails, and so does
+ * the next one after.
  *
- * That one may have been asked by somebody who does not look at the answer, as
- * jbd2 before it gives a part of its journal free. So FUA writes, with which
- * file systems commit, tell by themselves: all that begin within DST_FUA_TELLS_MS
- * of the first fail, and are not written, or a journal would be cut off before
- * what it alone still has. Whoever opens the device after all have closed it
- * holds nothing that could be lost.
+ * The submitter of that next flush may ignore the result, as jbd2 does before it
+ * frees a part of its journal. File systems commit with FUA writes, so these report
+ * the loss as well. All FUA writes that begin within DST_FUA_TELLS_MS of the first
+ * one fail and are not sent. Otherwise a journal would drop blocks of which it has
+ * the only copy. An opener of the device after the last close has no acked writes
+ * that could be lost.
  */
 #include "flush_mark.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which flush covers an acked write, and which flushes and FUA writes must fail
- * after a loss (P5). On the client, one structure for each device.
+ * Flush marks (P5): the first flush that covers an acked write, and the flushes and
+ * FUA writes that must fail after a loss. On the client, one structure for each device.
  *
  * Pure functions on the caller's memory: any context, no locks, no allocation, no
  * clock. The caller serialises access to each structure. Times are milliseconds of

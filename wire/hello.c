@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The handshake: greeting, hello, welcome and the entries of a list. Sets CRCs and
- * checks fixed-size messages; everything that arrives is checked here before
- * anybody acts on it.
+ * checks fixed-size messages. Everything that arrives is checked here before a caller
+ * acts on it.
  */
 #include "crc32c.h"
 #include "hello.h"
@@ -176,7 +176,7 @@ static bool choice_ok(const char *chosen, const char *wanted)
 
 static bool protection_ok(const struct dstor_welcome *w, const struct dstor_hello *h)
 {
-	/* Who offers ciphers has a key, and will not go on in the clear. */
+	/* A client that offers ciphers has a key and does not go on in the clear. */
 	if ((w->cipher[0] || h->ciphers[0]) && !choice_ok(w->cipher, h->ciphers))
 		return false;
 	if (w->checksum[0])

@@ -67,8 +67,8 @@ void dstor_lease_release(struct dstor_lease *l)
 }
 
 /*
- * Whoever remembers that the holder was evicted may forget it; the token is
- * what an exporter keeps. So it must be kept before anybody is told.
+ * The list of evicted sessions may be lost. An exporter keeps only the token, so it
+ * must be stored before the eviction is reported.
  */
 void dstor_lease_revoke(struct dstor_lease *l, u64 new_token)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Which session may write (P15), on the exporter: one lease for each export that is
- * not shared. Moments are milliseconds of one monotonic clock, which the caller
+ * The one writer (P15), on the exporter. Each export that is not shared has one
+ * lease. Moments are milliseconds of one monotonic clock, which the caller
  * reads.
  *
  * Pure functions on the caller's memory: any context, no locks, no allocation, no
@@ -44,7 +44,7 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 
 /*
  * Act on GRANTED, or on AFTER_FENCE once the holder's writes have drained. Returns
- * the token: @new_token, random and not 0, or the one that the session has already.
+ * the token: @new_token, which is not 0, or the one that the session has already.
  */
 u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
 		      u64 now_ms);

@@ -16,7 +16,7 @@ enum dstor_resume {
 	DST_RESUME_LESS,	/* fewer slots or smaller I/O than in use */
 };
 
-/* What the client's block device was promised, in the byte order of the host. */
+/* The promises to the client's block device, in the byte order of the host. */
 struct dstor_identity {
 	u8 uuid[DST_ID_LEN];
 	u64 size;	/* bytes */

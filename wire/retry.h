@@ -47,8 +47,8 @@ u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry
 			 u64 now_ms);
 
 /*
- * Pause before the @n-th reconnection: 0 for n = 0, then from 50 ms, doubling to
- * 2000 ms.
+ * Pause before the @n-th reconnection: 0 for n = 0, then 50, 100, 200, 400, 800, and
+ * 2000 from n = 6 on.
  */
 u32 dstor_reconnect_delay_ms(u32 n);
 

@@ -36,7 +36,7 @@ enum dstor_admit {
 /*
  * A sane REQUEST with @seq and @op arrived in this slot. On DST_ADMIT_EXECUTE the
  * slot is BUSY until dstor_slot_done() or dstor_slot_drop(). A READ or FLUSH that is
- * resent is executed again, because a replay would have no data and no new effect.
+ * resent is executed again: a slot keeps no data, and a second flush does no harm.
  */
 enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op);
 
