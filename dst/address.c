@@ -83,7 +83,7 @@ static int resolve_ip(const struct uri *u, struct address *a, struct reason *why
 	if (ret)
 		return refuse(why, "cannot find the address of \"%s\": %s", u->host,
 			      gai_strerror(ret));
-	for (ai = found; ai && n < ADDRESSES_MAX; ai = ai->ai_next)
+	for (ai = found; ai && n < DSTOR_ADDRESSES_MAX; ai = ai->ai_next)
 		if (ai->ai_family == AF_INET || ai->ai_family == AF_INET6)
 			fill_ip(&a[n++], u->transport, ai);
 	freeaddrinfo(found);
@@ -119,9 +119,9 @@ static void fill_tipc(const struct uri *u, struct address *a)
 	finish(a, AF_TIPC, &tipc, sizeof(tipc));
 }
 
-int uri_resolve(const struct uri *u, struct address a[ADDRESSES_MAX], struct reason *why)
+int uri_resolve(const struct uri *u, struct address a[DSTOR_ADDRESSES_MAX], struct reason *why)
 {
-	memset(a, 0, ADDRESSES_MAX * sizeof(*a));
+	memset(a, 0, DSTOR_ADDRESSES_MAX * sizeof(*a));
 	transport_load(u);
 	switch (u->transport) {
 	case TRANSPORT_UNIX:

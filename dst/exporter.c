@@ -13,7 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "channel.h"
 #include "exporter.h"
+#include "frame.h"
+#include "hello.h"
 #include "machine.h"
 #include "primitives.h"
 #include "values.h"
@@ -120,7 +123,7 @@ static int dial_one(const struct address *a, enum transport t, struct exporter *
 
 static int dial(const struct uri *u, struct exporter *x, struct reason *why)
 {
-	struct address a[ADDRESSES_MAX];
+	struct address a[DSTOR_ADDRESSES_MAX];
 	int i, n = uri_resolve(u, a, why);
 
 	for (i = 0; i < n; i++)
@@ -138,7 +141,7 @@ static int hear(struct exporter *x, void *message, size_t len)
 	if (!x->closed_channel)
 		return transfer(x->fd, message, len, false);
 	error = transfer(x->fd, sealed, len + DST_TAG_LEN, false);
-	if (!error && !dstor_channel_open(&x->channel, sealed, len))
+	if (!error && !dstor_channel_decrypt(&x->channel, sealed, len))
 		error = EBADMSG;
 	if (!error)
 		memcpy(message, sealed, len);
@@ -150,7 +153,7 @@ static void fill_hello(struct dstor_hello *h, enum dstor_hello_kind kind)
 	memset(h, 0, sizeof(*h));
 	h->kind = kind;
 	client_name(h->client_name);
-	dstor_hello_seal(h);
+	dstor_hello_set_crc(h);
 }
 
 static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
@@ -202,7 +205,7 @@ static int introduce(struct exporter *x, const struct dstor_hello *h, struct rea
 	int error;
 
 	dstor_greeting_init(&both.g, DST_MODE_PLAIN);
-	dstor_greeting_seal(&both.g);
+	dstor_greeting_set_crc(&both.g);
 	both.h = *h;
 	error = transfer(x->fd, &both, sizeof(both), true);
 	return error ? failed(x, error, why) : take_greeting(x, DST_MODE_PLAIN, why);
@@ -232,7 +235,7 @@ static int introduce_with_key(struct exporter *x, const struct dstor_hello *h, c
 		return failed(x, error, why);
 	if (take_greeting(x, DST_MODE_NOISE, why))
 		return -1;
-	dstor_channel_seal(&x->channel, &sealed, sizeof(sealed.h));
+	dstor_channel_encrypt(&x->channel, &sealed, sizeof(sealed.h));
 	error = transfer(x->fd, &sealed, sizeof(sealed), true);
 	return error ? failed(x, error, why) : 0;
 }

@@ -7,14 +7,14 @@
 #define DST_EXPORTER_H
 
 #include "address.h"
+#include "channel.h"
 #include "dst.h"
-#include "wire.h"
 
 #define EXPORTER_PATIENCE_MS 5000	/* for each answer */
 
 struct exporter {
 	int fd;
-	char text[128];		/* its address */
+	char text[DSTOR_TEXT_LEN];	/* its address */
 	u64 connect_us;		/* how long connecting and the handshake took */
 	u64 handshake_us;
 	struct dstor_welcome welcome;

@@ -22,11 +22,11 @@ struct latency_info {
 
 struct client_info {
 	char name[DST_NAME_LEN];
-	char address[128];
+	char address[DSTOR_TEXT_LEN];
 	u8 id[DST_ID_LEN];	/* of the machine */
 	u8 session[DST_ID_LEN];
 	u8 access;		/* enum dstor_access */
-	char key[128];		/* empty: in the clear */
+	char key[DSTOR_TEXT_LEN];	/* empty: in the clear */
 	u32 connections;
 	u32 in_flight;
 	u32 silent_ms;
@@ -54,7 +54,7 @@ struct export_info {
 struct device_info {
 	char name[DST_NAME_LEN];
 	char export[DST_NAME_LEN];
-	char uri[URI_LEN];
+	char uri[DSTOR_URI_LEN];
 	u8 uuid[DST_ID_LEN];
 	u64 size;
 	u32 timeout_ms, retries, ping_ms;

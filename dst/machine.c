@@ -7,10 +7,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "hello.h"
+#include "id.h"
 #include "machine.h"
 #include "primitives.h"
 #include "values.h"
-#include "wire.h"
 
 #define MACHINE_ID_FILE "/etc/machine-id"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"

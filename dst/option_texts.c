@@ -48,7 +48,7 @@ static bool texts_within(const struct text_list *few, const struct text_list *ma
 
 static void add_new_text(struct text_list *l, struct nlattr *a)
 {
-	char text[RULE_LEN] = "";
+	char text[DSTOR_TEXT_LEN] = "";
 
 	if (a && nla_len(a) > 0)
 		nla_strlcpy(text, a, sizeof(text));
@@ -249,7 +249,7 @@ static int listen_check(const struct option_spec *o, const char *text, struct re
 static int listen_put(struct nl_msg *msg, const struct option_spec *o, const char *text,
 		      struct reason *why)
 {
-	struct address a[ADDRESSES_MAX];
+	struct address a[DSTOR_ADDRESSES_MAX];
 	struct uri u;
 	int i, n;
 
@@ -293,7 +293,7 @@ static int uri_check(const struct option_spec *o, const char *text, struct reaso
 static int uri_put(struct nl_msg *msg, const struct option_spec *o, const char *text,
 		   struct reason *why)
 {
-	struct address a[ADDRESSES_MAX];
+	struct address a[DSTOR_ADDRESSES_MAX];
 	struct uri u;
 	int i, n;
 

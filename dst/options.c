@@ -15,9 +15,6 @@
 #include "values.h"
 
 #define CONNECTIONS_DEFAULT_MAX 4
-#define CRYPTO_THREADS_MAX 1024
-#define LISTEN_MAX 8
-#define RULES_MAX 64
 
 #define EXPORT(member) \
 	.offset = offsetof(struct export_info, member), \
@@ -54,14 +51,14 @@ static const struct option_spec options[] = { {
 }, {
 	.name = "allow", .kind = OBJECT_EXPORT,
 	.flags = OPTION_NEEDED | OPTION_REPEATS | OPTION_LIVE,
-	.type = &option_rule, .times = RULES_MAX, .attr = DSTOR_A_ALLOW, EXPORT(rules),
+	.type = &option_rule, .times = DSTOR_RULES_MAX, .attr = DSTOR_A_ALLOW, EXPORT(rules),
 	.json = "allow",
 	.help = "whom to admit: any, from=CIDR, key=FILE, ro; comma-separated,\n"
 		"all must hold. Repeats; the most permissive match wins",
 }, {
 	.name = "listen", .kind = OBJECT_EXPORT, .flags = OPTION_REPEATS,
 	.type = &option_listen, .standard = "dst://[::]", .of_machine = listen_default,
-	.times = LISTEN_MAX, .attr = DSTOR_A_LISTEN, EXPORT(listen), .json = "listen",
+	.times = DSTOR_LISTEN_MAX, .attr = DSTOR_A_LISTEN, EXPORT(listen), .json = "listen",
 	.help = "where to listen, without /EXPORT; repeats",
 }, {
 	.name = "read-only", .kind = OBJECT_EXPORT, .type = &option_switch, .standard = "no",
@@ -93,7 +90,7 @@ static const struct option_spec options[] = { {
 	.help_standard = "auto",
 }, {
 	.name = "crypto-threads", .kind = OBJECT_EXPORT, .flags = OPTION_LIVE,
-	.type = &option_number, .standard = "0", .max = CRYPTO_THREADS_MAX,
+	.type = &option_number, .standard = "0", .max = DSTOR_CRYPTO_THREADS_MAX,
 	.attr = DSTOR_A_CRYPTO_THREADS, EXPORT(crypto_threads), .json = "crypto_threads",
 	.help = "threads for large encrypted data, each way",
 	.help_standard = "0: one per CPU",
@@ -164,7 +161,7 @@ static const struct option_spec options[] = { {
 	.help = "wanted checksums, best first",
 }, {
 	.name = "crypto-threads", .kind = OBJECT_DEVICE, .flags = OPTION_LIVE,
-	.type = &option_number, .standard = "0", .max = CRYPTO_THREADS_MAX,
+	.type = &option_number, .standard = "0", .max = DSTOR_CRYPTO_THREADS_MAX,
 	.attr = DSTOR_A_CRYPTO_THREADS, DEVICE(crypto_threads), .json = "crypto_threads",
 	.help = "with a key: threads for large data, each way",
 	.help_standard = "0: one per CPU",

@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "noise.h"
 #include "primitives.h"
 
 static bool x25519(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN], const u8 point[DST_KEY_LEN])

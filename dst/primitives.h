@@ -6,7 +6,7 @@
 #ifndef DST_PRIMITIVES_H
 #define DST_PRIMITIVES_H
 
-#include "wire.h"
+#include "noise.h"
 
 extern const struct dstor_primitives primitives;
 

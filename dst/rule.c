@@ -87,7 +87,7 @@ static int parse_part(const char *part, struct rule *r, bool *whom, struct reaso
 int rule_parse(const char *text, struct rule *r, struct reason *why)
 {
 	struct reason what;
-	char part[RULE_LEN];
+	char part[DSTOR_TEXT_LEN];
 	bool whom = false;
 	const char *p = text;
 	size_t n;
@@ -96,9 +96,9 @@ int rule_parse(const char *text, struct rule *r, struct reason *why)
 	for (n = 0; text[n]; n++)
 		if ((u8)text[n] < ' ' || text[n] == 0x7f)
 			return refuse(why, "a rule has no control characters");
-	if (n >= RULE_LEN)
-		return refuse(why, "a rule has at most %d characters: \"%.40s...\"", RULE_LEN - 1,
-			      text);
+	if (n >= DSTOR_TEXT_LEN)
+		return refuse(why, "a rule has at most %d characters: \"%.40s...\"",
+			      DSTOR_TEXT_LEN - 1, text);
 	for (;; p += n + 1) {
 		n = strcspn(p, ",");
 		memcpy(part, p, n);

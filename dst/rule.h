@@ -6,14 +6,15 @@
 #ifndef DST_RULE_H
 #define DST_RULE_H
 
+#include <linux/dstor.h>
+
 #include "dst.h"
 
-#define RULE_LEN 128		/* with the closing NUL */
 #define RULE_MATCHES_MAX 2
 
 struct rule {
-	char text[RULE_LEN];
-	char key_file[RULE_LEN];	/* empty: in the clear */
+	char text[DSTOR_TEXT_LEN];
+	char key_file[DSTOR_TEXT_LEN];	/* empty: in the clear */
 	bool read_only;
 	int family;		/* 0: any peer; AF_INET or AF_INET6 */
 	unsigned int bits;

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "id.h"
 #include "info.h"
 #include "values.h"
-#include "wire.h"
 
 const char help_set[] =
 "Changes a live device or export. Rules of allow= replace all former ones.\n"

@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "id.h"
 #include "primitives.h"
 #include "state.h"
 #include "values.h"
-#include "wire.h"
 
 #define FORMAT "dst-export-state 1"
 #define NO_BOOT "none"

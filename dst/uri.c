@@ -29,9 +29,9 @@ static const struct {
 
 /* The parts of "AUTHORITY/PATH?QUERY", copied. */
 struct parts {
-	char authority[URI_LEN];
-	char path[URI_LEN];
-	char query[URI_LEN];
+	char authority[DSTOR_URI_LEN];
+	char path[DSTOR_URI_LEN];
+	char query[DSTOR_URI_LEN];
 };
 
 static void cut(const char *text, struct parts *p)
@@ -201,7 +201,7 @@ int uri_parse(const char *text, struct uri *u, struct reason *why)
 	for (c = text; *c; c++)
 		if ((u8)*c <= ' ' || *c == 0x7f)
 			return refuse(why, "a URI has no blanks or control characters");
-	if (c - text >= URI_LEN)
+	if (c - text >= DSTOR_URI_LEN)
 		return refuse(why, "the URI is too long");
 	for (i = 0; i < ARRAY_SIZE(schemes); i++) {
 		n = strlen(schemes[i].scheme);

@@ -6,9 +6,10 @@
 #ifndef DST_URI_H
 #define DST_URI_H
 
+#include <linux/dstor.h>
+
 #include "dst.h"
 
-#define URI_LEN 1024		/* with the closing NUL */
 #define URI_HOST_LEN 256
 #define URI_SOCKET_LEN 108	/* of sockaddr_un */
 

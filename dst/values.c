@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "hello.h"
 #include "values.h"
-#include "wire.h"
 
 #define US_PER_MS 1000ULL
 

@@ -2,10 +2,11 @@
 /*
  * Mode NOISE (docs/protocol.md, section 13): which key a greeting means, the two
  * handshake messages inside the greetings, the sealed messages after them, and
- * the keys and nonces of the frames. Nothing here fails for more than one reason
- * that could be told apart from outside.
+ * the keys and nonces of the frames. A failed authentication has one result for
+ * all reasons, so that a peer cannot tell them apart.
  */
-#include "wire.h"
+#include "channel.h"
+#include "hello.h"
 
 #define ASK_LEN (DST_KEY_LEN + DST_TAG_LEN)	/* of the client's message in noise[] */
 #define PROLOGUE_LEN offsetof(struct dstor_greeting, noise)
@@ -35,7 +36,7 @@ void dstor_key_print(const struct dstor_primitives *p, const u8 psk[DST_KEY_LEN]
 	memcpy(print, hash, DST_ID_LEN);
 }
 
-/* What the exporter proves to have said: version, features, status. */
+/* A digest of the exporter's version, features and status, which it proves to have sent. */
 static void proof_of(const struct dstor_primitives *p, const struct dstor_greeting *g,
 		     u8 proof[PROOF_LEN])
 {
@@ -60,7 +61,7 @@ bool dstor_channel_ask(struct dstor_channel *c, const struct dstor_primitives *p
 	key_id(p, psk, public, g->key_id);
 	dstor_noise_begin(&c->noise, p, true, g, PROLOGUE_LEN, psk, ephemeral);
 	ok = dstor_noise_write(&c->noise, public, 0, g->noise);
-	dstor_greeting_seal(g);
+	dstor_greeting_set_crc(g);
 	return ok;
 }
 
@@ -95,7 +96,7 @@ bool dstor_channel_accept(struct dstor_channel *c, const struct dstor_primitives
 	     dstor_noise_write(&c->noise, proof, sizeof(proof), answer->noise) && begin(c);
 	if (!ok)
 		dstor_channel_wipe(c);
-	dstor_greeting_seal(answer);
+	dstor_greeting_set_crc(answer);
 	return ok;
 }
 
@@ -112,12 +113,12 @@ bool dstor_channel_confirm(struct dstor_channel *c, const struct dstor_greeting 
 	return ok;
 }
 
-void dstor_channel_seal(struct dstor_channel *c, void *message, size_t len)
+void dstor_channel_encrypt(struct dstor_channel *c, void *message, size_t len)
 {
 	c->p->seal(message, message, len, NULL, 0, c->send.nonce++, c->send.key);
 }
 
-bool dstor_channel_open(struct dstor_channel *c, void *message, size_t len)
+bool dstor_channel_decrypt(struct dstor_channel *c, void *message, size_t len)
 {
 	return c->p->open(message, message, len + DST_TAG_LEN, NULL, 0, c->receive.nonce++,
 			  c->receive.key);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * CRC-32C (Castagnoli polynomial, reflected, RFC 3720 B.4) of the few hundred
- * bytes of a handshake, four bits at a time; and comparison of identities.
+ * bytes of a handshake, four bits at a time.
  */
-#include "wire.h"
+#include "crc32c.h"
 
 #define POLY 0x82f63b78U
 #define STEP(c) (((c) & 1) ? ((c) >> 1) ^ POLY : (c) >> 1)
@@ -27,16 +27,4 @@ u32 dstor_crc32c(const void *data, size_t len)
 		crc = (crc >> 4) ^ nibbles[crc & 15];
 	}
 	return ~crc;
-}
-
-bool dstor_id_equal(const u8 a[DST_ID_LEN], const u8 b[DST_ID_LEN])
-{
-	return memcmp(a, b, DST_ID_LEN) == 0;
-}
-
-bool dstor_id_is_zero(const u8 id[DST_ID_LEN])
-{
-	static const u8 zero[DST_ID_LEN];
-
-	return dstor_id_equal(id, zero);
 }

@@ -4,7 +4,7 @@
  * the next frame be found, may its slot be touched? "Check" is about the
  * operation: may this client do it on this disk? (P10: decided by the exporter.)
  */
-#include "wire.h"
+#include "frame.h"
 
 bool dstor_op_writes(u8 op)
 {

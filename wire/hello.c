@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The handshake: greeting, hello, welcome and the entries of a list. Seals and
- * checks fixed-size messages; everything that arrives is checked here before
- * anybody acts on it.
+ * The handshake: greeting, hello, welcome and the entries of a list. Sets CRCs and
+ * checks fixed-size messages. Everything that arrives is checked here before a caller
+ * acts on it.
  */
-#include "wire.h"
+#include "crc32c.h"
+#include "hello.h"
+#include "id.h"
 
 #define CRC_OF(msg) dstor_crc32c((msg), sizeof(*(msg)) - sizeof((msg)->crc))
 
@@ -61,7 +63,7 @@ void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode)
 	g->mode = mode;
 }
 
-void dstor_greeting_seal(struct dstor_greeting *g)
+void dstor_greeting_set_crc(struct dstor_greeting *g)
 {
 	g->crc = cpu_to_le32(CRC_OF(g));
 }
@@ -84,7 +86,7 @@ enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, 
 	return DST_GREETING_OK;
 }
 
-void dstor_hello_seal(struct dstor_hello *h)
+void dstor_hello_set_crc(struct dstor_hello *h)
 {
 	h->crc = cpu_to_le32(CRC_OF(h));
 }
@@ -132,7 +134,7 @@ enum dstor_welcome_status dstor_hello_check(const struct dstor_hello *h, const c
 	return *why ? DST_WELCOME_MALFORMED : DST_WELCOME_OK;
 }
 
-void dstor_welcome_seal(struct dstor_welcome *w)
+void dstor_welcome_set_crc(struct dstor_welcome *w)
 {
 	w->crc = cpu_to_le32(CRC_OF(w));
 }
@@ -174,7 +176,7 @@ static bool choice_ok(const char *chosen, const char *wanted)
 
 static bool protection_ok(const struct dstor_welcome *w, const struct dstor_hello *h)
 {
-	/* Who offers ciphers has a key, and will not go on in the clear. */
+	/* A client that offers ciphers has a key and does not go on in the clear. */
 	if ((w->cipher[0] || h->ciphers[0]) && !choice_ok(w->cipher, h->ciphers))
 		return false;
 	if (w->checksum[0])
@@ -229,7 +231,7 @@ bool dstor_welcome_check(const struct dstor_welcome *w, const struct dstor_hello
 	return !*why;
 }
 
-void dstor_entry_seal(struct dstor_entry *e)
+void dstor_entry_set_crc(struct dstor_entry *e)
 {
 	e->crc = cpu_to_le32(CRC_OF(e));
 }

@@ -7,7 +7,11 @@
  * session that comes back with an older token has been replaced meanwhile and
  * may never write again.
  */
-#include "wire.h"
+#include "id.h"
+#include "lease.h"
+#include "retry.h"
+
+#define LEASE_MIN_MS 30000	/* P15 */
 
 static bool silent_too_long(const struct dstor_lease *l, u64 now_ms)
 {
@@ -63,10 +67,27 @@ void dstor_lease_release(struct dstor_lease *l)
 }
 
 /*
- * Whoever remembers that the holder was evicted may forget it; the token is
- * what an exporter keeps. So it must be kept before anybody is told.
+ * The list of evicted sessions may be lost. An exporter keeps only the token, so it
+ * must be stored before the eviction is reported.
  */
 void dstor_lease_revoke(struct dstor_lease *l, u64 new_token)
 {
 	l->token = new_token;
+}
+
+u64 dstor_lease_ms(u32 timeout_ms, u32 retries)
+{
+	u64 budget = (u64)timeout_ms * retries;
+
+	if (retries == DST_RETRIES_FOREVER)
+		return ~0ULL;
+	return budget < LEASE_MIN_MS ? LEASE_MIN_MS : budget;
+}
+
+u64 dstor_memory_ms(u32 timeout_ms, u32 retries)
+{
+	struct dstor_retry_policy p = { .timeout_ms = timeout_ms, .retries = retries };
+	u64 budget = dstor_budget_ms(&p), lease = dstor_lease_ms(timeout_ms, retries);
+
+	return budget > lease ? budget : lease;
 }

@@ -5,7 +5,7 @@
  * from the host. Two messages: the initiator's "psk, e" and the responder's
  * "e, ee"; whatever fails ends the handshake for good.
  */
-#include "wire.h"
+#include "noise.h"
 
 #define BLOCK 64 /* of SHA-256 */
 #define PARTS_MAX 4

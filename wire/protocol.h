@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
  * The DST protocol, version 1: every structure, code and limit on the wire.
  * docs/protocol.md describes the same bytes in prose, with test vectors.

@@ -3,7 +3,8 @@
  * The same disk (P6): a session resumes only on the export it was on, with at
  * least what the block device was promised.
  */
-#include "wire.h"
+#include "id.h"
+#include "resume.h"
 
 enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w)

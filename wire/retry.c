@@ -9,9 +9,8 @@
  * timeout, so that nothing expires just after the line is back. Such extra
  * attempts are bounded by the number of resends.
  */
-#include "wire.h"
+#include "retry.h"
 
-#define LEASE_MIN_MS 30000	/* P15 */
 #define SILENCE_SLACK_MS 2500	/* see dstor_silence_ms() */
 #define RECONNECT_MAX_MS 2000
 
@@ -73,21 +72,4 @@ u32 dstor_silence_ms(u32 ping_ms, u32 timeout_ms)
 	u32 slack = timeout_ms < SILENCE_SLACK_MS ? timeout_ms : SILENCE_SLACK_MS;
 
 	return ping_ms > 0x7fffffffU - slack ? 0x7fffffffU : ping_ms + slack;
-}
-
-u64 dstor_lease_ms(u32 timeout_ms, u32 retries)
-{
-	u64 budget = (u64)timeout_ms * retries;
-
-	if (retries == DST_RETRIES_FOREVER)
-		return ~0ULL;
-	return budget < LEASE_MIN_MS ? LEASE_MIN_MS : budget;
-}
-
-u64 dstor_memory_ms(u32 timeout_ms, u32 retries)
-{
-	struct dstor_retry_policy p = { .timeout_ms = timeout_ms, .retries = retries };
-	u64 budget = dstor_budget_ms(&p), lease = dstor_lease_ms(timeout_ms, retries);
-
-	return budget > lease ? budget : lease;
 }

@@ -17,6 +17,7 @@
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
+#include "wire/id.h"
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */
@@ -71,7 +72,7 @@ static void closed(DSTOR_RELEASE_ARGS)
 	if (disk_openers(disk))
 		return;
 	spin_lock_irq(&dev->cache_lock);
-	dstor_cache_closed(&dev->cache);
+	dstor_flush_mark_closed(&dev->cache);
 	spin_unlock_irq(&dev->cache_lock);
 }
 

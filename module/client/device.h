@@ -11,6 +11,11 @@
 #include "client/client.h"
 #include "compat/compat.h"
 #include "conn/connection.h"
+#include "wire/channel.h"
+#include "wire/flush_mark.h"
+#include "wire/frame.h"
+#include "wire/resume.h"
+#include "wire/retry.h"
 
 struct dstor_device;
 
@@ -34,7 +39,7 @@ struct dstor_transaction {
 	bool opening;			/* a thread has its data; the receiver's */
 	blk_status_t result;
 	u64 seq;
-	u64 flush_number;		/* flush: see wire/cache.c */
+	u64 flush_number;		/* flush: see wire/flush_mark.c */
 	u64 losses;
 	u64 asked_ms;
 	u64 started_ns;
@@ -166,7 +171,7 @@ struct dstor_device {
 	struct work_struct uevent;
 
 	spinlock_t cache_lock;		/* cache */
-	struct dstor_cache cache;
+	struct dstor_flush_marks cache;
 	struct dstor_stats __percpu *stats;
 };
 

@@ -76,7 +76,7 @@ static bool cache_tells(struct dstor_device *dev)
 	bool ret;
 
 	spin_lock_irq(&dev->cache_lock);
-	ret = dstor_cache_tells(&dev->cache);
+	ret = dstor_flush_mark_tells(&dev->cache);
 	spin_unlock_irq(&dev->cache_lock);
 	return ret;
 }

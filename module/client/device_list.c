@@ -5,6 +5,7 @@
  * taken under it.
  */
 #include "client/device.h"
+#include "wire/id.h"
 
 static LIST_HEAD(devices);
 static DEFINE_MUTEX(devices_lock);

@@ -10,6 +10,7 @@
 
 #include "client/device.h"
 #include "conn/transport.h"
+#include "wire/hello.h"
 
 #define READ_SLICE_MS 200		/* how soon a detach is noticed */
 #define CONNECT_MAX_MS 2000
@@ -43,7 +44,7 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 	strscpy(h->client_name, dev->client_name, sizeof(h->client_name));
 	strscpy(h->checksums, dev->checksums, sizeof(h->checksums));
 	strscpy(h->ciphers, dev->ciphers, sizeof(h->ciphers));
-	dstor_hello_seal(h);
+	dstor_hello_set_crc(h);
 }
 
 /* All of @len bytes, as long as the exporter says something within its patience. */
@@ -129,7 +130,7 @@ static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
 	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
 	if (ret)
 		return ret;
-	if (!dstor_channel_open(&g->channel, g->sealed, sizeof(g->welcome))) {
+	if (!dstor_channel_decrypt(&g->channel, g->sealed, sizeof(g->welcome))) {
 		this_cpu_inc(q->dev->stats->auth_failures);
 		return -EBADMSG;
 	}
@@ -171,7 +172,7 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	int ret;
 
 	dstor_greeting_init(&out->greeting, dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
-	dstor_greeting_seal(&out->greeting);
+	dstor_greeting_set_crc(&out->greeting);
 	if (dev->has_key) {
 		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
 		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->key, ephemeral,
@@ -188,7 +189,7 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	ret = greet(q, g, err);
 	if (ret || !dev->has_key)
 		return ret;
-	dstor_channel_seal(&g->channel, &out->hello, sizeof(out->hello));
+	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
 	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
 	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
 }

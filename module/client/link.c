@@ -17,6 +17,7 @@
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
+#include "wire/id.h"
 
 #define SETTLED (HZ)			/* a connection that lived as long was a success */
 #define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
@@ -43,8 +44,8 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_cache_dirty(&dev->cache, q->mark)) {
-			dstor_cache_lost(&dev->cache);
+		if (dstor_flush_mark_uncovered(&dev->cache, q->mark)) {
+			dstor_flush_mark_lost(&dev->cache);
 			lost = true;
 		}
 		spin_unlock_irq(&dev->cache_lock);

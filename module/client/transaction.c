@@ -148,9 +148,9 @@ static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 		return true;
 	spin_lock_irqsave(&dev->cache_lock, irq);
 	if (t->op == DST_OP_FLUSH)
-		t->flush_number = dstor_cache_flush_begin(&dev->cache, &t->losses);
+		t->flush_number = dstor_flush_mark_begin(&dev->cache, &t->losses);
 	else
-		ret = dstor_cache_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
+		ret = dstor_flush_mark_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
 	return ret;
 }
@@ -163,9 +163,9 @@ static bool durable_is_true(struct dstor_transaction *t)
 
 	spin_lock_irqsave(&dev->cache_lock, irq);
 	if (t->op == DST_OP_FLUSH)
-		ret = dstor_cache_flush_end(&dev->cache, t->flush_number, t->losses);
+		ret = dstor_flush_mark_end(&dev->cache, t->flush_number, t->losses);
 	else
-		ret = dstor_cache_fua_end(&dev->cache, t->losses);
+		ret = dstor_flush_mark_fua_end(&dev->cache, t->losses);
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
 	return ret;
 }
@@ -375,7 +375,7 @@ static void finish(struct dstor_transaction *t)
 	blk_status_t status = dstor_status_to_blk(t->status);
 
 	if (!status && needs_cache_mark(t)) {
-		u64 mark = dstor_cache_mark(&q->dev->cache);
+		u64 mark = dstor_flush_mark_acked(&q->dev->cache);
 
 		dstor_point(CACHE_MARK);
 		q->mark = mark;
@@ -490,7 +490,7 @@ static void change(struct dstor_queue *q, const struct dstor_frame *f)
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
 	if (flags & DST_CHANGE_FLUSHED)
-		q->mark = DST_CACHE_CLEAN;
+		q->mark = DST_FLUSH_MARK_CLEAN;
 	if (flags & (DST_CHANGE_STOPPING | DST_CHANGE_EVICTED) && flags & DST_CHANGE_FLUSHED)
 		dstor_conn_lose(&q->conn);
 }

@@ -11,7 +11,8 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "wire/wire.h"
+#include "wire/channel.h"
+#include "wire/noise.h"
 
 struct aead_request;
 struct crypto_aead;

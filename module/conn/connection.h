@@ -20,7 +20,6 @@
 #include "conn/cipher.h"
 #include "conn/digest.h"
 #include "conn/transport.h"
-#include "wire/wire.h"
 
 struct dstor_conn;
 

@@ -10,7 +10,7 @@
 #include <linux/string.h>
 
 #include "conn/digest.h"
-#include "wire/wire.h"
+#include "wire/hello.h"
 
 /* Names of ours for what the kernel calls otherwise. */
 static const char *kernel_name(const char *name)

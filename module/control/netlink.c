@@ -19,7 +19,8 @@
 #include "control/netlink.h"
 #include "core/event.h"
 #include "exporter/exporter.h"
-#include "wire/wire.h"
+#include "wire/hello.h"
+#include "wire/id.h"
 
 #define DEVICE_PREFIX "dst-"
 /* "dst-" and the closing NUL have to fit too. */

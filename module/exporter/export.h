@@ -12,7 +12,7 @@
 #include "conn/cipher.h"
 #include "exporter/disk.h"
 #include "exporter/exporter.h"
-#include "wire/wire.h"
+#include "wire/lease.h"
 
 struct dstor_listener;
 

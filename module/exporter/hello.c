@@ -11,6 +11,7 @@
 #include "exporter/peer.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "wire/hello.h"
 
 #define WAIT_MS 1000		/* between two WAIT */
 
@@ -23,7 +24,7 @@ static void *new_message(struct dstor_peer *p, size_t len)
 static void send_message(struct dstor_peer *p, void *data, size_t len)
 {
 	if (p->channel)
-		dstor_channel_seal(p->channel, data, len);
+		dstor_channel_encrypt(p->channel, data, len);
 	dstor_peer_send_note(p, data);
 }
 
@@ -34,7 +35,7 @@ static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
 	if (!copy)
 		return;
 	*copy = *w;
-	dstor_welcome_seal(copy);
+	dstor_welcome_set_crc(copy);
 	send_message(p, copy, sizeof(*copy));
 	if (w->status != DST_WELCOME_OK && w->status != DST_WELCOME_WAIT)
 		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
@@ -57,7 +58,7 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 		p->channel = dstor_handshake(p, g, answer);
 	else if (answer->status == DST_GREETING_FEATURE)
 		answer->features_required = cpu_to_le64(unknown);
-	dstor_greeting_seal(answer);
+	dstor_greeting_set_crc(answer);
 	if (answer->status == DST_GREETING_OK) {
 		dstor_peer_set_state(p, DSTOR_PEER_HELLO);
 		p->conn.rx.want = sizeof(struct dstor_hello) + (p->channel ? DST_TAG_LEN : 0);
@@ -102,7 +103,7 @@ static void add_entry(struct dstor_export *e, void *arg)
 	entry->size = cpu_to_le64(e->geometry.size);
 	entry->disk_flags = cpu_to_le32(e->geometry.disk_flags);
 	entry->access = access;
-	dstor_entry_seal(entry);
+	dstor_entry_set_crc(entry);
 	a->n++;
 }
 
@@ -200,7 +201,7 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 	const char *why;
 
 	if (p->channel) {
-		if (!dstor_channel_open(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
+		if (!dstor_channel_decrypt(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
 			dstor_handshake_failed(p);
 			return DSTOR_RX_CLOSE;
 		}

@@ -5,7 +5,7 @@
 #ifndef DSTOR_KEYS_H
 #define DSTOR_KEYS_H
 
-#include "wire/wire.h"
+#include "wire/channel.h"
 
 struct dstor_peer;
 

@@ -13,6 +13,8 @@
 #include "core/work.h"
 #include "exporter/export.h"
 #include "exporter/lease_file.h"
+#include "wire/crc32c.h"
+#include "wire/id.h"
 
 #define MAGIC "DSTlease"
 

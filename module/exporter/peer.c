@@ -23,6 +23,7 @@
 #include "exporter/listener.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
+#include "wire/retry.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
 #define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */

@@ -10,6 +10,7 @@
 #include "conn/connection.h"
 #include "core/address.h"
 #include "exporter/rules.h"
+#include "wire/frame.h"
 
 struct dstor_command;
 struct dstor_export;

@@ -9,6 +9,7 @@
 
 #include "exporter/export.h"
 #include "exporter/rules.h"
+#include "wire/id.h"
 
 struct dstor_rule *dstor_rules_copy(const struct dstor_rule *rules, unsigned int n)
 {

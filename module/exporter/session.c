@@ -18,6 +18,8 @@
 #include "exporter/peer.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "wire/id.h"
+#include "wire/resume.h"
 
 #define SESSIONS_MAX 1024
 #define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */

@@ -11,7 +11,7 @@
 #include "core/address.h"
 #include "exporter/peer.h"
 #include "exporter/rules.h"
-#include "wire/wire.h"
+#include "wire/slot.h"
 
 struct dstor_export;
 

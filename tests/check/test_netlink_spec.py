@@ -137,3 +137,27 @@ def test_same_types(spec):
         want = said.get(name, "u64" if name.startswith("DSTOR_STATS_") else None)
         got = "nest" if kind in ("nest", "indexed-array", "array-nest") else kind
         assert got == want, f"{name}: {got} in the spec, {want} in the header"
+
+
+def test_limits_and_defaults_stand_in_the_header_only():
+    """Module and utility take them from there: no file has a constant of its own for one."""
+    limits = re.findall(r"^#define DSTOR_(\w+_(?:MAX|LEN|DEFAULT|BUCKETS))\s+[(\d]",
+                        HEADER.read_text(), re.M)
+    assert len(limits) > 6
+    again = re.compile(rf"(?:#define\s+(?:DSTOR?_)?|\b)({'|'.join(limits)})(?:\s+\(?|\s*=\s*)\d")
+    found = [f"{path.relative_to(TOP)}: {m.group(0)}" for path in sources("module", "dst", "wire")
+             for m in again.finditer(path.read_text())]
+    assert not found
+    # A text that goes to the module or comes from it has the size of the header.
+    found = [f"{path.relative_to(TOP)}: {m}" for path in sources("module", "dst")
+             for m in re.findall(r"\bchar (?:text|address|uri|key)\[(?:128|1024)\];",
+                                 path.read_text()) if path.name != "report.c"]
+    assert not found
+
+
+def test_manual_pages_name_the_default_of_the_header():
+    mib = int(re.search(r"#define DSTOR_INFLIGHT_DEFAULT \((\d+)ULL << 20\)",
+                        HEADER.read_text()).group(1))
+    for page in ("dst.8.scd", "dst.conf.5.scd"):
+        text = (TOP / "docs/man" / page).read_text()
+        assert re.search(rf"memory for requests in flight[^\n]*Default {mib}M\.", text), page

@@ -39,7 +39,7 @@ def complaints(output):
 
 
 def source_name(path):
-    """wire/session for .../wire/session.c, exporter/session for .../session.o: both exist."""
+    """wire/hello for .../wire/hello.c, exporter/hello for .../hello.o: both exist."""
     path = Path(path)
     return path.stem if path.parent.name in ("", "src") else f"{path.parent.name}/{path.stem}"
 
@@ -137,10 +137,11 @@ def test_gcc_analyzer_of_wire(tmp_path):
 
 def test_wire_needs_nothing_of_the_kernel_or_libc(tmp_path):
     """Its includes are its own, and all it links to is memcpy, memset, memcmp."""
+    headers = {f'"{p.name}"' for p in (TOP / "wire").glob("*.h")}
     for source in sources("wire"):
         if source.name != "host.h":
             includes = re.findall(r'^\s*#\s*include\s+(\S+)', source.read_text(), re.M)
-            assert set(includes) <= {'"host.h"', '"protocol.h"', '"wire.h"'}, source
+            assert set(includes) <= headers, source
             assert "__KERNEL__" not in source.read_text(), source
     own, wanted = set(), set()
     for source in sources("wire", suffixes=(".c",)):
@@ -187,3 +188,10 @@ def test_every_source_says_its_licence():
                and "SPDX-License-Identifier: " not in "\n".join(
                    p.read_text(errors="replace").splitlines()[:3])]
     assert not without
+
+
+def test_what_describes_the_protocol_may_be_used_under_mit():
+    """For whoever writes the other end."""
+    for path in [TOP / "wire/protocol.h", *(TOP / "docs/vectors").glob("*.txt")]:
+        assert "SPDX-License-Identifier: GPL-2.0 OR MIT" in path.read_text().splitlines()[0], path
+    assert "MIT License" in (TOP / "LICENSES/MIT").read_text()

@@ -28,12 +28,34 @@ def test_unit(built, name, compiler, record_property):
     print(f"{name} ({compiler}): {passed} unit tests passed")
 
 
+def declared(header):
+    """Names of the functions that a header of wire/ declares."""
+    text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    return set(re.findall(r"\b(dstor_\w+)\([^;{]*\);", text))
+
+
 def test_every_function_of_wire_is_called():
-    header = (TOP / "wire/wire.h").read_text()
-    functions = set(re.findall(r"\b(dstor_\w+)\([^;{]*\);", header))
-    assert len(functions) > 30
+    functions = {f for header in (TOP / "wire").glob("*.h") for f in declared(header)}
+    assert len(functions) > 60
     tests = "".join(p.read_text() for p in (TOP / "tests/wire").glob("*.[ch]"))
     assert not {f for f in functions if f + "(" not in tests}
+
+
+def test_each_file_of_wire_has_its_header(tmp_path):
+    """What x.c offers is what x.h declares, and x.h compiles without another before it."""
+    names = {p.stem for p in (TOP / "wire").glob("*.c")}
+    assert names | {"host", "protocol"} == {p.stem for p in (TOP / "wire").glob("*.h")}
+    for name in sorted(names):
+        program = tmp_path / "alone.c"
+        program.write_text(f'#include "{name}.h"\n')
+        status, output = run("gcc", "-std=gnu11", "-Wall", "-Werror", "-Iwire", "-fsyntax-only",
+                             program)
+        assert status == 0, output
+        status, output = run("gcc", "-std=gnu11", "-c", TOP / f"wire/{name}.c",
+                             "-o", tmp_path / "x.o")
+        assert status == 0, output
+        offered = set(re.findall(r" T (\w+)$", run("nm", tmp_path / "x.o")[1], re.M))
+        assert offered == declared(TOP / f"wire/{name}.h"), name
 
 
 def test_vectors_are_what_their_maker_makes(tmp_path):

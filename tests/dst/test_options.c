@@ -11,6 +11,7 @@
 #include "fake_module.h"
 #include "arguments.h"
 #include "show.h"
+#include "values.h"
 
 #define BOTH (OBJECT_EXPORT | OBJECT_DEVICE)
 #define NOT_A_STATE (OPTION_COMMAND | OPTION_ACTION)
@@ -212,6 +213,16 @@ static void test_json_shows_every_option(void **state)
 	}
 }
 
+static void test_defaults_are_those_of_the_module(void **state)
+{
+	struct reason why;
+	u64 bytes;
+
+	assert_int_equal(parse_size(option_find("max-inflight", OBJECT_EXPORT)->standard, &bytes,
+				    &why), 0);
+	assert_int_equal(bytes, DSTOR_INFLIGHT_DEFAULT);
+}
+
 static void test_every_row_is_complete(void **state)
 {
 	const struct option_spec *o = NULL, *other;
@@ -288,6 +299,7 @@ static void test_values_that_are_given_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults_are_those_of_the_module),
 		cmocka_unit_test(test_every_row_is_complete),
 		cmocka_unit_test(test_every_option_survives_save_and_up),
 		cmocka_unit_test(test_up_sees_every_option),

@@ -88,7 +88,7 @@ static void test_parts(void **state)
 
 static void test_none(void **state)
 {
-	char text[2 * RULE_LEN];
+	char text[2 * DSTOR_TEXT_LEN];
 
 	refused("", "none of");
 	refused("ro", "whom");
@@ -111,9 +111,9 @@ static void test_none(void **state)
 	refused("any\n", "control");
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "key=", 4);
-	text[RULE_LEN] = '\0';
+	text[DSTOR_TEXT_LEN] = '\0';
 	refused(text, "at most");
-	text[RULE_LEN - 1] = '\0';
+	text[DSTOR_TEXT_LEN - 1] = '\0';
 	parse(text);
 }
 

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 
 #include "unit.h"
+#include "id.h"
 #include "state.h"
 #include "values.h"
-#include "wire.h"
 
 #define BOOT_1 "11111111-1111-1111-1111-111111111111"
 #define BOOT_2 "22222222-2222-2222-2222-222222222222"

@@ -87,7 +87,7 @@ static void test_other_transports(void **state)
 
 static void test_none(void **state)
 {
-	char text[2 * URI_LEN];
+	char text[2 * DSTOR_URI_LEN];
 
 	refused("", "not a URI");
 	refused("host/data", "not a URI");
@@ -129,9 +129,9 @@ static void test_none(void **state)
 	refused("dst+tipc://7710:/data", "TYPE:INSTANCE");
 	memset(text, 'a', sizeof(text));
 	memcpy(text, "dst://", 6);
-	text[URI_LEN] = '\0';
+	text[DSTOR_URI_LEN] = '\0';
 	refused(text, "too long");
-	text[URI_LEN - 1] = '\0';
+	text[DSTOR_URI_LEN - 1] = '\0';
 	refused(text, "host");
 	memcpy(text, "dst+unix:///x?socket=/", 22);
 	text[22 + URI_SOCKET_LEN - 1] = '\0';
@@ -142,7 +142,7 @@ static void test_none(void **state)
 
 static struct address resolve(const char *text)
 {
-	struct address a[ADDRESSES_MAX];
+	struct address a[DSTOR_ADDRESSES_MAX];
 	struct uri u = parse(text);
 	struct reason why;
 

@@ -18,8 +18,8 @@ FUZZ_DST := $(addprefix dst/,report.c values.c uri.c rule.c)
 .PHONY: fuzz-binaries fuzz
 fuzz-binaries: $(addprefix $(FUZZ_OUT)/,$(FUZZ_TARGETS))
 
-$(addprefix $(FUZZ_OUT)/,fuzz_uri fuzz_rule): FUZZ_MORE := -D_GNU_SOURCE -Idst $(FUZZ_DST)
-$(addprefix $(FUZZ_OUT)/,fuzz_uri fuzz_rule): $(FUZZ_DST) $(wildcard dst/*.h)
+$(addprefix $(FUZZ_OUT)/,fuzz_uri fuzz_rule): FUZZ_MORE := -D_GNU_SOURCE -Idst -Iinclude/uapi $(FUZZ_DST)
+$(addprefix $(FUZZ_OUT)/,fuzz_uri fuzz_rule): $(FUZZ_DST) $(wildcard dst/*.h include/uapi/linux/*.h)
 
 $(FUZZ_OUT)/fuzz_noise: FUZZ_MORE := -D_GNU_SOURCE -Idst dst/primitives.c
 $(FUZZ_OUT)/fuzz_noise: FUZZ_LIBS := -lsodium

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "wire.h"
+#include "frame.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 

@@ -6,7 +6,8 @@
  */
 #include <stdlib.h>
 
-#include "wire.h"
+#include "hello.h"
+#include "resume.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 
@@ -88,22 +89,22 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	switch (data[0]) {
 	case 0:
 		greeting(&m.greeting);
-		dstor_greeting_seal(&m.greeting);
+		dstor_greeting_set_crc(&m.greeting);
 		greeting(&m.greeting);
 		break;
 	case 1:
 		hello(&m.hello);
-		dstor_hello_seal(&m.hello);
+		dstor_hello_set_crc(&m.hello);
 		hello(&m.hello);
 		break;
 	case 2:
 		welcome(&m.welcome);
-		dstor_welcome_seal(&m.welcome);
+		dstor_welcome_set_crc(&m.welcome);
 		welcome(&m.welcome);
 		break;
 	case 3:
 		entry(&m.entry);
-		dstor_entry_seal(&m.entry);
+		dstor_entry_set_crc(&m.entry);
 		entry(&m.entry);
 		break;
 	}

@@ -7,6 +7,9 @@
  */
 #include <stdlib.h>
 
+#include "channel.h"
+#include "hello.h"
+#include "id.h"
 #include "primitives.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
@@ -73,10 +76,10 @@ static void said(u8 *message)
 	MUST(dstor_channel_accept(&c, P, psk, exporter_secret, &mine, &answer));
 	MUST(dstor_channel_confirm(&client, &answer));
 	memcpy(copy, message, sizeof(copy));
-	if (!dstor_channel_open(&c, message, DST_HELLO_LEN))
+	if (!dstor_channel_decrypt(&c, message, DST_HELLO_LEN))
 		return;
 	/* Then it is what the client seals. */
-	dstor_channel_seal(&client, message, DST_HELLO_LEN);
+	dstor_channel_encrypt(&client, message, DST_HELLO_LEN);
 	MUST(!memcmp(copy, message, sizeof(copy)));
 }
 

@@ -7,7 +7,8 @@
  */
 #include <stdlib.h>
 
-#include "wire.h"
+#include "frame.h"
+#include "slot.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 #define SEQS 16

@@ -5,8 +5,8 @@
  */
 #include <stdlib.h>
 
+#include "hello.h"
 #include "uri.h"
-#include "wire.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		free(text);
 		return 0;
 	}
-	MUST(strlen(text) < URI_LEN);
+	MUST(strlen(text) < DSTOR_URI_LEN);
 	MUST(ends(u.host, sizeof(u.host)) && ends(u.socket, sizeof(u.socket)));
 	MUST(!u.export[0] || dstor_name_ok(u.export, sizeof(u.export)));
 	switch (u.transport) {

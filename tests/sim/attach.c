@@ -4,6 +4,8 @@
  * and how a session ends (docs/protocol.md, sections 4, 8, 10 and 12).
  */
 #include "sim.h"
+#include "hello.h"
+#include "id.h"
 
 static struct record *record_find(struct exporter *x, const u8 id[DST_ID_LEN])
 {
@@ -149,7 +151,7 @@ static struct dstor_welcome *welcome_new(struct item **i, u8 status)
 
 static void welcome_send(struct conn *c, struct item *i)
 {
-	dstor_welcome_seal(&i->message->welcome);
+	dstor_welcome_set_crc(&i->message->welcome);
 	item_send(c, TO_CLIENT, i);
 }
 

@@ -4,6 +4,9 @@
  * them is transaction.c.
  */
 #include "sim.h"
+#include "frame.h"
+#include "hello.h"
+#include "id.h"
 
 static u64 silence_ms(const struct machine *m)
 {
@@ -53,7 +56,7 @@ void client_connect(struct machine *m, u8 queue)
 	i = message_new(I_HELLO);
 	i->message->greeting = *sealed_greeting();
 	hello_fill(m, queue, &i->message->hello);
-	dstor_hello_seal(&i->message->hello);
+	dstor_hello_set_crc(&i->message->hello);
 	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
 	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
 	item_send(q->conn, TO_EXPORTER, i);
@@ -176,13 +179,13 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 			continue;
 		if (q->state == Q_LIVE && !mutated(LATE_ACK_TRUSTED))
 			client_lost(m, n);
-		if (dstor_cache_dirty(&m->cache, q->mark)) {
+		if (dstor_flush_mark_uncovered(&m->cache, q->mark)) {
 			say("M%u: s%u: acked writes of queue %u may be lost", m->index,
 			    m->session, n);
-			dstor_cache_lost(&m->cache);
+			dstor_flush_mark_lost(&m->cache);
 		}
 		if (mutated(LATE_WELCOME_TRUSTED))
-			q->mark = DST_CACHE_CLEAN;
+			q->mark = DST_FLUSH_MARK_CLEAN;
 		memset(q->instance, 0, DST_ID_LEN);
 	}
 }
@@ -277,7 +280,7 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	}
 	/* nothing was acked on this queue after it, and all before is durable */
 	if (flags & DST_CHANGE_FLUSHED)
-		m->queue[c->queue].mark = DST_CACHE_CLEAN;
+		m->queue[c->queue].mark = DST_FLUSH_MARK_CLEAN;
 	if (flags & DST_CHANGE_EVICTED)
 		device_fail(m, "evicted");
 	else if (flags & DST_CHANGE_STOPPING)

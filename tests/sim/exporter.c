@@ -4,6 +4,7 @@
  * back, and the ways an exporter stops. Sessions and handshakes are attach.c.
  */
 #include "sim.h"
+#include "frame.h"
 
 static struct request *request_new(struct conn *c, const struct dstor_frame *f, struct txn *t)
 {

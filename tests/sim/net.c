@@ -7,6 +7,7 @@
  * receiver has copied it.
  */
 #include "sim.h"
+#include "hello.h"
 
 static void list_add(struct list *l, struct item *i)
 {
@@ -86,7 +87,7 @@ const struct dstor_greeting *sealed_greeting(void)
 
 	if (!greeting.crc) {
 		dstor_greeting_init(&greeting, DST_MODE_PLAIN);
-		dstor_greeting_seal(&greeting);
+		dstor_greeting_set_crc(&greeting);
 	}
 	return &greeting;
 }

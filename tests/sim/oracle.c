@@ -7,6 +7,7 @@
  * exporter has fenced it, and is undecided until then.
  */
 #include "sim.h"
+#include "frame.h"
 
 #define P8_SLACK_MS 2000	/* a pass of the scan, and the way of an answer */
 #define FORCED_MS 5000

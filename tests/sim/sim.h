@@ -12,7 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire.h"
+#include "flush_mark.h"
+#include "lease.h"
+#include "resume.h"
+#include "retry.h"
+#include "slot.h"
 
 enum sizes {
 	EXPORTERS = 2,
@@ -399,7 +403,7 @@ struct machine {
 	struct dstor_identity identity;
 	u8 instance[DST_ID_LEN];
 	bool is_volatile;
-	struct dstor_cache cache;
+	struct dstor_flush_marks cache;
 	struct dstor_retry_policy policy;
 	u32 ping_ms;
 	u8 queues;

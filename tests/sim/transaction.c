@@ -5,6 +5,7 @@
  * it has ended: whatever still refers to them then sends garbage.
  */
 #include "sim.h"
+#include "frame.h"
 
 u32 txns_in_flight(const struct machine *m)
 {
@@ -152,9 +153,9 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->attempt.sent_ms = w.now;
 	t->frozen_ms = m->frozen_ms;
 	if (op == DST_OP_FLUSH)
-		t->flush = dstor_cache_flush_begin(&m->cache, &t->losses);
+		t->flush = dstor_flush_mark_begin(&m->cache, &t->losses);
 	else if (t->fua && !mutated(LOSS_TOLD_ONCE))
-		refused = !dstor_cache_fua_begin(&m->cache, w.now, &t->losses);
+		refused = !dstor_flush_mark_fua_begin(&m->cache, w.now, &t->losses);
 	else
 		t->losses = m->cache.losses;
 	for (u32 i = 0; i < SPAN; i++)
@@ -176,7 +177,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 /* All who had it open have closed it, and others have opened it. */
 void device_reopened(struct machine *m)
 {
-	dstor_cache_closed(&m->cache);
+	dstor_flush_mark_closed(&m->cache);
 	oracle_reopened(m);
 }
 
@@ -185,8 +186,8 @@ void device_reopened(struct machine *m)
 static bool durable_is_true(struct machine *m, const struct txn *t)
 {
 	if (t->op == DST_OP_FLUSH || mutated(LOSS_TOLD_ONCE))
-		return dstor_cache_flush_end(&m->cache, t->flush, t->losses);
-	return dstor_cache_fua_end(&m->cache, t->losses);
+		return dstor_flush_mark_end(&m->cache, t->flush, t->losses);
+	return dstor_flush_mark_fua_end(&m->cache, t->losses);
 }
 
 static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 *data)
@@ -202,7 +203,7 @@ static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 
 			return;
 		}
 	} else if (dstor_op_writes(t->op) && m->queue[t->queue].is_volatile && !t->kept_durable) {
-		m->queue[t->queue].mark = dstor_cache_mark(&m->cache);
+		m->queue[t->queue].mark = dstor_flush_mark_acked(&m->cache);
 	}
 	t->state = T_OK;
 	happened[H_ACKED]++;

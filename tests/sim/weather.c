@@ -5,6 +5,7 @@
  * heals, and everything must work again.
  */
 #include "sim.h"
+#include "frame.h"
 
 #define SETTLE_MS 200000	/* for all to be well again; what is frozen thaws by itself */
 

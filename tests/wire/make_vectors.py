@@ -105,7 +105,7 @@ def vector(name, message, fields, expect="ok", *, data=b"", digest="none", **mor
     return "\n".join(lines) + "\n"
 
 
-HEAD = """# SPDX-License-Identifier: GPL-2.0
+HEAD = """# SPDX-License-Identifier: GPL-2.0 OR MIT
 # Test vectors of the DST protocol, version 1; docs/protocol.md, "Test vectors", explains the lines.
 # Made by tests/wire/make_vectors.py; the unit tests build and parse every one of them.
 """

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* frame.c: which frames are possible, and which requests are permitted. */
 #include "unit.h"
+#include "frame.h"
 
 static struct dstor_bounds bounds;
 

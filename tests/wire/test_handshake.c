@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* crc32c.c and hello.c: greeting, hello, welcome, entry, names, algorithms. */
 #include "unit.h"
+#include "crc32c.h"
+#include "hello.h"
+#include "id.h"
 
 static void crc32c_of_rfc3720(void **state)
 {
@@ -41,7 +44,7 @@ static void one_flipped_bit_in_a_greeting_is_refused(void **state)
 	struct dstor_greeting g;
 
 	dstor_greeting_init(&g, DST_MODE_PLAIN);
-	dstor_greeting_seal(&g);
+	dstor_greeting_set_crc(&g);
 	assert_true(dstor_greeting_is_ours(&g));
 	for (size_t bit = 0; bit < sizeof(g) * 8; bit++) {
 		((u8 *)&g)[bit / 8] ^= 1 << bit % 8;
@@ -104,16 +107,16 @@ static void defect_1_sealing_or_checking_twice_changes_nothing(void **state)
 	u64 unknown;
 
 	dstor_greeting_init(&g, DST_MODE_PLAIN);
-	dstor_greeting_seal(&g);
+	dstor_greeting_set_crc(&g);
 	g0 = g;
 	for (int i = 0; i < 3; i++) {
-		dstor_greeting_seal(&g);
+		dstor_greeting_set_crc(&g);
 		dstor_greeting_check(&g, &unknown);
-		dstor_hello_seal(&h);
+		dstor_hello_set_crc(&h);
 		dstor_hello_check(&h, &why);
-		dstor_welcome_seal(&w);
+		dstor_welcome_set_crc(&w);
 		dstor_welcome_check(&w, &h, &why);
-		dstor_entry_seal(&e);
+		dstor_entry_set_crc(&e);
 		dstor_entry_check(&e);
 		assert_memory_equal(&g, &g0, sizeof(g));
 		assert_memory_equal(&h, &h0, sizeof(h));
@@ -196,7 +199,7 @@ static enum dstor_welcome_status sealed(struct dstor_hello h)
 	const char *why;
 	enum dstor_welcome_status status;
 
-	dstor_hello_seal(&h);
+	dstor_hello_set_crc(&h);
 	status = dstor_hello_check(&h, &why);
 	assert_true((status == DST_WELCOME_OK) == !why);
 	return status;
@@ -286,7 +289,7 @@ static bool answer_ok(struct dstor_welcome w, struct dstor_hello h)
 	const char *why;
 	bool ok;
 
-	dstor_welcome_seal(&w);
+	dstor_welcome_set_crc(&w);
 	ok = dstor_welcome_check(&w, &h, &why);
 	assert_true(ok == !why);
 	return ok;
@@ -398,7 +401,7 @@ static void welcome_refusal_needs_no_grant(void **state)
 
 static bool entry_ok(struct dstor_entry e)
 {
-	dstor_entry_seal(&e);
+	dstor_entry_set_crc(&e);
 	return dstor_entry_check(&e);
 }
 

@@ -6,6 +6,10 @@
  */
 #include "primitives.h"
 #include "unit.h"
+#include "channel.h"
+#include "hello.h"
+#include "id.h"
+#include "noise.h"
 
 #define P (&primitives)
 #define ROOM 1024
@@ -377,9 +381,9 @@ static void channel_vectors(void **state)
 
 	assert_true(read_block(file, &hello, true));
 	memcpy(m, get(&hello, "plain", DST_HELLO_LEN), DST_HELLO_LEN);
-	dstor_channel_seal(&e.client, m, DST_HELLO_LEN);
+	dstor_channel_encrypt(&e.client, m, DST_HELLO_LEN);
 	assert_memory_equal(m, get(&hello, "sealed", sizeof(m)), sizeof(m));
-	assert_true(dstor_channel_open(&e.exporter, m, DST_HELLO_LEN));
+	assert_true(dstor_channel_decrypt(&e.exporter, m, DST_HELLO_LEN));
 	assert_memory_equal(m, get(&hello, "plain", DST_HELLO_LEN), DST_HELLO_LEN);
 	check_frames(file, &e);
 	fclose(file);
@@ -448,22 +452,22 @@ static void sealed_messages_once_and_in_order(void **state)
 	assert_true(dstor_channel_confirm(&e.client, &e.answer));
 	memset(one, 1, sizeof(one));
 	memset(two, 2, sizeof(two));
-	dstor_channel_seal(&e.client, one, 64);
-	dstor_channel_seal(&e.client, two, 64);
+	dstor_channel_encrypt(&e.client, one, 64);
+	dstor_channel_encrypt(&e.client, two, 64);
 	before = e.exporter;
 	memcpy(copy, two, sizeof(copy));
-	assert_false(dstor_channel_open(&e.exporter, copy, 64));
+	assert_false(dstor_channel_decrypt(&e.exporter, copy, 64));
 	e.exporter = before;
 	memcpy(copy, one, sizeof(copy));
 	copy[63] ^= 1;
-	assert_false(dstor_channel_open(&e.exporter, copy, 64));
+	assert_false(dstor_channel_decrypt(&e.exporter, copy, 64));
 	memcpy(copy, one, sizeof(copy));
-	assert_false(dstor_channel_open(&e.client, copy, 64));
+	assert_false(dstor_channel_decrypt(&e.client, copy, 64));
 	e.exporter = before;
 	memcpy(copy, one, sizeof(copy));
-	assert_true(dstor_channel_open(&e.exporter, copy, 64));
+	assert_true(dstor_channel_decrypt(&e.exporter, copy, 64));
 	memcpy(copy, one, sizeof(copy));
-	assert_false(dstor_channel_open(&e.exporter, copy, 64));
+	assert_false(dstor_channel_decrypt(&e.exporter, copy, 64));
 }
 
 static void the_next_key_in_time(void **state)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* retry.c and cache.c: how long something is tried, and what a flush covers. */
+/* retry.c, lease.c and flush_mark.c: how long something is tried, and what a flush covers. */
 #include "unit.h"
+#include "flush_mark.h"
+#include "lease.h"
+#include "retry.h"
 
 static const struct dstor_retry_policy usual = { .timeout_ms = 5000, .retries = 24 };
 static const struct dstor_retry_policy forever = { .timeout_ms = 5000,
@@ -161,62 +164,62 @@ static void memory_time(void **state)
 
 static void flush_covers_what_was_acked_before_it(void **state)
 {
-	struct dstor_cache c = {0};
-	u64 before = dstor_cache_mark(&c), after, n, losses;
+	struct dstor_flush_marks c = {0};
+	u64 before = dstor_flush_mark_acked(&c), after, n, losses;
 
-	assert_false(dstor_cache_dirty(&c, DST_CACHE_CLEAN));
-	assert_true(dstor_cache_dirty(&c, before));
-	n = dstor_cache_flush_begin(&c, &losses);
-	after = dstor_cache_mark(&c);	/* acked while the flush was under way */
-	assert_true(dstor_cache_dirty(&c, before));
-	assert_true(dstor_cache_flush_end(&c, n, losses));
-	assert_false(dstor_cache_dirty(&c, before));
-	assert_true(dstor_cache_dirty(&c, after));
-	n = dstor_cache_flush_begin(&c, &losses);
-	assert_true(dstor_cache_flush_end(&c, n, losses));
-	assert_false(dstor_cache_dirty(&c, after));
+	assert_false(dstor_flush_mark_uncovered(&c, DST_FLUSH_MARK_CLEAN));
+	assert_true(dstor_flush_mark_uncovered(&c, before));
+	n = dstor_flush_mark_begin(&c, &losses);
+	after = dstor_flush_mark_acked(&c);	/* acked while the flush was under way */
+	assert_true(dstor_flush_mark_uncovered(&c, before));
+	assert_true(dstor_flush_mark_end(&c, n, losses));
+	assert_false(dstor_flush_mark_uncovered(&c, before));
+	assert_true(dstor_flush_mark_uncovered(&c, after));
+	n = dstor_flush_mark_begin(&c, &losses);
+	assert_true(dstor_flush_mark_end(&c, n, losses));
+	assert_false(dstor_flush_mark_uncovered(&c, after));
 }
 
 static void flushes_that_end_out_of_order(void **state)
 {
-	struct dstor_cache c = {0};
+	struct dstor_flush_marks c = {0};
 	u64 first, second, mark, l1, l2;
 
-	first = dstor_cache_flush_begin(&c, &l1);
-	mark = dstor_cache_mark(&c);
-	second = dstor_cache_flush_begin(&c, &l2);
-	assert_true(dstor_cache_flush_end(&c, second, l2));
-	assert_false(dstor_cache_dirty(&c, mark));
-	assert_true(dstor_cache_flush_end(&c, first, l1));
-	assert_false(dstor_cache_dirty(&c, mark));
+	first = dstor_flush_mark_begin(&c, &l1);
+	mark = dstor_flush_mark_acked(&c);
+	second = dstor_flush_mark_begin(&c, &l2);
+	assert_true(dstor_flush_mark_end(&c, second, l2));
+	assert_false(dstor_flush_mark_uncovered(&c, mark));
+	assert_true(dstor_flush_mark_end(&c, first, l1));
+	assert_false(dstor_flush_mark_uncovered(&c, mark));
 }
 
 static void flush_that_failed_covers_nothing(void **state)
 {
-	struct dstor_cache c = {0};
-	u64 mark = dstor_cache_mark(&c), losses;
+	struct dstor_flush_marks c = {0};
+	u64 mark = dstor_flush_mark_acked(&c), losses;
 
-	dstor_cache_flush_begin(&c, &losses);	/* and flush_end is never called */
-	assert_true(dstor_cache_dirty(&c, mark));
+	dstor_flush_mark_begin(&c, &losses);	/* and flush_end is never called */
+	assert_true(dstor_flush_mark_uncovered(&c, mark));
 }
 
-static bool flush(struct dstor_cache *c)
+static bool flush(struct dstor_flush_marks *c)
 {
-	u64 losses, n = dstor_cache_flush_begin(c, &losses);
+	u64 losses, n = dstor_flush_mark_begin(c, &losses);
 
-	return dstor_cache_flush_end(c, n, losses);
+	return dstor_flush_mark_end(c, n, losses);
 }
 
 static void loss_before_a_flush_is_reported_once(void **state)
 {
-	struct dstor_cache c = {0};
+	struct dstor_flush_marks c = {0};
 
 	assert_true(flush(&c));
-	dstor_cache_lost(&c);
+	dstor_flush_mark_lost(&c);
 	assert_false(flush(&c));
 	assert_true(flush(&c));
-	dstor_cache_lost(&c);
-	dstor_cache_lost(&c);
+	dstor_flush_mark_lost(&c);
+	dstor_flush_mark_lost(&c);
 	assert_false(flush(&c));
 	assert_true(flush(&c));
 }
@@ -227,29 +230,29 @@ static void loss_before_a_flush_is_reported_once(void **state)
  */
 static void loss_during_a_flush_fails_it_and_the_next(void **state)
 {
-	struct dstor_cache c = {0};
+	struct dstor_flush_marks c = {0};
 	u64 early, acked, losses;
 
-	early = dstor_cache_flush_begin(&c, &losses);
-	acked = dstor_cache_mark(&c);
-	dstor_cache_lost(&c);
-	assert_false(dstor_cache_flush_end(&c, early, losses));
-	assert_true(dstor_cache_dirty(&c, acked));
+	early = dstor_flush_mark_begin(&c, &losses);
+	acked = dstor_flush_mark_acked(&c);
+	dstor_flush_mark_lost(&c);
+	assert_false(dstor_flush_mark_end(&c, early, losses));
+	assert_true(dstor_flush_mark_uncovered(&c, acked));
 	assert_false(flush(&c));
 	assert_true(flush(&c));
-	assert_false(dstor_cache_dirty(&c, acked));
+	assert_false(dstor_flush_mark_uncovered(&c, acked));
 }
 
 static void loss_after_a_flush_is_for_the_next(void **state)
 {
-	struct dstor_cache c = {0};
-	u64 mark = dstor_cache_mark(&c);
+	struct dstor_flush_marks c = {0};
+	u64 mark = dstor_flush_mark_acked(&c);
 
 	assert_true(flush(&c));
-	assert_false(dstor_cache_dirty(&c, mark));	/* so the caller reports no loss */
-	mark = dstor_cache_mark(&c);
-	assert_true(dstor_cache_dirty(&c, mark));
-	dstor_cache_lost(&c);
+	assert_false(dstor_flush_mark_uncovered(&c, mark));	/* so the caller reports no loss */
+	mark = dstor_flush_mark_acked(&c);
+	assert_true(dstor_flush_mark_uncovered(&c, mark));
+	dstor_flush_mark_lost(&c);
 	assert_false(flush(&c));
 }
 
@@ -259,54 +262,54 @@ static void loss_after_a_flush_is_for_the_next(void **state)
  */
 static void fua_tells_of_a_loss_by_itself(void **state)
 {
-	struct dstor_cache c = {0};
-	u64 mark = dstor_cache_mark(&c), losses;
+	struct dstor_flush_marks c = {0};
+	u64 mark = dstor_flush_mark_acked(&c), losses;
 
-	assert_true(dstor_cache_fua_begin(&c, 5, &losses));
-	dstor_cache_lost(&c);
-	assert_false(dstor_cache_fua_end(&c, losses));	/* could not know */
+	assert_true(dstor_flush_mark_fua_begin(&c, 5, &losses));
+	dstor_flush_mark_lost(&c);
+	assert_false(dstor_flush_mark_fua_end(&c, losses));	/* could not know */
 	assert_false(flush(&c));
-	assert_true(dstor_cache_tells(&c));
-	assert_false(dstor_cache_fua_begin(&c, 7, &losses));
-	assert_false(dstor_cache_fua_begin(&c, 7 + DST_FUA_TELLS_MS - 1, &losses));
+	assert_true(dstor_flush_mark_tells(&c));
+	assert_false(dstor_flush_mark_fua_begin(&c, 7, &losses));
+	assert_false(dstor_flush_mark_fua_begin(&c, 7 + DST_FUA_TELLS_MS - 1, &losses));
 	assert_true(flush(&c));
-	assert_true(dstor_cache_fua_begin(&c, 7 + DST_FUA_TELLS_MS, &losses));
-	assert_true(dstor_cache_fua_end(&c, losses));
-	assert_false(dstor_cache_tells(&c));
+	assert_true(dstor_flush_mark_fua_begin(&c, 7 + DST_FUA_TELLS_MS, &losses));
+	assert_true(dstor_flush_mark_fua_end(&c, losses));
+	assert_false(dstor_flush_mark_tells(&c));
 	/* the next loss is told anew; a FUA write covers no other */
-	mark = dstor_cache_mark(&c);
-	assert_true(dstor_cache_fua_begin(&c, 1000000, &losses));
-	assert_true(dstor_cache_fua_end(&c, losses));
-	assert_true(dstor_cache_dirty(&c, mark));
-	dstor_cache_lost(&c);
-	assert_false(dstor_cache_fua_begin(&c, 1000001, &losses));
-	dstor_cache_lost(&c);
-	assert_false(dstor_cache_fua_begin(&c, 1000001 + DST_FUA_TELLS_MS, &losses));
+	mark = dstor_flush_mark_acked(&c);
+	assert_true(dstor_flush_mark_fua_begin(&c, 1000000, &losses));
+	assert_true(dstor_flush_mark_fua_end(&c, losses));
+	assert_true(dstor_flush_mark_uncovered(&c, mark));
+	dstor_flush_mark_lost(&c);
+	assert_false(dstor_flush_mark_fua_begin(&c, 1000001, &losses));
+	dstor_flush_mark_lost(&c);
+	assert_false(dstor_flush_mark_fua_begin(&c, 1000001 + DST_FUA_TELLS_MS, &losses));
 	assert_false(flush(&c));
 }
 
 static void who_opens_it_anew_has_lost_nothing(void **state)
 {
-	struct dstor_cache c = {0};
+	struct dstor_flush_marks c = {0};
 	u64 losses;
 
-	dstor_cache_closed(&c);
-	dstor_cache_lost(&c);
+	dstor_flush_mark_closed(&c);
+	dstor_flush_mark_lost(&c);
 	/* nobody was told: whoever wrote it may have closed it long ago */
-	dstor_cache_closed(&c);
+	dstor_flush_mark_closed(&c);
 	assert_false(flush(&c));
-	assert_false(dstor_cache_fua_begin(&c, 1, &losses));
-	dstor_cache_closed(&c);
-	assert_false(dstor_cache_tells(&c));
-	assert_true(dstor_cache_fua_begin(&c, 2, &losses));
+	assert_false(dstor_flush_mark_fua_begin(&c, 1, &losses));
+	dstor_flush_mark_closed(&c);
+	assert_false(dstor_flush_mark_tells(&c));
+	assert_true(dstor_flush_mark_fua_begin(&c, 2, &losses));
 	/* told by a flush alone, by FUA writes alone */
-	dstor_cache_lost(&c);
+	dstor_flush_mark_lost(&c);
 	assert_false(flush(&c));
-	dstor_cache_closed(&c);
-	assert_true(dstor_cache_fua_begin(&c, 3, &losses));
-	dstor_cache_lost(&c);
-	assert_false(dstor_cache_fua_begin(&c, 4, &losses));
-	dstor_cache_closed(&c);
+	dstor_flush_mark_closed(&c);
+	assert_true(dstor_flush_mark_fua_begin(&c, 3, &losses));
+	dstor_flush_mark_lost(&c);
+	assert_false(dstor_flush_mark_fua_begin(&c, 4, &losses));
+	dstor_flush_mark_closed(&c);
 	assert_true(flush(&c));
 }
 

@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire.h"
+#include "frame.h"
+#include "hello.h"
 
 #include <cmocka.h>
 
@@ -43,7 +44,7 @@ static inline struct dstor_hello good_hello(void)
 
 	fill_id(h.session, 0x10);
 	fill_id(h.client, 0x30);
-	dstor_hello_seal(&h);
+	dstor_hello_set_crc(&h);
 	return h;
 }
 
@@ -64,7 +65,7 @@ static inline struct dstor_welcome good_welcome(void)
 
 	fill_id(w.uuid, 0x50);
 	fill_id(w.instance, 0x70);
-	dstor_welcome_seal(&w);
+	dstor_welcome_set_crc(&w);
 	return w;
 }
 
@@ -77,7 +78,7 @@ static inline struct dstor_entry good_entry(void)
 	};
 
 	fill_id(e.uuid, 0x50);
-	dstor_entry_seal(&e);
+	dstor_entry_set_crc(&e);
 	return e;
 }
 

@@ -7,7 +7,7 @@
  * A slot is BUSY only while a connection of the current generation executes
  * it: a newer generation is answered only after the older one has drained (P2).
  */
-#include "wire.h"
+#include "slot.h"
 
 enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op)
 {

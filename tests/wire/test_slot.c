@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* session.c (slots), lease.c and resume.c: what a session remembers. */
+/* slot.c, lease.c and resume.c: what a session remembers. */
 #include "unit.h"
+#include "id.h"
+#include "lease.h"
+#include "resume.h"
+#include "slot.h"
 
 /* --- slots --- */
 

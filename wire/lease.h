@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The one writer (P15), on the exporter. Each export that is not shared has one
+ * lease. Moments are milliseconds of one monotonic clock, which the caller
+ * reads.
+ *
+ * Pure functions on the caller's memory: any context, no locks, no allocation, no
+ * clock. The caller serialises access to each lease.
+ */
+#ifndef DST_WIRE_LEASE_H
+#define DST_WIRE_LEASE_H
+
+#include "protocol.h"
+
+/* All zero: free, and no token is known. */
+struct dstor_lease {
+	u8 session[DST_ID_LEN];	/* the holder, or 0 */
+	u8 client[DST_ID_LEN];
+	u64 token;		/* of the last grant; 0: not known */
+	u64 heard_ms;		/* last byte from the holder */
+	u64 budget_ms;		/* dstor_lease_ms() of the holder; a length of time */
+	bool held;
+	bool connected;		/* the holder has a connection */
+};
+
+struct dstor_lease_request {
+	u8 session[DST_ID_LEN];
+	u8 client[DST_ID_LEN];
+	u8 takeover[DST_ID_LEN];
+	u64 token;		/* 0: a new session */
+	u64 budget_ms;		/* all ones: silence never ends the lease */
+};
+
+enum dstor_lease_answer {
+	DST_LEASE_GRANTED,
+	DST_LEASE_AFTER_FENCE,	/* granted once the holder's writes have drained */
+	DST_LEASE_HELD,
+	DST_LEASE_EXPIRED,	/* somebody else wrote since: never again without a new attach */
+};
+
+/* Would @r get the lease at @now_ms? Changes nothing. */
+enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
+					const struct dstor_lease_request *r, u64 now_ms);
+
+/*
+ * Act on GRANTED, or on AFTER_FENCE once the holder's writes have drained. Returns
+ * the token: @new_token, which is not 0, or the one that the session has already.
+ */
+u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
+		      u64 now_ms);
+
+/* The holder detached. The token stays, so an older session cannot come back. */
+void dstor_lease_release(struct dstor_lease *l);
+
+/*
+ * The holder is evicted. Its token is worth nothing from now on, also after a
+ * restart of the exporter if the caller stores @new_token before it answers anybody.
+ */
+void dstor_lease_revoke(struct dstor_lease *l, u64 new_token);
+
+/*
+ * Silence of a writer with @timeout_ms and @retries after which another may take
+ * its place (P15): timeout x retries, at least 30000; all ones: never.
+ */
+u64 dstor_lease_ms(u32 timeout_ms, u32 retries);
+
+/*
+ * Silence after which an exporter may forget a session (P3). None of its executed
+ * transactions can still be resent by then. All ones: never.
+ */
+u64 dstor_memory_ms(u32 timeout_ms, u32 retries);
+
+#endif

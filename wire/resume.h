@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The same disk after a reconnection (P6). Pure functions on the caller's memory:
+ * any context, no locks, no allocation.
+ */
+#ifndef DST_WIRE_RESUME_H
+#define DST_WIRE_RESUME_H
+
+#include "protocol.h"
+
+enum dstor_resume {
+	DST_RESUME_OK,
+	DST_RESUME_OTHER_DISK,
+	DST_RESUME_SMALLER,
+	DST_RESUME_OTHER_BLOCK,	/* logical block size grew */
+	DST_RESUME_LESS,	/* fewer slots or smaller I/O than in use */
+};
+
+/* The promises to the client's block device, in the byte order of the host. */
+struct dstor_identity {
+	u8 uuid[DST_ID_LEN];
+	u64 size;	/* bytes */
+	u32 block;	/* logical block, bytes */
+	u32 max_io;	/* bytes */
+	u16 slots;
+};
+
+/*
+ * Client: does @w offer the disk of @mine with at least what was promised? Only
+ * after dstor_welcome_check() passed and w->status is DST_WELCOME_OK.
+ */
+enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
+				     const struct dstor_welcome *w);
+
+/* A constant text for people, never NULL. */
+const char *dstor_resume_text(enum dstor_resume r);
+
+/*
+ * Exporter: does @h resume a session with another disk than @uuid? Then the client
+ * gets read access and no lease. It must learn that the disk is another one, rather
+ * than that its lease has expired. Only after dstor_hello_check() passed.
+ */
+bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DST_ID_LEN]);
+
+#endif

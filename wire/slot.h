@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Slots on the exporter: the last transaction of each (queue, tag), by which a
+ * resent write is executed once (P2, P3). After the slot table of NFSv4.1 sessions
+ * (RFC 8881, 2.10.6).
+ *
+ * Pure functions on the caller's memory: any context, no locks, no allocation. The
+ * caller serialises access to each slot.
+ */
+#ifndef DST_WIRE_SLOT_H
+#define DST_WIRE_SLOT_H
+
+#include "protocol.h"
+
+enum dstor_slot_state {
+	DST_SLOT_FREE = 0,	/* nothing, or dropped before it was executed */
+	DST_SLOT_BUSY,
+	DST_SLOT_DONE,
+};
+
+/* All zero: never used. */
+struct dstor_slot {
+	u64 seq;	/* of the last transaction admitted; only grows */
+	u8 state;	/* enum dstor_slot_state */
+	u8 status;	/* DONE: enum dstor_status */
+	u8 op;		/* enum dstor_op */
+};
+
+enum dstor_admit {
+	DST_ADMIT_EXECUTE,
+	DST_ADMIT_REPLAY,	/* executed before: answer slot->status */
+	DST_ADMIT_BUSY,		/* being executed: its response will come */
+	DST_ADMIT_REFUSE,	/* older than what is known, or slot reused: close */
+};
+
+/*
+ * A sane REQUEST with @seq and @op arrived in this slot. On DST_ADMIT_EXECUTE the
+ * slot is BUSY until dstor_slot_done() or dstor_slot_drop(). A READ or FLUSH that is
+ * resent is executed again: a slot keeps no data, and a second flush does no harm.
+ */
+enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op);
+
+/* @seq was executed with @status (enum dstor_status). Ignored unless BUSY with @seq. */
+void dstor_slot_done(struct dstor_slot *s, u64 seq, u8 status);
+
+/*
+ * @seq was admitted, but its connection ended before the disk got it. The slot is
+ * FREE again. Ignored unless BUSY with @seq.
+ */
+void dstor_slot_drop(struct dstor_slot *s, u64 seq);
+
+/* The answer to a client's ASK about @seq. The slot does not change. */
+enum dstor_state dstor_slot_ask(const struct dstor_slot *s, u64 seq);
+
+#endif
