@@ -424,7 +424,7 @@ static struct dstor_transaction *named(struct dstor_queue *q, const struct dstor
 
 static enum dstor_rx_verdict response(struct dstor_queue *q, struct dstor_conn *c)
 {
-	struct dstor_frame *f = &c->rx.frame;
+	const struct dstor_frame *f = dstor_conn_frame(c);
 	struct dstor_transaction *t = named(q, f);
 	struct request *rq;
 
@@ -437,8 +437,7 @@ static enum dstor_rx_verdict response(struct dstor_queue *q, struct dstor_conn *
 	rq = blk_mq_rq_from_pdu(t);
 	if (le32_to_cpu(f->length) != blk_rq_bytes(rq))
 		return DSTOR_RX_CLOSE;
-	c->rx.sink.bio = rq->bio;
-	c->rx.sink.iter = rq->bio->bi_iter;
+	dstor_conn_receive_into(c, rq->bio, rq->bio->bi_iter);
 	return DSTOR_RX_NEXT;
 }
 
@@ -446,7 +445,7 @@ static enum dstor_rx_verdict client_data(struct dstor_conn *c)
 {
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 
-	return answered(q->slots[le16_to_cpu(c->rx.frame.slot)]);
+	return answered(q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)]);
 }
 
 /* What the exporter knows of a transaction we asked about. */
@@ -498,7 +497,7 @@ static void change(struct dstor_queue *q, const struct dstor_frame *f)
 static enum dstor_rx_verdict client_head(struct dstor_conn *c)
 {
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-	struct dstor_frame *f = &c->rx.frame;
+	const struct dstor_frame *f = dstor_conn_frame(c);
 
 	if (!dstor_response_sane(f, &q->bounds))
 		return DSTOR_RX_CLOSE;
@@ -531,7 +530,7 @@ static void client_corrupt(struct dstor_conn *c)
 static void *client_hand_over(struct dstor_conn *c)
 {
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-	struct dstor_transaction *t = q->slots[le16_to_cpu(c->rx.frame.slot)];
+	struct dstor_transaction *t = q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)];
 
 	t->opening = true;
 	return t;
@@ -595,12 +594,12 @@ void dstor_queue_work(struct work_struct *work)
 	bool again;
 	u32 n;
 
-	mutex_lock(&c->tx.lock);
+	dstor_tx_lock(c);
 	again = dstor_rx_pass(c, 64) == 64;
-	n = c->tx.collected;
+	n = dstor_tx_collected(c);
 	dstor_tx_flush_locked(c);
-	judge_batch(q, c->tx.collected - n);
-	mutex_unlock(&c->tx.lock);
+	judge_batch(q, dstor_tx_collected(c) - n);
+	dstor_tx_unlock(c);
 	memalloc_noreclaim_restore(noreclaim);
 	/* whoever failed to get tx.lock has submitted before */
 	dstor_tx_flush(c);

@@ -172,6 +172,16 @@ void dstor_tx_collect(struct dstor_conn *c)
 	}
 }
 
+void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent)
+{
+	lockdep_assert_held(&c->tx.lock);
+	list_splice_tail_init(&c->tx.batch, unsent);
+	if (c->tx.now)
+		list_add_tail(&c->tx.now->entry, unsent);
+	c->tx.now = NULL;
+	list_splice_tail_init(&c->tx.queue, unsent);
+}
+
 /* Data that came while our sendmsg held the socket is received here. */
 static void unmark(struct dstor_conn *c)
 {

@@ -78,7 +78,8 @@ static void wake_waiting(struct dstor_export *e)
 	spin_lock_irqsave(&e->wait_lock, irq);
 	list_for_each_entry_safe(p, n, &e->waiting, waiting) {
 		list_del_init(&p->waiting);
-		dstor_conn_resume(&p->conn);
+		dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
+		dstor_conn_kick(&p->conn);
 	}
 	spin_unlock_irqrestore(&e->wait_lock, irq);
 }
@@ -101,7 +102,7 @@ static enum dstor_rx_verdict wait_for_memory(struct dstor_peer *p)
 	unsigned long irq;
 
 	spin_lock_irqsave(&e->wait_lock, irq);
-	p->conn.rx.paused = true;
+	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
 	if (list_empty(&p->waiting))
 		list_add_tail(&p->waiting, &e->waiting);
 	spin_unlock_irqrestore(&e->wait_lock, irq);
@@ -262,7 +263,7 @@ void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd)
 {
 	struct dstor_frame *f = page_frag_alloc(&p->heads, DSTOR_HEAD_LEN, GFP_NOIO);
 
-	lockdep_assert_held(&p->conn.tx.lock);
+	dstor_tx_assert_locked(&p->conn);
 	if (!f) {
 		dstor_command_free(cmd);
 		dstor_conn_lose(&p->conn);
@@ -273,7 +274,6 @@ void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd)
 	f->slot = cpu_to_le16(cmd->slot);
 	f->status = cpu_to_le16(cmd->status);
 	cmd->message.head = f;
-	cmd->message.in_hand = true;
 	if (cmd->op == DST_OP_READ && cmd->status == DST_STATUS_OK) {
 		f->length = cpu_to_le32(cmd->bytes);
 		cmd->message.bio = &cmd->bio;
@@ -283,7 +283,7 @@ void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd)
 	} else {
 		free_data(cmd);
 	}
-	list_add_tail(&cmd->message.entry, &p->conn.tx.queue);
+	dstor_tx_queue_locked(&p->conn, &cmd->message);
 }
 
 static void tally(struct dstor_export *e, const struct dstor_command *cmd)
@@ -452,7 +452,7 @@ void dstor_command_reap(struct dstor_peer *p)
 		dstor_slot_done(&p->lane->slots[cmd->slot], cmd->seq, cmd->status);
 		dstor_point(RESULT_BEFORE_ANSWER);
 		tally(e, cmd);
-		if (p->conn.sock && !dstor_conn_lost(&p->conn))
+		if (dstor_conn_is_open(&p->conn) && !dstor_conn_lost(&p->conn))
 			dstor_command_answer(p, cmd);
 		else
 			dstor_command_free(cmd);
@@ -484,7 +484,7 @@ static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_comma
 	 * An answer proves that all of the request was received: its pages are the
 	 * client's again then (P4).
 	 */
-	if (p->conn.rx.frame.length)
+	if (dstor_conn_frame(&p->conn)->length)
 		p->refused = cmd;
 	else
 		dstor_command_answer(p, cmd);
@@ -518,8 +518,7 @@ static enum dstor_rx_verdict admit(struct dstor_peer *p, const struct dstor_fram
 	}
 	if (cmd->op == DST_OP_WRITE) {
 		p->receiving = cmd;
-		p->conn.rx.sink.bio = &cmd->bio;
-		p->conn.rx.sink.iter = all_of(cmd->bytes);
+		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
 	} else {
 		list_add_tail(&cmd->entry, &p->ready);
 	}
@@ -528,13 +527,13 @@ static enum dstor_rx_verdict admit(struct dstor_peer *p, const struct dstor_fram
 
 enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
 {
-	const struct dstor_frame *f = &p->conn.rx.frame;
+	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
 	u32 data = verdict == DST_STATUS_OK ? memory_of(f) : 0;
 	struct dstor_command *cmd;
 
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
-		p->conn.rx.paused = true;
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
 		return DSTOR_RX_PAUSE;
 	}
 	if (data && !charge(p->export, data))

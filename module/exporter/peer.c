@@ -101,7 +101,6 @@ void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw)
 	n->message.head_len = len;
 	n->message.raw = raw;
 	n->message.copy = true;
-	n->message.in_hand = true;
 	return n->data;
 }
 
@@ -109,7 +108,7 @@ void dstor_peer_send_note(struct dstor_peer *p, void *data)
 {
 	struct note *n = container_of(data, struct note, data[0]);
 
-	list_add_tail(&n->message.entry, &p->conn.tx.queue);
+	dstor_tx_queue_locked(&p->conn, &n->message);
 }
 
 static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
@@ -147,7 +146,7 @@ static void ask(struct dstor_peer *p, const struct dstor_frame *f)
 
 static enum dstor_rx_verdict frame(struct dstor_peer *p)
 {
-	struct dstor_frame *f = &p->conn.rx.frame;
+	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 
 	if (p->state == DSTOR_PEER_PING)
 		p->since = jiffies;
@@ -183,7 +182,7 @@ static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
 		return frame(p);
 	case DSTOR_PEER_ENDING:
 		/* What it sent before it heard our last word; a reset could overtake that. */
-		c->rx.paused = true;
+		dstor_conn_pause(c, DSTOR_PAUSE_ENDING);
 		return DSTOR_RX_PAUSE;
 	default:
 		/* Before the welcome: not asked for. */
@@ -250,12 +249,10 @@ static const struct dstor_conn_ops peer_ops = {
 static void free_unsent(struct dstor_peer *p)
 {
 	struct dstor_message *m, *n;
+	LIST_HEAD(unsent);
 
-	if (p->conn.tx.now)
-		list_add(&p->conn.tx.now->entry, &p->conn.tx.queue);
-	p->conn.tx.now = NULL;
-	list_splice_init(&p->conn.tx.batch, &p->conn.tx.queue);
-	list_for_each_entry_safe(m, n, &p->conn.tx.queue, entry) {
+	dstor_tx_take_unsent(&p->conn, &unsent);
+	list_for_each_entry_safe(m, n, &unsent, entry) {
 		list_del(&m->entry);
 		peer_sent(&p->conn, m);
 	}
@@ -279,9 +276,9 @@ static void close_peer(struct dstor_peer *p)
 	dstor_cipher_drain(&p->conn);
 	free_unsent(p);
 	/* Nothing comes or goes any more; drop what was not submitted (P2). */
-	mutex_unlock(&p->conn.tx.lock);
+	dstor_tx_unlock(&p->conn);
 	dstor_conn_close(&p->conn, false);
-	mutex_lock(&p->conn.tx.lock);
+	dstor_tx_lock(&p->conn);
 	if (p->lane)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
@@ -318,7 +315,7 @@ static void burial_work(struct work_struct *work)
 
 static bool silent(const struct dstor_peer *p)
 {
-	u32 ms = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+	u32 ms = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
 
 	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
 }
@@ -327,7 +324,7 @@ static bool silent(const struct dstor_peer *p)
 static bool keep_time(struct dstor_peer *p)
 {
 	u32 age = jiffies_to_msecs(jiffies - p->since);
-	u32 idle = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+	u32 idle = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
 
 	switch (p->state) {
 	case DSTOR_PEER_GREETING:
@@ -342,18 +339,18 @@ static bool keep_time(struct dstor_peer *p)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
 			dstor_command_drop_spares(p);
-		if (p->conn.rx.paused && !test_bit(DSTOR_NOTICE_STOP, &p->notices))
-			p->conn.rx.paused = false;
+		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		/* While we do not read, silence is ours. */
-		if (p->conn.rx.paused)
-			p->conn.rx.heard = jiffies;
+		if (dstor_conn_is_paused(&p->conn))
+			dstor_conn_forgive(&p->conn);
 		if (idle >= p->ping_ms &&
 		    jiffies_to_msecs(jiffies - p->told) >= p->ping_ms) {
 			p->told = jiffies;
 			send_frame(p, DST_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
 		/* Now, before anything more is read: it may refer to pages given back (P4). */
-		return p->conn.rx.paused || !silent(p);
+		return dstor_conn_is_paused(&p->conn) || !silent(p);
 	default:
 		return true;
 	}
@@ -367,7 +364,7 @@ static void take_notices(struct dstor_peer *p)
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
-		p->conn.rx.paused = true;
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
 		stop_admitting(p);
 	}
 	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
@@ -388,8 +385,8 @@ static bool round_of(struct dstor_peer *p)
 
 	if (p->state == DSTOR_PEER_DRAINING && !dstor_conn_lost(&p->conn)) {
 		if (!p->session) {
-			p->conn.rx.paused = false;
-			p->conn.rx.got = 0;
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_HELLO);
+			dstor_conn_drop_message(&p->conn);
 			dstor_peer_attach(p);
 		} else {
 			dstor_peer_try_grant(p);
@@ -403,7 +400,7 @@ static bool round_of(struct dstor_peer *p)
 	if (p->state == DSTOR_PEER_LIVE)
 		take_notices(p);
 	dstor_tx_flush_locked(&p->conn);
-	return frames > 0 && !p->conn.rx.paused && dstor_rx_pending(&p->conn);
+	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
 }
 
 /* The whole work. False: the peer may be gone. */
@@ -419,7 +416,7 @@ static bool serve(struct dstor_peer *p)
 		dstor_conn_open(&p->conn, sock, sizeof(struct dstor_greeting));
 		queue_delayed_work(dstor_serve_wq, &p->tick, msecs_to_jiffies(TICK_MS));
 	}
-	mutex_lock(&p->conn.tx.lock);
+	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {
 		if (!keep_time(p))
@@ -432,7 +429,7 @@ static bool serve(struct dstor_peer *p)
 		    !p->parting && !dstor_conn_lost(&p->conn)) {
 			/* Once: it calls back, and we would be here again. */
 			p->parting = true;
-			kernel_sock_shutdown(p->conn.sock, SHUT_WR);
+			dstor_conn_end_sending(&p->conn);
 		}
 		if (dstor_conn_lost(&p->conn))
 			close_peer(p);
@@ -447,7 +444,7 @@ static bool serve(struct dstor_peer *p)
 	} else if (p->lane && !llist_empty(&p->done)) {
 		again = true;
 	}
-	mutex_unlock(&p->conn.tx.lock);
+	dstor_tx_unlock(&p->conn);
 	if (gone) {
 		dstor_point(PEER_CLOSED);
 		retire(p);
@@ -551,7 +548,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 		snprintf(p->address, sizeof(p->address), "family %u", p->who.addr.ss_family);
 	dstor_socket_for_exporter(sock);
 	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
-	clear_bit(DSTOR_CONN_LOST, &p->conn.flags);
+	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
 	add_peer(p);
 }
