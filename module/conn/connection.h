@@ -20,6 +20,7 @@
 #include "conn/cipher.h"
 #include "conn/digest.h"
 #include "conn/transport.h"
+#include "core/bio_span.h"
 #include "wire/wire.h"
 
 struct dstor_conn;
@@ -45,12 +46,6 @@ struct dstor_message {
 	bool copy;			/* its memory may change at once: never by reference */
 	bool in_hand;			/* collected: no longer in the list of the submitted */
 	u64 end;			/* position behind it in the stream */
-};
-
-/* Where received data goes. */
-struct dstor_sink {
-	struct bio *bio;		/* NULL: throw away */
-	struct bvec_iter iter;
 };
 
 enum dstor_rx_verdict {
@@ -129,9 +124,9 @@ struct dstor_conn {
 		u32 data_left;
 		u32 budget;		/* frames of this pass */
 		unsigned long heard;	/* jiffies of the last byte */
-		struct dstor_sink sink;
-		struct iov_iter iter;	/* rest of sink.bio's current bio */
-		struct dstor_sink at;	/* what iter runs over */
+		struct dstor_bio_span sink;	/* where the data goes; no bio: thrown away */
+		struct iov_iter iter;	/* rest of the current bio of at */
+		struct dstor_bio_span at;	/* what iter runs over */
 		struct dstor_frame frame;
 		u8 buf[DST_HELLO_LEN + DST_TAG_LEN];
 	} rx;
@@ -144,7 +139,7 @@ struct dstor_conn {
 		struct list_head batch;	/* gathered, not yet taken by the socket */
 		struct dstor_message *now;	/* gathered in part */
 		enum { DSTOR_TX_DATA, DSTOR_TX_TAIL } step;
-		struct dstor_sink from;
+		struct dstor_bio_span from;	/* rest of the data of now */
 		u32 data_left;
 		unsigned int first;
 		unsigned int count;
