@@ -2,7 +2,21 @@
 /*
  * A request on the exporter, from its header to its response: memory, admission
  * (P3), execution on the disk, answer. All of it runs in the peer's work except
- * the completion by the disk (any context) and what may block (dstor_disk_wq).
+ * the completion by the disk (any context), what may block (dstor_disk_wq), and
+ * threads that open data.
+ *
+ *   header -> dstor_command_receive() -> admit()
+ *     write      p->receiving, until its data is there: dstor_command_data()
+ *                or, opened by a thread, p->opened: take_opened()
+ *     refused    p->refused, until its data is thrown away; then the answer
+ *     other      at once:
+ *   p->ready     -> dstor_command_submit_ready() -> the disk
+ *   p->done      <- disk_done(), any context
+ *                -> dstor_command_reap() -> send_answer()
+ *   sent         -> dstor_command_free(), called by peer.c
+ *
+ * Only this file moves a command from one to the next, under conn.tx.lock but
+ * for p->opened and p->done, which are lock-free lists.
  */
 #include <linux/blkdev.h>
 #include <linux/ioprio.h>
@@ -259,7 +273,7 @@ static struct bvec_iter all_of(u32 bytes)
 
 /* Answering ---------------------------------------------------------------- */
 
-void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd)
+static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 {
 	struct dstor_frame *f = page_frag_alloc(&p->heads, DSTOR_HEAD_LEN, GFP_NOIO);
 
@@ -286,26 +300,160 @@ void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd)
 	dstor_tx_queue_locked(&p->conn, &cmd->message);
 }
 
-static void tally(struct dstor_export *e, const struct dstor_command *cmd)
+/* Receiving ---------------------------------------------------------------- */
+
+static u32 memory_of(const struct dstor_frame *f)
 {
-	if (cmd->status != DST_STATUS_OK) {
-		this_cpu_inc(e->stats->errors);
-		return;
-	}
-	switch (cmd->op) {
+	switch (f->op) {
 	case DST_OP_READ:
-		this_cpu_inc(e->stats->reads);
-		this_cpu_add(e->stats->read_bytes, cmd->bytes);
-		break;
 	case DST_OP_WRITE:
-		this_cpu_inc(e->stats->writes);
-		this_cpu_add(e->stats->write_bytes, cmd->bytes);
-		break;
-	case DST_OP_FLUSH:
-		this_cpu_inc(e->stats->flushes);
-		break;
+		return le32_to_cpu(f->bytes);
 	default:
-		this_cpu_inc(e->stats->discards);
+		return 0;
+	}
+}
+
+/* Refused, or executed before. Data that follows is thrown away. */
+static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_command *cmd,
+					u8 status)
+{
+	cmd->status = status;
+	/*
+	 * An answer proves that all of the request was received: its pages are the
+	 * client's again then (P4).
+	 */
+	if (dstor_conn_frame(&p->conn)->length)
+		p->refused = cmd;
+	else
+		send_answer(p, cmd);
+	return DSTOR_RX_NEXT;
+}
+
+static enum dstor_rx_verdict admit(struct dstor_peer *p, const struct dstor_frame *f,
+				   struct dstor_command *cmd, enum dstor_status verdict)
+{
+	struct dstor_slot *slot = &p->lane->slots[cmd->slot];
+
+	if (le16_to_cpu(f->flags) & DST_REQ_RESEND)
+		this_cpu_inc(p->export->stats->resends);
+	switch (dstor_slot_admit(slot, cmd->seq, cmd->op)) {
+	case DST_ADMIT_EXECUTE:
+		break;
+	case DST_ADMIT_REPLAY:
+		this_cpu_inc(p->export->stats->replayed);
+		return answer_now(p, cmd, slot->status);
+	case DST_ADMIT_BUSY:
+		dstor_command_free(cmd);
+		return DSTOR_RX_NEXT;
+	default:
+		dstor_command_free(cmd);
+		return DSTOR_RX_CLOSE;
+	}
+	if (verdict != DST_STATUS_OK) {
+		dstor_slot_done(slot, cmd->seq, verdict);
+		this_cpu_inc(p->export->stats->errors);
+		return answer_now(p, cmd, verdict);
+	}
+	if (cmd->op == DST_OP_WRITE) {
+		p->receiving = cmd;
+		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
+	} else {
+		list_add_tail(&cmd->entry, &p->ready);
+	}
+	return DSTOR_RX_NEXT;
+}
+
+enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
+{
+	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
+	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
+	u32 data = verdict == DST_STATUS_OK ? memory_of(f) : 0;
+	struct dstor_command *cmd;
+
+	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
+		return DSTOR_RX_PAUSE;
+	}
+	if (data && !charge(p->export, data))
+		return wait_for_memory(p);
+	cmd = new_command(p, f, data);
+	if (!cmd) {
+		atomic64_sub(data, &p->export->in_flight_bytes);
+		return wait_for_memory(p);
+	}
+	return admit(p, f, cmd, verdict);
+}
+
+enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+
+	if (p->receiving) {
+		list_add_tail(&p->receiving->entry, &p->ready);
+		p->receiving = NULL;
+	}
+	if (p->refused) {
+		send_answer(p, p->refused);
+		p->refused = NULL;
+	}
+	return DSTOR_RX_NEXT;
+}
+
+void *dstor_command_hand_over(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+	struct dstor_command *cmd = p->receiving;
+
+	p->receiving = NULL;
+	return cmd;
+}
+
+void dstor_command_opened(struct dstor_conn *c, void *owner, bool ok)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+	struct dstor_command *cmd = owner;
+
+	cmd->broken = !ok;
+	if (llist_add(&cmd->done, &p->opened))
+		dstor_conn_kick(c);
+}
+
+static void drop(struct dstor_peer *p, struct dstor_command *cmd)
+{
+	dstor_slot_drop(&p->lane->slots[cmd->slot], cmd->seq);
+	dstor_command_free(cmd);
+}
+
+/* The writes that threads have opened, or not. */
+static void take_opened(struct dstor_peer *p)
+{
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->opened));
+	struct dstor_command *cmd, *n;
+
+	llist_for_each_entry_safe(cmd, n, all, done) {
+		if (cmd->broken)
+			drop(p, cmd);
+		else
+			list_add_tail(&cmd->entry, &p->ready);
+	}
+}
+
+void dstor_command_drop_ready(struct dstor_peer *p)
+{
+	struct dstor_command *cmd, *n;
+
+	take_opened(p);
+	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
+		list_del(&cmd->entry);
+		drop(p, cmd);
+	}
+	if (dstor_conn_lost(&p->conn) && p->receiving) {
+		drop(p, p->receiving);
+		p->receiving = NULL;
+	}
+	if (dstor_conn_lost(&p->conn) && p->refused) {
+		dstor_command_free(p->refused);
+		p->refused = NULL;
 	}
 }
 
@@ -371,11 +519,35 @@ static void execute(struct dstor_command *cmd)
 	}
 }
 
+static void tally(struct dstor_export *e, const struct dstor_command *cmd)
+{
+	if (cmd->status != DST_STATUS_OK) {
+		this_cpu_inc(e->stats->errors);
+		return;
+	}
+	switch (cmd->op) {
+	case DST_OP_READ:
+		this_cpu_inc(e->stats->reads);
+		this_cpu_add(e->stats->read_bytes, cmd->bytes);
+		break;
+	case DST_OP_WRITE:
+		this_cpu_inc(e->stats->writes);
+		this_cpu_add(e->stats->write_bytes, cmd->bytes);
+		break;
+	case DST_OP_FLUSH:
+		this_cpu_inc(e->stats->flushes);
+		break;
+	default:
+		this_cpu_inc(e->stats->discards);
+	}
+}
+
 void dstor_command_submit_ready(struct dstor_peer *p)
 {
 	struct dstor_command *cmd, *n;
 	struct blk_plug plug;
 
+	take_opened(p);
 	if (list_empty(&p->ready))
 		return;
 	/*
@@ -399,44 +571,6 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	blk_finish_plug(&plug);
 }
 
-static void drop(struct dstor_peer *p, struct dstor_command *cmd)
-{
-	dstor_slot_drop(&p->lane->slots[cmd->slot], cmd->seq);
-	dstor_command_free(cmd);
-}
-
-void dstor_command_take_opened(struct dstor_peer *p)
-{
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->opened));
-	struct dstor_command *cmd, *n;
-
-	llist_for_each_entry_safe(cmd, n, all, done) {
-		if (cmd->broken)
-			drop(p, cmd);
-		else
-			list_add_tail(&cmd->entry, &p->ready);
-	}
-}
-
-void dstor_command_drop_ready(struct dstor_peer *p)
-{
-	struct dstor_command *cmd, *n;
-
-	dstor_command_take_opened(p);
-	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
-		list_del(&cmd->entry);
-		drop(p, cmd);
-	}
-	if (dstor_conn_lost(&p->conn) && p->receiving) {
-		drop(p, p->receiving);
-		p->receiving = NULL;
-	}
-	if (dstor_conn_lost(&p->conn) && p->refused) {
-		dstor_command_free(p->refused);
-		p->refused = NULL;
-	}
-}
-
 void dstor_command_reap(struct dstor_peer *p)
 {
 	struct llist_node *all = llist_reverse_order(llist_del_all(&p->done));
@@ -453,95 +587,11 @@ void dstor_command_reap(struct dstor_peer *p)
 		dstor_point(RESULT_BEFORE_ANSWER);
 		tally(e, cmd);
 		if (dstor_conn_is_open(&p->conn) && !dstor_conn_lost(&p->conn))
-			dstor_command_answer(p, cmd);
+			send_answer(p, cmd);
 		else
 			dstor_command_free(cmd);
 		atomic_dec(&p->in_flight);
 		if (atomic_dec_and_test(&e->in_flight))
 			wake_up_all(&e->wait);
 	}
-}
-
-/* Admission ---------------------------------------------------------------- */
-
-static u32 memory_of(const struct dstor_frame *f)
-{
-	switch (f->op) {
-	case DST_OP_READ:
-	case DST_OP_WRITE:
-		return le32_to_cpu(f->bytes);
-	default:
-		return 0;
-	}
-}
-
-/* Refused, or executed before. Data that follows is thrown away. */
-static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_command *cmd,
-					u8 status)
-{
-	cmd->status = status;
-	/*
-	 * An answer proves that all of the request was received: its pages are the
-	 * client's again then (P4).
-	 */
-	if (dstor_conn_frame(&p->conn)->length)
-		p->refused = cmd;
-	else
-		dstor_command_answer(p, cmd);
-	return DSTOR_RX_NEXT;
-}
-
-static enum dstor_rx_verdict admit(struct dstor_peer *p, const struct dstor_frame *f,
-				   struct dstor_command *cmd, enum dstor_status verdict)
-{
-	struct dstor_slot *slot = &p->lane->slots[cmd->slot];
-
-	if (le16_to_cpu(f->flags) & DST_REQ_RESEND)
-		this_cpu_inc(p->export->stats->resends);
-	switch (dstor_slot_admit(slot, cmd->seq, cmd->op)) {
-	case DST_ADMIT_EXECUTE:
-		break;
-	case DST_ADMIT_REPLAY:
-		this_cpu_inc(p->export->stats->replayed);
-		return answer_now(p, cmd, slot->status);
-	case DST_ADMIT_BUSY:
-		dstor_command_free(cmd);
-		return DSTOR_RX_NEXT;
-	default:
-		dstor_command_free(cmd);
-		return DSTOR_RX_CLOSE;
-	}
-	if (verdict != DST_STATUS_OK) {
-		dstor_slot_done(slot, cmd->seq, verdict);
-		this_cpu_inc(p->export->stats->errors);
-		return answer_now(p, cmd, verdict);
-	}
-	if (cmd->op == DST_OP_WRITE) {
-		p->receiving = cmd;
-		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
-	} else {
-		list_add_tail(&cmd->entry, &p->ready);
-	}
-	return DSTOR_RX_NEXT;
-}
-
-enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
-{
-	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
-	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
-	u32 data = verdict == DST_STATUS_OK ? memory_of(f) : 0;
-	struct dstor_command *cmd;
-
-	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
-		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
-		return DSTOR_RX_PAUSE;
-	}
-	if (data && !charge(p->export, data))
-		return wait_for_memory(p);
-	cmd = new_command(p, f, data);
-	if (!cmd) {
-		atomic64_sub(data, &p->export->in_flight_bytes);
-		return wait_for_memory(p);
-	}
-	return admit(p, f, cmd, verdict);
 }

@@ -190,21 +190,6 @@ static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
 	}
 }
 
-static enum dstor_rx_verdict peer_data(struct dstor_conn *c)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-
-	if (p->receiving) {
-		list_add_tail(&p->receiving->entry, &p->ready);
-		p->receiving = NULL;
-	}
-	if (p->refused) {
-		dstor_command_answer(p, p->refused);
-		p->refused = NULL;
-	}
-	return DSTOR_RX_NEXT;
-}
-
 static void peer_corrupt(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
@@ -215,33 +200,13 @@ static void peer_corrupt(struct dstor_conn *c)
 		this_cpu_inc(p->export->stats->checksum_errors);
 }
 
-static void *peer_hand_over(struct dstor_conn *c)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = p->receiving;
-
-	p->receiving = NULL;
-	return cmd;
-}
-
-/* In a thread. */
-static void peer_opened(struct dstor_conn *c, void *owner, bool ok)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = owner;
-
-	cmd->broken = !ok;
-	if (llist_add(&cmd->done, &p->opened))
-		dstor_conn_kick(c);
-}
-
 static const struct dstor_conn_ops peer_ops = {
 	.head = peer_head,
-	.data = peer_data,
+	.data = dstor_command_data,
 	.sent = peer_sent,
 	.corrupt = peer_corrupt,
-	.hand_over = peer_hand_over,
-	.opened = peer_opened,
+	.hand_over = dstor_command_hand_over,
+	.opened = dstor_command_opened,
 };
 
 /* The work ----------------------------------------------------------------- */
@@ -393,7 +358,6 @@ static bool round_of(struct dstor_peer *p)
 		}
 	}
 	if (p->lane) {
-		dstor_command_take_opened(p);
 		dstor_command_submit_ready(p);
 		dstor_command_reap(p);
 	}
