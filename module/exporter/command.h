@@ -32,8 +32,6 @@ struct dstor_command {
 };
 
 /* In the peer's work. */
-/* Gives back what it keeps for the next commands. */
-void dstor_command_drop_spares(struct dstor_peer *p);
 /* In ops->head(), at the header of a REQUEST. */
 enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);
 /* The peer's ops->data(), ops->hand_over() and ops->opened(), the last in a thread. */
@@ -46,6 +44,5 @@ void dstor_command_submit_ready(struct dstor_peer *p);
 void dstor_command_drop_ready(struct dstor_peer *p);
 /* Takes what the disk completed; queues the responses. Under tx.lock. */
 void dstor_command_reap(struct dstor_peer *p);
-void dstor_command_free(struct dstor_command *cmd);
 
 #endif

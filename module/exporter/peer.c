@@ -18,6 +18,7 @@
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/command.h"
+#include "exporter/command_memory.h"
 #include "exporter/export.h"
 #include "exporter/hello.h"
 #include "exporter/listener.h"
