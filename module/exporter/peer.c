@@ -8,7 +8,7 @@
  * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
- * after it (session.c); peers_lock is taken alone.
+ * after it (session.c).
  */
 #include <linux/module.h>
 #include <net/sock.h>
@@ -23,21 +23,15 @@
 #include "exporter/hello.h"
 #include "exporter/listener.h"
 #include "exporter/peer.h"
+#include "exporter/peer_list.h"
 #include "exporter/session.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
-#define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */
 #define PING_MAX_MS 60000	/* life of a connection for PING alone, from its last frame */
 #define ENDING_MS 1000		/* for the last answer to leave and the client to close */
 #define TICK_MS 500
 #define PASS_FRAMES 64
 #define PASSES 8
-
-static LIST_HEAD(peers);
-static DEFINE_SPINLOCK(peers_lock);
-static unsigned int handshaking;
-static atomic_t n_peers = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(peers_gone);
 
 /* A message that is not a response: freed when the socket has it. */
 struct note {
@@ -57,28 +51,12 @@ static void free_peer(struct kref *kref)
 	dstor_listener_drop(p->listener);
 	kfree_sensitive(p->channel);
 	kfree(p);
-	if (atomic_dec_and_test(&n_peers))
-		wake_up_all(&peers_gone);
+	dstor_peers_uncount();
 }
 
 void dstor_peer_put(struct dstor_peer *p)
 {
 	kref_put(&p->kref, free_peer);
-}
-
-static bool is_young(const struct dstor_peer *p)
-{
-	return p->state <= DSTOR_PEER_HELLO;
-}
-
-void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state)
-{
-	spin_lock(&peers_lock);
-	handshaking -= is_young(p);
-	WRITE_ONCE(p->state, state);
-	handshaking += is_young(p);
-	spin_unlock(&peers_lock);
-	p->since = jiffies;
 }
 
 void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
@@ -260,9 +238,7 @@ static void retire(struct dstor_peer *p)
 {
 	if (p->session)
 		dstor_session_leave(p);
-	spin_lock(&peers_lock);
-	list_del_init(&p->entry);
-	spin_unlock(&peers_lock);
+	dstor_peer_delist(p);
 	queue_rcu_work(dstor_disk_wq, &p->burial);
 }
 
@@ -461,28 +437,6 @@ static void tick_work(struct work_struct *work)
 
 /* Making and ending -------------------------------------------------------- */
 
-static void add_peer(struct dstor_peer *p)
-{
-	struct dstor_peer *old = NULL, *q;
-
-	spin_lock(&peers_lock);
-	list_add_tail(&p->entry, &peers);
-	handshaking++;
-	if (handshaking > HANDSHAKING_MAX) {
-		list_for_each_entry(q, &peers, entry) {
-			if (is_young(q) && !dstor_conn_lost(&q->conn)) {
-				old = q;
-				break;
-			}
-		}
-		if (old)
-			dstor_conn_lose(&old->conn);
-	}
-	/* From here on it is its work's, which may end it as soon as it gets the lock. */
-	queue_work(dstor_serve_wq, &p->work);
-	spin_unlock(&peers_lock);
-}
-
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 {
 	struct dstor_peer *p = kzalloc(sizeof(*p), GFP_KERNEL);
@@ -492,7 +446,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 		dstor_socket_abort(sock);
 		return;
 	}
-	atomic_inc(&n_peers);
+	dstor_peers_count();
 	kref_init(&p->kref);
 	dstor_listener_hold(l);
 	p->listener = l;
@@ -515,46 +469,5 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
 	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
-	add_peer(p);
-}
-
-void dstor_peers_end_of(struct dstor_listener *l)
-{
-	struct dstor_peer *p;
-
-	spin_lock(&peers_lock);
-	list_for_each_entry(p, &peers, entry)
-		if ((!l || p->listener == l) && (!l || !p->session))
-			dstor_conn_lose(&p->conn);
-	spin_unlock(&peers_lock);
-}
-
-/* Those that are not in it are left alone. */
-static bool lose_peers_in(struct net *net)
-{
-	struct dstor_peer *p;
-	bool some = false;
-
-	spin_lock(&peers_lock);
-	list_for_each_entry(p, &peers, entry) {
-		if (!dstor_listener_is_in(p->listener, net) ||
-		    READ_ONCE(p->state) == DSTOR_PEER_CLOSED)
-			continue;
-		dstor_conn_lose(&p->conn);
-		some = true;
-	}
-	spin_unlock(&peers_lock);
-	return some;
-}
-
-void dstor_peers_leave(struct net *net)
-{
-	while (lose_peers_in(net))
-		usleep_range(500, 1000);
-}
-
-void dstor_peers_end(void)
-{
-	dstor_peers_end_of(NULL);
-	wait_event(peers_gone, !atomic_read(&n_peers));
+	dstor_peer_enlist(p);
 }

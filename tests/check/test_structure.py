@@ -33,7 +33,7 @@ CIRCLES = {
     ("control/netlink.c", "control/netlink_show.c"):
         "one family of messages: netlink.c has its table, netlink_show.c answers what shows",
     ("exporter/export.c", "exporter/hello.c", "exporter/keys.c", "exporter/listener.c",
-     "exporter/peer.c", "exporter/session.c"):
+     "exporter/peer.c", "exporter/peer_list.c", "exporter/session.c"):
         "an export listens, a listener makes peers, and a peer finds its export",
 }
 
