@@ -78,7 +78,7 @@ struct dstor_queue {
 	struct dstor_transaction **resend;	/* room for as many; lock */
 	atomic64_t seq;
 	atomic_t in_flight;
-	/* batching, see submit() in transaction.c; races only blur it */
+	/* batching, see batch.c; races only blur it */
 	bool busy;			/* many were in flight lately */
 	u16 calm;			/* submits that found few, in a row */
 	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
@@ -210,6 +210,17 @@ extern const struct blk_mq_ops dstor_mq_ops;
 /* The exporter's answer, or the verdict of the monitor: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
+/* Its answer is complete. In the receiving context, or in the thread that opened its data. */
+enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
+/* The socket has taken its last byte. Under tx.lock. */
+void dstor_transaction_sent(struct dstor_transaction *t);
+
+/* batch.c - @q has something to send. Context: the submitter's; sends, or kicks the work. */
+void dstor_batch_submit(struct dstor_queue *q, bool large_read);
+/* A deferred send of @q found @n messages. In the queue's work. */
+void dstor_batch_judge(struct dstor_queue *q, u32 n);
+
+/* queue.c */
 extern const struct dstor_conn_ops dstor_client_ops;
 void dstor_queue_work(struct work_struct *work);
 /* Queue a control frame unless one of its kind is still on its way. */

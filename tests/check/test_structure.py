@@ -24,7 +24,7 @@ SEES = {
 # one in this list that is gone.
 CIRCLES = {
     ("client/device.c", "client/device_control.c", "client/device_list.c", "client/link.c",
-     "client/sysfs.c", "client/transaction.c", "client/watchdog.c"):
+     "client/queue.c", "client/sysfs.c", "client/watchdog.c"):
         "a device makes its queues, and what happens to a queue changes its device; sysfs.c "
         "shows the device that registers it",
     ("conn/cipher.c", "conn/connection.c", "conn/decrypt.c", "conn/encrypt.c", "conn/receive.c",
