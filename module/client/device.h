@@ -14,7 +14,24 @@
 
 struct dstor_device;
 
-/* A transaction is FREE while the block layer has no request in its slot. */
+/*
+ * A transaction is FREE while the block layer has no request in its slot.
+ *
+ *                queue_rq()                resent: take_state(), resend_all()
+ *         FREE -------------> QUEUED <---------------------------------+
+ *          ^                   |  |                                    |
+ *          |          answered |  | last byte taken                    |
+ *          |                   v  v                                    |
+ *          |            ANSWERED  SENT --------------------------------+
+ *          |     last byte taken |  | answered
+ *          +---------------------+--+
+ *
+ * Live, two move it, each with a cmpxchg: the sender under tx.lock, whose last byte
+ * is taken in dstor_transaction_sent(), and the receiver, with the complete answer
+ * in dstor_transaction_answered(). Whoever comes second ends the request.
+ * take_state() is the receiver, too. Closed, any state: resend_all() under q->lock
+ * and tx.lock moves it to QUEUED, dstor_link_fail() under q->lock to FREE.
+ */
 enum dstor_transaction_state {
 	DSTOR_T_FREE = 0,
 	DSTOR_T_QUEUED,		/* submitted, or waiting for a connection, or sent in part */
@@ -41,6 +58,17 @@ struct dstor_transaction {
 	struct dstor_attempt attempt;
 };
 
+/*
+ *          dstor_link_live()
+ *         ------------------->
+ *    DOWN                      LIVE
+ *         <-------------------
+ *          dstor_link_close()
+ *
+ * Under q->lock. The link's work and the attach make it live. It is closed by
+ * the link's work (the connection is lost), the watchdog (silence, a budget used up,
+ * no answer), a new instance of the exporter, new addresses, and the detach.
+ */
 enum dstor_queue_state {
 	DSTOR_Q_DOWN = 0,		/* no connection */
 	DSTOR_Q_LIVE,

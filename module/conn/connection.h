@@ -116,6 +116,13 @@ struct dstor_conn {
 
 	/* receiving: one context at a time (softirq under the socket's lock, or its owner) */
 	struct {
+		/*
+		 *        data follows       digest or tag follows
+		 *  HEAD -------------> DATA ----------------------> TAIL
+		 *   ^ ^ no data: stays  |                             |
+		 *   | +-----------------+ neither: ops->data()        |
+		 *   +-------------------------------------------------+ ops->data()
+		 */
 		enum { DSTOR_RX_HEAD, DSTOR_RX_DATA, DSTOR_RX_TAIL } step;
 		unsigned long paused;	/* atomic bits: enum dstor_pause */
 		bool opened;		/* rx.frame is of the header in buf */
