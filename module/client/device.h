@@ -19,7 +19,24 @@
 
 struct dstor_device;
 
-/* A transaction is FREE while the block layer has no request in its slot. */
+/*
+ * A transaction is FREE while the block layer has no request in its slot.
+ *
+ *                queue_rq()                resent: take_state(), resend_all()
+ *         FREE -------------> QUEUED <---------------------------------+
+ *          ^                   |  |                                    |
+ *          |          answered |  | last byte taken                    |
+ *          |                   v  v                                    |
+ *          |            ANSWERED  SENT --------------------------------+
+ *          |     last byte taken |  | answered
+ *          +---------------------+--+
+ *
+ * Live, two move it, each with a cmpxchg: the sender under tx.lock, whose last byte
+ * is taken in dstor_transaction_sent(), and the receiver, with the complete answer
+ * in dstor_transaction_answered(). Whoever comes second ends the request.
+ * take_state() is the receiver, too. Closed, any state: resend_all() under q->lock
+ * and tx.lock moves it to QUEUED, dstor_link_fail() under q->lock to FREE.
+ */
 enum dstor_transaction_state {
 	DSTOR_T_FREE = 0,
 	DSTOR_T_QUEUED,		/* submitted, or waiting for a connection, or sent in part */
@@ -46,6 +63,17 @@ struct dstor_transaction {
 	struct dstor_attempt attempt;
 };
 
+/*
+ *          dstor_link_live()
+ *         ------------------->
+ *    DOWN                      LIVE
+ *         <-------------------
+ *          dstor_link_close()
+ *
+ * Under q->lock. The link's work and the attach make it live. It is closed by
+ * the link's work (the connection is lost), the watchdog (silence, a budget used up,
+ * no answer), a new instance of the exporter, new addresses, and the detach.
+ */
 enum dstor_queue_state {
 	DSTOR_Q_DOWN = 0,		/* no connection */
 	DSTOR_Q_LIVE,
@@ -83,7 +111,7 @@ struct dstor_queue {
 	struct dstor_transaction **resend;	/* room for as many; lock */
 	atomic64_t seq;
 	atomic_t in_flight;
-	/* batching, see submit() in transaction.c; races only blur it */
+	/* batching, see batch.c; races only blur it */
 	bool busy;			/* many were in flight lately */
 	u16 calm;			/* submits that found few, in a row */
 	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
@@ -215,6 +243,17 @@ extern const struct blk_mq_ops dstor_mq_ops;
 /* The exporter's answer, or the verdict of the monitor: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
+/* Its answer is complete. In the receiving context, or in the thread that opened its data. */
+enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
+/* The socket has taken its last byte. Under tx.lock. */
+void dstor_transaction_sent(struct dstor_transaction *t);
+
+/* batch.c - @q has something to send. Context: the submitter's; sends, or kicks the work. */
+void dstor_batch_submit(struct dstor_queue *q, bool large_read);
+/* A deferred send of @q found @n messages. In the queue's work. */
+void dstor_batch_judge(struct dstor_queue *q, u32 n);
+
+/* queue.c */
 extern const struct dstor_conn_ops dstor_client_ops;
 void dstor_queue_work(struct work_struct *work);
 /* Queue a control frame unless one of its kind is still on its way. */

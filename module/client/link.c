@@ -75,7 +75,7 @@ static void resend_all(struct dstor_queue *q)
 	u64 now = dstor_now_ms();
 	unsigned int i, n = 0;
 
-	mutex_lock(&c->tx.lock);
+	dstor_tx_lock(c);
 	for (i = 0; i < q->dev->depth; i++) {
 		struct dstor_transaction *t = dstor_slot(q, i);
 
@@ -100,9 +100,9 @@ static void resend_all(struct dstor_queue *q)
 		}
 		t->state = DSTOR_T_QUEUED;
 		list_del_init(&t->message.entry);
-		list_add_tail(&t->message.entry, &c->tx.queue);
+		dstor_tx_queue_locked(c, &t->message);
 	}
-	mutex_unlock(&c->tx.lock);
+	dstor_tx_unlock(c);
 }
 
 static void set_bounds(struct dstor_queue *q)
@@ -180,7 +180,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		resend_all(q);
 		q->lived = jiffies;
 		q->pinged = jiffies;
-		clear_bit(DSTOR_CONN_LOST, &q->conn.flags);
+		dstor_conn_begin(&q->conn);
 		dstor_conn_open(&q->conn, g->sock, 0);
 		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
 	}
@@ -245,7 +245,7 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 	 * A digest tells pages that changed from what was sent; without one, only time does.
 	 * With a cipher no page of a request was ever lent to the socket.
 	 */
-	bool wait = !q->conn.digest.len && !q->conn.cipher;
+	bool wait = !dstor_conn_detects_changes(&q->conn);
 	struct sock *sk;
 	unsigned int i;
 
@@ -282,7 +282,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 	unsigned int i, n = 0;
 
 	lockdep_assert_held(&q->lock);
-	mutex_lock(&q->conn.tx.lock);
+	dstor_tx_lock(&q->conn);
 	dstor_tx_collect(&q->conn);
 	for (i = 0; i < dev->depth; i++) {
 		struct dstor_transaction *t = dstor_slot(q, i);
@@ -298,7 +298,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 		list_del_init(&t->message.entry);
 		q->resend[n++] = t;
 	}
-	mutex_unlock(&q->conn.tx.lock);
+	dstor_tx_unlock(&q->conn);
 	if (n && !all && !atomic64_read(&q->spent_ms))
 		atomic64_set(&q->spent_ms, now);
 	for (i = 0; i < n; i++)

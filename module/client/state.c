@@ -7,6 +7,28 @@
 #include "client/device.h"
 #include "client/state.h"
 
+/*
+ * Not stored; the first of these that is true:
+ *
+ *   FAILED         dev->failed: evicted or replaced. dstor_device_expel() sets it.
+ *   SUSPENDED      dev->suspended: the last welcome was of another disk.
+ *   CONNECTED      a queue is LIVE.
+ *   RECONNECTING   no queue is.
+ *
+ *                  dstor_link_live()
+ *    RECONNECTING ------------------> CONNECTED
+ *         ^       <------------------     ^
+ *         |        dstor_link_close()     |
+ *         |                               |
+ *         +---------> SUSPENDED <---------+
+ *
+ *    to SUSPENDED: check_resume() reads a welcome of another disk; back, to the one or
+ *    the other: a welcome of the right disk
+ *    to FAILED: from each, for ever
+ *
+ * dev->failed and dev->suspended are set under dev->lock, a queue's state under its
+ * q->lock.
+ */
 enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 {
 	unsigned int i;

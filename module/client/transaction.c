@@ -7,7 +7,6 @@
  * No locks of its own: the slot table has one writer for each slot at a time,
  * and transaction.state decides between sender and receiver.
  */
-#include <linux/sched/isolation.h>
 #include <linux/sched/mm.h>
 
 #include "client/device.h"
@@ -16,12 +15,7 @@
 #include "core/point.h"
 #include "core/work.h"
 
-#define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
-#define CALM 64			/* as many submits in a row that find fewer end that */
 #define LARGE_READ 16384	/* bytes; more are received where they arrive */
-#define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
-#define DEFER_POOR 8		/* deferred sends in a row that were not */
-#define DEFER_PAUSE 1024	/* sends at once before the next try */
 
 static struct dstor_queue *pick_queue(struct dstor_device *dev, struct blk_mq_hw_ctx *hctx, int tag)
 {
@@ -170,83 +164,6 @@ static bool durable_is_true(struct dstor_transaction *t)
 	return ret;
 }
 
-/* Another CPU of the same node that is neither offline nor isolated; @cpu when there is none. */
-static int beside(int cpu)
-{
-	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
-	int n;
-
-	for_each_cpu_wrap(n, cpumask_of_node(cpu_to_node(cpu)), cpu + 1)
-		if (n != cpu && cpu_online(n) && cpumask_test_cpu(n, allowed))
-			return n;
-	return cpu;
-}
-
-/*
- * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
- * after each request, and no two would ever go together. Large reads are received where
- * they arrive: there copying is the work. At most one move a tick.
- */
-static void place_work(struct dstor_queue *q, bool large_read)
-{
-	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
-	bool unbound = cpu == WORK_CPU_UNBOUND;
-
-	if ((large_read ? !unbound : unbound || cpu == here) && time_after(jiffies, q->moved)) {
-		q->moved = jiffies;
-		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : beside(here));
-	}
-}
-
-/* Batches end together, and leave few in flight for a moment: that alone is no calm. */
-static bool is_busy(struct dstor_queue *q, bool large_read)
-{
-	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
-		if (q->calm)
-			q->calm = 0;
-		if (!q->busy)
-			WRITE_ONCE(q->busy, true);
-		place_work(q, large_read);
-	} else if (q->busy && ++q->calm >= CALM) {
-		WRITE_ONCE(q->busy, false);
-		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
-	}
-	return q->busy;
-}
-
-/*
- * A lone request is sent at once, in the submitter's context. Of a busy queue sending
- * may be left to the work: it runs elsewhere, or when the submitter waits, and then sends
- * what has gathered in one call (the batches of i10, NSDI '20, without its timer).
- * Deferred sends that find little switch back to sending at once for a while.
- */
-static void submit(struct dstor_queue *q, bool large_read)
-{
-	unsigned int noreclaim;
-
-	if (is_busy(q, large_read)) {
-		if (!q->inline_left) {
-			dstor_conn_kick(&q->conn);
-			return;
-		}
-		q->inline_left--;
-	}
-	noreclaim = memalloc_noreclaim_save();
-	dstor_tx_flush(&q->conn);
-	memalloc_noreclaim_restore(noreclaim);
-}
-
-/* How much did a deferred send find? */
-static void judge_batch(struct dstor_queue *q, u32 n)
-{
-	if (n >= DEFER_WORTH) {
-		q->poor = 0;
-	} else if (n && !q->inline_left && ++q->poor >= DEFER_POOR) {
-		q->poor = 0;
-		q->inline_left = DEFER_PAUSE;
-	}
-}
-
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct dstor_device *dev = hctx->queue->queuedata;
@@ -293,7 +210,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	if (unlikely(READ_ONCE(dev->dead)))
 		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
 	if (bd->last)
-		submit(q, large_read);
+		dstor_batch_submit(q, large_read);
 	return BLK_STS_OK;
 }
 
@@ -385,10 +302,10 @@ static void finish(struct dstor_transaction *t)
 	dstor_transaction_end(t, status);
 }
 
-static enum dstor_rx_verdict answered(struct dstor_transaction *t)
+enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t)
 {
 	switch (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_ANSWERED)) {
-	case DSTOR_T_QUEUED:	/* message_sent() ends it */
+	case DSTOR_T_QUEUED:	/* dstor_transaction_sent() ends it */
 		return DSTOR_RX_NEXT;
 	case DSTOR_T_SENT:
 		finish(t);
@@ -398,216 +315,12 @@ static enum dstor_rx_verdict answered(struct dstor_transaction *t)
 	}
 }
 
-static void message_sent(struct dstor_conn *c, struct dstor_message *m)
+void dstor_transaction_sent(struct dstor_transaction *t)
 {
-	struct dstor_transaction *t;
-
-	if (m->copy) {
-		struct dstor_control *k = container_of(m, struct dstor_control, message);
-
-		clear_bit_unlock(0, &k->busy);
-		return;
-	}
-	t = container_of(m, struct dstor_transaction, message);
 	trace_dstor_send(t, 0, 0, 0);
 	dstor_point(MESSAGE_SENT);
 	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
 		finish(t);
-}
-
-static struct dstor_transaction *named(struct dstor_queue *q, const struct dstor_frame *f)
-{
-	struct dstor_transaction *t = dstor_slot(q, le16_to_cpu(f->slot));
-
-	return t && t->seq == le64_to_cpu(f->seq) ? t : NULL;
-}
-
-static enum dstor_rx_verdict response(struct dstor_queue *q, struct dstor_conn *c)
-{
-	struct dstor_frame *f = &c->rx.frame;
-	struct dstor_transaction *t = named(q, f);
-	struct request *rq;
-
-	if (!t || t->op != f->op || t->opening || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
-		return DSTOR_RX_CLOSE;
-	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
-	t->status = le16_to_cpu(f->status);
-	if (!f->length)
-		return answered(t);
-	rq = blk_mq_rq_from_pdu(t);
-	if (le32_to_cpu(f->length) != blk_rq_bytes(rq))
-		return DSTOR_RX_CLOSE;
-	c->rx.sink.bio = rq->bio;
-	c->rx.sink.iter = rq->bio->bi_iter;
-	return DSTOR_RX_NEXT;
-}
-
-static enum dstor_rx_verdict client_data(struct dstor_conn *c)
-{
-	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-
-	return answered(q->slots[le16_to_cpu(c->rx.frame.slot)]);
-}
-
-/* What the exporter knows of a transaction we asked about. */
-static void state(struct dstor_queue *q, const struct dstor_frame *f)
-{
-	struct dstor_transaction *t = named(q, f);
-	struct dstor_frame *mine;
-
-	if (!t || !t->asked || t->opening || READ_ONCE(t->state) != DSTOR_T_SENT)
-		return;
-	switch (le16_to_cpu(f->status)) {
-	case DST_STATE_BUSY:
-		t->attempt.sent_ms = dstor_now_ms();
-		break;
-	case DST_STATE_UNKNOWN:
-		mine = t->message.head;
-		mine->flags |= cpu_to_le16(DST_REQ_RESEND);
-		t->attempt.sent_ms = dstor_now_ms();
-		t->attempt.resends++;
-		this_cpu_inc(q->dev->stats->resends);
-		trace_dstor_resend(t, 0, 0, 0);
-		t->message.in_hand = false;
-		WRITE_ONCE(t->state, DSTOR_T_QUEUED);
-		dstor_tx_submit(&q->conn, &t->message);
-		dstor_conn_kick(&q->conn);
-		break;
-	case DST_STATE_DONE:
-		return;
-	}
-	t->asked = false;
-}
-
-static void change(struct dstor_queue *q, const struct dstor_frame *f)
-{
-	struct dstor_device *dev = q->dev;
-	u16 flags = le16_to_cpu(f->flags);
-
-	if (flags & DST_CHANGE_SIZE) {
-		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
-		queue_work(dstor_link_wq, &dev->resize);
-	}
-	/* All that was acked is durable now: nothing can be lost any more. */
-	if (flags & DST_CHANGE_FLUSHED)
-		q->mark = DST_FLUSH_MARK_CLEAN;
-	if (flags & (DST_CHANGE_STOPPING | DST_CHANGE_EVICTED) && flags & DST_CHANGE_FLUSHED)
-		dstor_conn_lose(&q->conn);
-}
-
-static enum dstor_rx_verdict client_head(struct dstor_conn *c)
-{
-	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-	struct dstor_frame *f = &c->rx.frame;
-
-	if (!dstor_response_sane(f, &q->bounds))
-		return DSTOR_RX_CLOSE;
-	switch (f->type) {
-	case DST_FRAME_RESPONSE:
-		return response(q, c);
-	case DST_FRAME_STATE:
-		state(q, f);
-		break;
-	case DST_FRAME_PING:
-		dstor_control_send(q, DSTOR_CONTROL_PONG, 0, le64_to_cpu(f->seq));
-		break;
-	case DST_FRAME_CHANGE:
-		change(q, f);
-		break;
-	}
-	return DSTOR_RX_NEXT;
-}
-
-static void client_corrupt(struct dstor_conn *c)
-{
-	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-
-	if (dstor_conn_has_key(c))
-		this_cpu_inc(q->dev->stats->auth_failures);
-	else
-		this_cpu_inc(q->dev->stats->checksum_errors);
-}
-
-static void *client_hand_over(struct dstor_conn *c)
-{
-	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-	struct dstor_transaction *t = q->slots[le16_to_cpu(c->rx.frame.slot)];
-
-	t->opening = true;
-	return t;
-}
-
-/* In a thread. Not ok: it stays in its slot, and is resent. */
-static void client_opened(struct dstor_conn *c, void *owner, bool ok)
-{
-	if (ok && answered(owner) == DSTOR_RX_CLOSE)
-		dstor_conn_lose(c);
-}
-
-/*
- * A lone answer is received where it comes. When many are on their way the work
- * takes as many as have gathered, ends them together, and sends together what
- * is submitted then: one segment for several, on both sides.
- */
-static bool client_inline(const struct dstor_conn *c)
-{
-	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-
-	return !READ_ONCE(q->busy);
-}
-
-const struct dstor_conn_ops dstor_client_ops = {
-	.head = client_head,
-	.data = client_data,
-	.sent = message_sent,
-	.corrupt = client_corrupt,
-	.hand_over = client_hand_over,
-	.opened = client_opened,
-	.inline_rx = client_inline,
-};
-
-void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
-{
-	static const u8 types[] = {
-		[DSTOR_CONTROL_PING] = DST_FRAME_PING,
-		[DSTOR_CONTROL_PONG] = DST_FRAME_PONG,
-		[DSTOR_CONTROL_ASK] = DST_FRAME_ASK,
-		[DSTOR_CONTROL_BYE] = DST_FRAME_BYE,
-	};
-	struct dstor_control *k = &q->control[kind];
-	struct dstor_frame *f = k->message.head;
-
-	if (test_and_set_bit_lock(0, &k->busy))
-		return;
-	k->since = jiffies;
-	dstor_frame_init(f, types[kind], seq);
-	f->slot = cpu_to_le16(slot);
-	dstor_tx_submit(&q->conn, &k->message);
-	dstor_conn_kick(&q->conn);
-}
-
-/* Whatever the callbacks left to a context that may sleep. */
-void dstor_queue_work(struct work_struct *work)
-{
-	struct dstor_queue *q = container_of(work, struct dstor_queue, work);
-	struct dstor_conn *c = &q->conn;
-	unsigned int noreclaim = memalloc_noreclaim_save();
-	bool again;
-	u32 n;
-
-	mutex_lock(&c->tx.lock);
-	again = dstor_rx_pass(c, 64) == 64;
-	n = c->tx.collected;
-	dstor_tx_flush_locked(c);
-	judge_batch(q, c->tx.collected - n);
-	mutex_unlock(&c->tx.lock);
-	memalloc_noreclaim_restore(noreclaim);
-	/* whoever failed to get tx.lock has submitted before */
-	dstor_tx_flush(c);
-	if (again)
-		dstor_conn_kick(c);
-	if (dstor_conn_lost(c) && dstor_queue_live(q))
-		dstor_link_soon(q);
 }
 
 static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,

@@ -63,7 +63,7 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 static const char *check_silence(struct dstor_queue *q)
 {
 	struct dstor_device *dev = q->dev;
-	u32 silent = since_ms(READ_ONCE(q->conn.rx.heard));
+	u32 silent = since_ms(dstor_conn_heard(&q->conn));
 
 	if (silent > dstor_silence_ms(dev->ping_ms, dev->policy.timeout_ms))
 		return "the exporter is silent";
@@ -95,7 +95,7 @@ static void check_queue(struct dstor_queue *q)
 	/* Not sooner than it is due, if it is. */
 	if (q->state != DSTOR_Q_LIVE && !READ_ONCE(dev->stopping))
 		queue_delayed_work(dstor_link_wq, &q->link, 0);
-	else if (test_bit(DSTOR_CONN_TX_FULL, &q->conn.flags))
+	else if (dstor_conn_is_full(&q->conn))
 		dstor_conn_kick(&q->conn);
 	mutex_unlock(&q->lock);
 }

@@ -288,25 +288,14 @@ int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h)
 int dstor_sg_of_bio(struct scatterlist *sg, int max, struct bio *bio, struct bvec_iter iter,
 		    u32 length)
 {
+	struct dstor_bio_span s = { .bio = bio, .iter = iter };
+	struct bio_vec bv;
 	int n = 0;
 
 	while (length) {
-		struct bio_vec bv;
-
-		if (!iter.bi_size) {
-			bio = bio->bi_next;
-			if (!bio)
-				return -EOVERFLOW;
-			iter = bio->bi_iter;
-			continue;
-		}
-		if (n == max)
+		if (n == max || !dstor_bio_span_next(&s, &length, &bv, false))
 			return -EOVERFLOW;
-		bv = mp_bvec_iter_bvec(bio->bi_io_vec, iter);
-		bv.bv_len = min_t(u32, bv.bv_len, length);
 		sg_set_page(&sg[n++], bv.bv_page, bv.bv_len, bv.bv_offset);
-		bvec_iter_advance(bio->bi_io_vec, &iter, bv.bv_len);
-		length -= bv.bv_len;
 	}
 	return n;
 }

@@ -18,7 +18,6 @@ struct aead_request;
 struct crypto_aead;
 struct dstor_conn;
 struct dstor_message;
-struct dstor_sink;
 
 /* noise_primitives.c */
 extern const struct dstor_primitives dstor_primitives;

@@ -47,10 +47,10 @@ bool dstor_conn_alive(const struct dstor_conn *c)
 	return !READ_ONCE(sk->sk_err) && !(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN);
 }
 
-void dstor_conn_resume(struct dstor_conn *c)
+void dstor_conn_end_sending(struct dstor_conn *c)
 {
-	c->rx.paused = false;
-	dstor_conn_kick(c);
+	dstor_tx_assert_locked(c);
+	kernel_sock_shutdown(c->sock, SHUT_WR);
 }
 
 static bool receives_inline(const struct dstor_conn *c)
@@ -228,6 +228,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 {
 	struct socket *sock = c->sock;
 	struct dstor_message *m, *n;
+	LIST_HEAD(unsent);
 	struct sock *sk;
 
 	set_bit(DSTOR_CONN_LOST, &c->flags);
@@ -240,13 +241,9 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	dstor_cipher_drain(c);
 	c->sock = NULL;
 	dstor_tx_collect(c);
-	if (c->tx.now)
-		INIT_LIST_HEAD(&c->tx.now->entry);
-	list_for_each_entry_safe(m, n, &c->tx.queue, entry)
+	dstor_tx_take_unsent(c, &unsent);
+	list_for_each_entry_safe(m, n, &unsent, entry)
 		list_del_init(&m->entry);
-	list_for_each_entry_safe(m, n, &c->tx.batch, entry)
-		list_del_init(&m->entry);
-	c->tx.now = NULL;
 	c->tx.first = 0;
 	c->tx.count = 0;
 	c->tx.bytes = 0;

@@ -20,6 +20,7 @@
 #include "conn/cipher.h"
 #include "conn/digest.h"
 #include "conn/transport.h"
+#include "core/bio_span.h"
 
 struct dstor_conn;
 
@@ -46,32 +47,27 @@ struct dstor_message {
 	u64 end;			/* position behind it in the stream */
 };
 
-/* Where received data goes. */
-struct dstor_sink {
-	struct bio *bio;		/* NULL: throw away */
-	struct bvec_iter iter;
-};
-
 enum dstor_rx_verdict {
-	DSTOR_RX_NEXT,			/* no data follows, or rx.sink is set */
-	DSTOR_RX_PAUSE,			/* rx.paused is set: keep the header till resumed */
+	DSTOR_RX_NEXT,			/* no data follows, or its destination is set */
+	DSTOR_RX_PAUSE,			/* it is paused: keep the header till all reasons are gone */
 	DSTOR_RX_CLOSE,			/* the stream is lost */
 };
 
 struct dstor_conn_ops {
 	/*
-	 * A fixed-size message of rx.want bytes is in rx.buf (handshake), or a
-	 * frame whose header digest is right. For a frame with data, set rx.sink.
+	 * dstor_conn_message() is complete (handshake), or dstor_conn_frame() is, and its
+	 * digest is right. For a frame with data: dstor_conn_receive_into(), else the
+	 * data is thrown away.
 	 */
 	enum dstor_rx_verdict (*head)(struct dstor_conn *c);
-	/* The data of the frame in rx.frame is complete and its digest right. */
+	/* The data of dstor_conn_frame() is complete and its digest right. */
 	enum dstor_rx_verdict (*data)(struct dstor_conn *c);
 	/* The socket has taken the last byte of @m. Under tx.lock. */
 	void (*sent)(struct dstor_conn *c, struct dstor_message *m);
 	/* A digest or a tag was wrong; the connection ends. Any context that sleeps, or softirq. */
 	void (*corrupt)(struct dstor_conn *c);
 	/*
-	 * With a cipher: a thread opens the data of the frame in rx.frame; whose it is.
+	 * With a cipher: a thread opens the data of dstor_conn_frame(); whose it is.
 	 * Then it calls opened(): not ok after corrupt(), and the connection is lost.
 	 */
 	void *(*hand_over)(struct dstor_conn *c);
@@ -80,6 +76,15 @@ struct dstor_conn_ops {
 	bool (*inline_rx)(const struct dstor_conn *c);
 };
 
+/* Why nothing is received: a bit each, so that one reason cannot end another. */
+enum dstor_pause {
+	DSTOR_PAUSE_MEMORY,		/* there is none for what the header asks */
+	DSTOR_PAUSE_HELLO,		/* it is handled where one may sleep */
+	DSTOR_PAUSE_STOPPING,		/* what comes now is for the next exporter */
+	DSTOR_PAUSE_ENDING,		/* the last answer is on its way */
+};
+
+/* Private to conn/, as are rx, tx and what watches the socket. */
 enum dstor_conn_flags {
 	DSTOR_CONN_LOST,		/* ended, by whomever */
 	DSTOR_CONN_SENDING,		/* our own sendmsg holds the socket */
@@ -89,6 +94,10 @@ enum dstor_conn_flags {
 
 #define DSTOR_TX_BVECS 96
 
+/*
+ * Others embed it and call the functions below. Only conn/ touches rx, tx and flags;
+ * tests/check/test_structure.py proves that.
+ */
 struct dstor_conn {
 	const struct dstor_conn_ops *ops;
 	struct socket *sock;		/* NULL: closed; changed under tx.lock */
@@ -106,17 +115,24 @@ struct dstor_conn {
 
 	/* receiving: one context at a time (softirq under the socket's lock, or its owner) */
 	struct {
+		/*
+		 *        data follows       digest or tag follows
+		 *  HEAD -------------> DATA ----------------------> TAIL
+		 *   ^ ^ no data: stays  |                             |
+		 *   | +-----------------+ neither: ops->data()        |
+		 *   +-------------------------------------------------+ ops->data()
+		 */
 		enum { DSTOR_RX_HEAD, DSTOR_RX_DATA, DSTOR_RX_TAIL } step;
-		bool paused;
+		unsigned long paused;	/* atomic bits: enum dstor_pause */
 		bool opened;		/* rx.frame is of the header in buf */
 		u32 want;
 		u32 got;
 		u32 data_left;
 		u32 budget;		/* frames of this pass */
 		unsigned long heard;	/* jiffies of the last byte */
-		struct dstor_sink sink;
-		struct iov_iter iter;	/* rest of sink.bio's current bio */
-		struct dstor_sink at;	/* what iter runs over */
+		struct dstor_bio_span sink;	/* where the data goes; no bio: thrown away */
+		struct iov_iter iter;	/* rest of the current bio of at */
+		struct dstor_bio_span at;	/* what iter runs over */
 		struct dstor_frame frame;
 		u8 buf[DST_HELLO_LEN + DST_TAG_LEN];
 	} rx;
@@ -129,7 +145,7 @@ struct dstor_conn {
 		struct list_head batch;	/* gathered, not yet taken by the socket */
 		struct dstor_message *now;	/* gathered in part */
 		enum { DSTOR_TX_DATA, DSTOR_TX_TAIL } step;
-		struct dstor_sink from;
+		struct dstor_bio_span from;	/* rest of the data of now */
 		u32 data_left;
 		unsigned int first;
 		unsigned int count;
@@ -180,11 +196,36 @@ void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
 void dstor_conn_lose(struct dstor_conn *c);
 /* Is the other side still there, as far as the socket knows? */
 bool dstor_conn_alive(const struct dstor_conn *c);
-void dstor_conn_resume(struct dstor_conn *c);
+/* Sends nothing more; the other side reads the end. Under tx.lock, the connection open. */
+void dstor_conn_end_sending(struct dstor_conn *c);
+
+/* It is not lost from here on, unless somebody loses it. Before dstor_conn_open(). */
+static inline void dstor_conn_begin(struct dstor_conn *c)
+{
+	clear_bit(DSTOR_CONN_LOST, &c->flags);
+}
 
 static inline bool dstor_conn_lost(const struct dstor_conn *c)
 {
 	return test_bit(DSTOR_CONN_LOST, &c->flags);
+}
+
+/* Has it a socket? Under tx.lock. */
+static inline bool dstor_conn_is_open(const struct dstor_conn *c)
+{
+	return c->sock;
+}
+
+/* Does sending wait for room in the socket? Any context; true may be stale. */
+static inline bool dstor_conn_is_full(const struct dstor_conn *c)
+{
+	return test_bit(DSTOR_CONN_TX_FULL, &c->flags);
+}
+
+/* Does the other side refuse data that changed while it was sent? Before it is closed. */
+static inline bool dstor_conn_detects_changes(const struct dstor_conn *c)
+{
+	return c->digest.len || c->cipher;
 }
 
 /* Is a wrong tag or digest an attack, and not an accident? */
@@ -210,6 +251,106 @@ static inline void dstor_conn_kick(struct dstor_conn *c)
 		queue_work_on(READ_ONCE(c->cpu), c->wq, c->work);
 }
 
+/*
+ * Receiving. ops->head() and ops->data() may call all of it; others only where a
+ * function says so.
+ */
+
+/* The header of the current frame; up to dstor_conn_close(). */
+static inline const struct dstor_frame *dstor_conn_frame(const struct dstor_conn *c)
+{
+	return &c->rx.frame;
+}
+
+/* The bytes of a message of the handshake; they may be changed in place. */
+static inline void *dstor_conn_message(struct dstor_conn *c)
+{
+	return c->rx.buf;
+}
+
+/* The next message of the handshake has @want bytes. In ops->head(). */
+static inline void dstor_conn_expect(struct dstor_conn *c, u32 want)
+{
+	c->rx.want = want;
+}
+
+/* The data of the current frame goes to @iter of @bio and the bios behind. In ops->head(). */
+static inline void dstor_conn_receive_into(struct dstor_conn *c, struct bio *bio,
+					   struct bvec_iter iter)
+{
+	c->rx.sink.bio = bio;
+	c->rx.sink.iter = iter;
+}
+
+/* Receive nothing until @why is taken back; ops->head() returns DSTOR_RX_PAUSE then. */
+static inline void dstor_conn_pause(struct dstor_conn *c, enum dstor_pause why)
+{
+	set_bit(why, &c->rx.paused);
+}
+
+/*
+ * @why is over; other reasons stay. Any context: whoever is not in the owner's work
+ * calls dstor_conn_kick() afterwards.
+ */
+static inline void dstor_conn_resume(struct dstor_conn *c, enum dstor_pause why)
+{
+	if (test_bit(why, &c->rx.paused))
+		clear_bit(why, &c->rx.paused);
+}
+
+/* Any context. */
+static inline bool dstor_conn_is_paused(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->rx.paused);
+}
+
+/* The message that ops->head() paused at is handled. Under tx.lock, paused or just resumed. */
+static inline void dstor_conn_drop_message(struct dstor_conn *c)
+{
+	c->rx.got = 0;
+}
+
+/* Jiffies of the last byte received, or of dstor_conn_forgive(). Any context. */
+static inline unsigned long dstor_conn_heard(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->rx.heard);
+}
+
+/* The other side's silence up to now does not count. The owner's work, or ops->head(). */
+static inline void dstor_conn_forgive(struct dstor_conn *c)
+{
+	c->rx.heard = jiffies;
+}
+
+/* Sending. tx.lock is a mutex; the order of locks is in connection.c. */
+static inline void dstor_tx_lock(struct dstor_conn *c)
+{
+	mutex_lock(&c->tx.lock);
+}
+
+static inline void dstor_tx_unlock(struct dstor_conn *c)
+{
+	mutex_unlock(&c->tx.lock);
+}
+
+static inline void dstor_tx_assert_locked(const struct dstor_conn *c)
+{
+	lockdep_assert_held(&c->tx.lock);
+}
+
+/* Behind all that was queued and collected. Does not send by itself. Under tx.lock. */
+static inline void dstor_tx_queue_locked(struct dstor_conn *c, struct dstor_message *m)
+{
+	m->in_hand = true;
+	list_add_tail(&m->entry, &c->tx.queue);
+}
+
+/* Messages collected so far, ever; wraps. Under tx.lock. */
+static inline u32 dstor_tx_collected(const struct dstor_conn *c)
+{
+	return c->tx.collected;
+}
+
 /* send.c. Context: process, may sleep for the socket's lock. */
 /* Sends what is queued until the socket is full. Under tx.lock. */
 void dstor_tx_flush_locked(struct dstor_conn *c);
@@ -227,8 +368,13 @@ static inline bool dstor_tx_idle(const struct dstor_conn *c)
 	       !c->tx.count && list_empty(&c->tx.batch);
 }
 
-/* Moves what was submitted into tx.queue. Under tx.lock. */
+/* Moves what was submitted into the queue. Under tx.lock. */
 void dstor_tx_collect(struct dstor_conn *c);
+/*
+ * Moves all that the socket has not wholly taken to the end of @unsent, in order.
+ * Nothing is sent any more. Under tx.lock, the connection lost and its cipher drained.
+ */
+void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent);
 /* A frame without data, for dstor_message.head. */
 void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq);
 

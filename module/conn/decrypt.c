@@ -86,7 +86,7 @@ enum dstor_opened dstor_open_data(struct dstor_conn *c)
 	struct dstor_half *h = &x->rx;
 	u32 length = le32_to_cpu(c->rx.frame.length);
 	u64 nonce = dstor_stream_next(&h->stream, length);
-	struct dstor_sink *sink = &c->rx.sink;
+	struct dstor_bio_span *sink = &c->rx.sink;
 	struct dstor_job *job = length < DSTOR_THREAD_MIN ? NULL : free_job(x);
 	struct dstor_crypt *op = job ? job->op : h->op;
 

@@ -10,6 +10,7 @@
 #include <linux/string.h>
 
 #include "conn/digest.h"
+#include "core/bio_span.h"
 #include "wire/hello.h"
 
 /* Names of ours for what the kernel calls otherwise. */
@@ -122,32 +123,17 @@ void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *
 	}
 }
 
-bool dstor_next_piece(struct bio **bio, struct bvec_iter *iter, u32 *left, struct bio_vec *bv)
-{
-	while (*left && *bio && !iter->bi_size) {
-		*bio = (*bio)->bi_next;
-		if (*bio)
-			*iter = (*bio)->bi_iter;
-	}
-	if (!*left || !*bio)
-		return false;
-	*bv = bvec_iter_bvec((*bio)->bi_io_vec, *iter);
-	bv->bv_len = min_t(u32, bv->bv_len, *left);
-	*left -= bv->bv_len;
-	bvec_iter_advance_single((*bio)->bi_io_vec, iter, bv->bv_len);
-	return true;
-}
-
 void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 		       struct bio *bio, struct bvec_iter iter, u32 length, u8 *out)
 {
+	struct dstor_bio_span s = { .bio = bio, .iter = iter };
 	struct bio_vec bv;
 	u8 *p;
 
 	if (!d->tfm) {
 		u32 crc = crc32c(~0, f, sizeof(*f));
 
-		while (dstor_next_piece(&bio, &iter, &length, &bv)) {
+		while (dstor_bio_span_next(&s, &length, &bv, true)) {
 			p = bvec_kmap_local(&bv);
 			crc = crc32c(crc, p, bv.bv_len);
 			kunmap_local(p);
@@ -159,7 +145,7 @@ void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 		desc->tfm = d->tfm;
 		begin(d, desc);
 		crypto_shash_update(desc, (const u8 *)f, sizeof(*f));
-		while (dstor_next_piece(&bio, &iter, &length, &bv)) {
+		while (dstor_bio_span_next(&s, &length, &bv, true)) {
 			p = bvec_kmap_local(&bv);
 			crypto_shash_update(desc, p, bv.bv_len);
 			kunmap_local(p);

@@ -28,9 +28,6 @@ bool dstor_next_word(const char **list, char word[DST_ALGO_LEN]);
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
 			char chosen[DST_ALGO_LEN]);
 
-/* The next piece, within a page, of what is @left of the data; false at its end. Any context. */
-bool dstor_next_piece(struct bio **bio, struct bvec_iter *iter, u32 *left, struct bio_vec *bv);
-
 /* Any context but hard interrupt. @out has d->len bytes. */
 void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *out);
 void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,

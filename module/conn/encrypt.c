@@ -63,10 +63,11 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
 		     u32 length)
 {
+	struct dstor_bio_span s = { .bio = bio, .iter = iter };
 	struct bio_vec bv;
 	void *data;
 
-	while (dstor_next_piece(&bio, &iter, &length, &bv)) {
+	while (dstor_bio_span_next(&s, &length, &bv, true)) {
 		data = bvec_kmap_local(&bv);
 		put_bytes(x, pos, data, bv.bv_len);
 		kunmap_local(data);

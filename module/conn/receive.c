@@ -25,16 +25,11 @@ static void lose(struct dstor_conn *c)
 /* Point rx.iter at what is left of the current bio; false when the sink is full. */
 static bool aim(struct dstor_conn *c)
 {
-	struct dstor_sink *at = &c->rx.at;
+	struct dstor_bio_span *at = &c->rx.at;
 	struct bvec_iter it;
 	unsigned int segments = 0;
 
-	while (at->bio && !at->iter.bi_size) {
-		at->bio = at->bio->bi_next;
-		if (at->bio)
-			at->iter = at->bio->bi_iter;
-	}
-	if (!at->bio)
+	if (!dstor_bio_span_seek(at))
 		return false;
 	/* Not one more: an iterator looks at the segment behind what it has used up. */
 	for (it = at->iter; it.bi_size; segments++) {

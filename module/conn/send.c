@@ -73,23 +73,17 @@ static void begin(struct dstor_conn *c, struct dstor_message *m)
 static bool gather_rest(struct dstor_conn *c)
 {
 	struct dstor_message *m = c->tx.now;
-	struct dstor_sink *from = &c->tx.from;
+	struct bio_vec bv;
 
 	while (c->tx.data_left) {
-		struct bio_vec bv;
-
-		if (!from->iter.bi_size) {
-			from->bio = from->bio->bi_next;
-			from->iter = from->bio->bi_iter;
-			continue;
-		}
 		if (c->tx.count == DSTOR_TX_BVECS)
 			return false;
-		bv = mp_bvec_iter_bvec(from->bio->bi_io_vec, from->iter);
-		bv.bv_len = min_t(u32, bv.bv_len, c->tx.data_left);
+		/* A message never has less than it announces. */
+		if (WARN_ON_ONCE(!dstor_bio_span_next(&c->tx.from, &c->tx.data_left, &bv, false))) {
+			dstor_conn_lose(c);
+			return false;
+		}
 		add(c, bv.bv_page, bv.bv_len, bv.bv_offset);
-		bvec_iter_advance(from->bio->bi_io_vec, &from->iter, bv.bv_len);
-		c->tx.data_left -= bv.bv_len;
 	}
 	if (m->bio && c->digest.len && !m->raw) {
 		if (c->tx.count == DSTOR_TX_BVECS)
@@ -170,6 +164,16 @@ void dstor_tx_collect(struct dstor_conn *c)
 		c->tx.collected++;
 		list_add_tail(&m->entry, &c->tx.queue);
 	}
+}
+
+void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent)
+{
+	lockdep_assert_held(&c->tx.lock);
+	list_splice_tail_init(&c->tx.batch, unsent);
+	if (c->tx.now)
+		list_add_tail(&c->tx.now->entry, unsent);
+	c->tx.now = NULL;
+	list_splice_tail_init(&c->tx.queue, unsent);
 }
 
 /* Data that came while our sendmsg held the socket is received here. */

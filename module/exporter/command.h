@@ -32,16 +32,17 @@ struct dstor_command {
 };
 
 /* In the peer's work. */
-/* Gives back what it keeps for the next commands. */
-void dstor_command_drop_spares(struct dstor_peer *p);
-enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);	/* rx.frame is a REQUEST */
+/* In ops->head(), at the header of a REQUEST. */
+enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);
+/* The peer's ops->data(), ops->hand_over() and ops->opened(), the last in a thread. */
+enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c);
+void *dstor_command_hand_over(struct dstor_conn *c);
+void dstor_command_opened(struct dstor_conn *c, void *owner, bool ok);
+/* All that was received in whole goes to the disk, or is dropped. Under tx.lock. */
 void dstor_command_submit_ready(struct dstor_peer *p);
+/* Drops what was not submitted; of a lost connection also what is received in part. */
 void dstor_command_drop_ready(struct dstor_peer *p);
 /* Takes what the disk completed; queues the responses. Under tx.lock. */
 void dstor_command_reap(struct dstor_peer *p);
-void dstor_command_free(struct dstor_command *cmd);
-void dstor_command_answer(struct dstor_peer *p, struct dstor_command *cmd);
-/* Takes the writes that threads have opened. Under tx.lock. */
-void dstor_command_take_opened(struct dstor_peer *p);
 
 #endif

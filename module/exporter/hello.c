@@ -43,7 +43,7 @@ static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
 
 enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 {
-	const struct dstor_greeting *g = (const void *)p->conn.rx.buf;
+	const struct dstor_greeting *g = dstor_conn_message(&p->conn);
 	struct dstor_greeting *answer;
 	u64 unknown;
 
@@ -61,7 +61,8 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 	dstor_greeting_set_crc(answer);
 	if (answer->status == DST_GREETING_OK) {
 		dstor_peer_set_state(p, DSTOR_PEER_HELLO);
-		p->conn.rx.want = sizeof(struct dstor_hello) + (p->channel ? DST_TAG_LEN : 0);
+		dstor_conn_expect(&p->conn, sizeof(struct dstor_hello) +
+				  (p->channel ? DST_TAG_LEN : 0));
 	} else {
 		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
 	}
@@ -163,7 +164,7 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 	p->since = jiffies;
 	p->told = jiffies;
 	/* While it waited for us its silence meant nothing. */
-	p->conn.rx.heard = jiffies;
+	dstor_conn_forgive(&p->conn);
 	p->scratch = kcalloc(DST_IO_MAX / PAGE_SIZE, sizeof(*p->scratch), GFP_KERNEL);
 	if (!p->scratch || protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
 		dstor_conn_lose(&p->conn);
@@ -198,16 +199,17 @@ void dstor_peer_attach(struct dstor_peer *p)
 enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 {
 	struct dstor_welcome w = { 0 };
+	void *message = dstor_conn_message(&p->conn);
 	const char *why;
 
 	if (p->channel) {
-		if (!dstor_channel_decrypt(p->channel, p->conn.rx.buf, sizeof(p->hello))) {
+		if (!dstor_channel_decrypt(p->channel, message, sizeof(p->hello))) {
 			dstor_handshake_failed(p);
 			return DSTOR_RX_CLOSE;
 		}
 		dstor_limiter_give(&p->who.addr);
 	}
-	memcpy(&p->hello, p->conn.rx.buf, sizeof(p->hello));
+	memcpy(&p->hello, message, sizeof(p->hello));
 	w.status = dstor_hello_check(&p->hello, &why);
 	if (w.status != DST_WELCOME_OK) {
 		strscpy(w.reason, why, sizeof(w.reason));
@@ -224,7 +226,7 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 	} else {
 		/* Not under the socket's lock: the work goes on with it. */
 		dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
-		p->conn.rx.paused = true;
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_HELLO);
 		return DSTOR_RX_PAUSE;
 	}
 	return DSTOR_RX_NEXT;

@@ -8,7 +8,7 @@
  * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
- * after it (session.c); peers_lock is taken alone.
+ * after it (session.c).
  */
 #include <linux/module.h>
 #include <net/sock.h>
@@ -18,26 +18,21 @@
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/command.h"
+#include "exporter/command_memory.h"
 #include "exporter/export.h"
 #include "exporter/hello.h"
 #include "exporter/listener.h"
 #include "exporter/peer.h"
+#include "exporter/peer_list.h"
 #include "exporter/session.h"
 #include "wire/retry.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
-#define HANDSHAKING_MAX 256	/* peers without a session; the oldest goes first */
 #define PING_MAX_MS 60000	/* life of a connection for PING alone, from its last frame */
 #define ENDING_MS 1000		/* for the last answer to leave and the client to close */
 #define TICK_MS 500
 #define PASS_FRAMES 64
 #define PASSES 8
-
-static LIST_HEAD(peers);
-static DEFINE_SPINLOCK(peers_lock);
-static unsigned int handshaking;
-static atomic_t n_peers = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(peers_gone);
 
 /* A message that is not a response: freed when the socket has it. */
 struct note {
@@ -57,28 +52,12 @@ static void free_peer(struct kref *kref)
 	dstor_listener_drop(p->listener);
 	kfree_sensitive(p->channel);
 	kfree(p);
-	if (atomic_dec_and_test(&n_peers))
-		wake_up_all(&peers_gone);
+	dstor_peers_uncount();
 }
 
 void dstor_peer_put(struct dstor_peer *p)
 {
 	kref_put(&p->kref, free_peer);
-}
-
-static bool is_young(const struct dstor_peer *p)
-{
-	return p->state <= DSTOR_PEER_HELLO;
-}
-
-void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state)
-{
-	spin_lock(&peers_lock);
-	handshaking -= is_young(p);
-	WRITE_ONCE(p->state, state);
-	handshaking += is_young(p);
-	spin_unlock(&peers_lock);
-	p->since = jiffies;
 }
 
 void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
@@ -102,7 +81,6 @@ void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw)
 	n->message.head_len = len;
 	n->message.raw = raw;
 	n->message.copy = true;
-	n->message.in_hand = true;
 	return n->data;
 }
 
@@ -110,7 +88,7 @@ void dstor_peer_send_note(struct dstor_peer *p, void *data)
 {
 	struct note *n = container_of(data, struct note, data[0]);
 
-	list_add_tail(&n->message.entry, &p->conn.tx.queue);
+	dstor_tx_queue_locked(&p->conn, &n->message);
 }
 
 static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
@@ -148,7 +126,7 @@ static void ask(struct dstor_peer *p, const struct dstor_frame *f)
 
 static enum dstor_rx_verdict frame(struct dstor_peer *p)
 {
-	struct dstor_frame *f = &p->conn.rx.frame;
+	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 
 	if (p->state == DSTOR_PEER_PING)
 		p->since = jiffies;
@@ -184,27 +162,12 @@ static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
 		return frame(p);
 	case DSTOR_PEER_ENDING:
 		/* What it sent before it heard our last word; a reset could overtake that. */
-		c->rx.paused = true;
+		dstor_conn_pause(c, DSTOR_PAUSE_ENDING);
 		return DSTOR_RX_PAUSE;
 	default:
 		/* Before the welcome: not asked for. */
 		return DSTOR_RX_CLOSE;
 	}
-}
-
-static enum dstor_rx_verdict peer_data(struct dstor_conn *c)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-
-	if (p->receiving) {
-		list_add_tail(&p->receiving->entry, &p->ready);
-		p->receiving = NULL;
-	}
-	if (p->refused) {
-		dstor_command_answer(p, p->refused);
-		p->refused = NULL;
-	}
-	return DSTOR_RX_NEXT;
 }
 
 static void peer_corrupt(struct dstor_conn *c)
@@ -217,33 +180,13 @@ static void peer_corrupt(struct dstor_conn *c)
 		this_cpu_inc(p->export->stats->checksum_errors);
 }
 
-static void *peer_hand_over(struct dstor_conn *c)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = p->receiving;
-
-	p->receiving = NULL;
-	return cmd;
-}
-
-/* In a thread. */
-static void peer_opened(struct dstor_conn *c, void *owner, bool ok)
-{
-	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = owner;
-
-	cmd->broken = !ok;
-	if (llist_add(&cmd->done, &p->opened))
-		dstor_conn_kick(c);
-}
-
 static const struct dstor_conn_ops peer_ops = {
 	.head = peer_head,
-	.data = peer_data,
+	.data = dstor_command_data,
 	.sent = peer_sent,
 	.corrupt = peer_corrupt,
-	.hand_over = peer_hand_over,
-	.opened = peer_opened,
+	.hand_over = dstor_command_hand_over,
+	.opened = dstor_command_opened,
 };
 
 /* The work ----------------------------------------------------------------- */
@@ -251,12 +194,10 @@ static const struct dstor_conn_ops peer_ops = {
 static void free_unsent(struct dstor_peer *p)
 {
 	struct dstor_message *m, *n;
+	LIST_HEAD(unsent);
 
-	if (p->conn.tx.now)
-		list_add(&p->conn.tx.now->entry, &p->conn.tx.queue);
-	p->conn.tx.now = NULL;
-	list_splice_init(&p->conn.tx.batch, &p->conn.tx.queue);
-	list_for_each_entry_safe(m, n, &p->conn.tx.queue, entry) {
+	dstor_tx_take_unsent(&p->conn, &unsent);
+	list_for_each_entry_safe(m, n, &unsent, entry) {
 		list_del(&m->entry);
 		peer_sent(&p->conn, m);
 	}
@@ -280,9 +221,9 @@ static void close_peer(struct dstor_peer *p)
 	dstor_cipher_drain(&p->conn);
 	free_unsent(p);
 	/* Nothing comes or goes any more; drop what was not submitted (P2). */
-	mutex_unlock(&p->conn.tx.lock);
+	dstor_tx_unlock(&p->conn);
 	dstor_conn_close(&p->conn, false);
-	mutex_lock(&p->conn.tx.lock);
+	dstor_tx_lock(&p->conn);
 	if (p->lane)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
@@ -298,9 +239,7 @@ static void retire(struct dstor_peer *p)
 {
 	if (p->session)
 		dstor_session_leave(p);
-	spin_lock(&peers_lock);
-	list_del_init(&p->entry);
-	spin_unlock(&peers_lock);
+	dstor_peer_delist(p);
 	queue_rcu_work(dstor_disk_wq, &p->burial);
 }
 
@@ -319,7 +258,7 @@ static void burial_work(struct work_struct *work)
 
 static bool silent(const struct dstor_peer *p)
 {
-	u32 ms = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+	u32 ms = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
 
 	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
 }
@@ -328,7 +267,7 @@ static bool silent(const struct dstor_peer *p)
 static bool keep_time(struct dstor_peer *p)
 {
 	u32 age = jiffies_to_msecs(jiffies - p->since);
-	u32 idle = jiffies_to_msecs(jiffies - p->conn.rx.heard);
+	u32 idle = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
 
 	switch (p->state) {
 	case DSTOR_PEER_GREETING:
@@ -343,18 +282,18 @@ static bool keep_time(struct dstor_peer *p)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
 			dstor_command_drop_spares(p);
-		if (p->conn.rx.paused && !test_bit(DSTOR_NOTICE_STOP, &p->notices))
-			p->conn.rx.paused = false;
+		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		/* While we do not read, silence is ours. */
-		if (p->conn.rx.paused)
-			p->conn.rx.heard = jiffies;
+		if (dstor_conn_is_paused(&p->conn))
+			dstor_conn_forgive(&p->conn);
 		if (idle >= p->ping_ms &&
 		    jiffies_to_msecs(jiffies - p->told) >= p->ping_ms) {
 			p->told = jiffies;
 			send_frame(p, DST_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
 		/* Now, before anything more is read: it may refer to pages given back (P4). */
-		return p->conn.rx.paused || !silent(p);
+		return dstor_conn_is_paused(&p->conn) || !silent(p);
 	default:
 		return true;
 	}
@@ -368,7 +307,7 @@ static void take_notices(struct dstor_peer *p)
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
-		p->conn.rx.paused = true;
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
 		stop_admitting(p);
 	}
 	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
@@ -389,22 +328,21 @@ static bool round_of(struct dstor_peer *p)
 
 	if (p->state == DSTOR_PEER_DRAINING && !dstor_conn_lost(&p->conn)) {
 		if (!p->session) {
-			p->conn.rx.paused = false;
-			p->conn.rx.got = 0;
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_HELLO);
+			dstor_conn_drop_message(&p->conn);
 			dstor_peer_attach(p);
 		} else {
 			dstor_peer_try_grant(p);
 		}
 	}
 	if (p->lane) {
-		dstor_command_take_opened(p);
 		dstor_command_submit_ready(p);
 		dstor_command_reap(p);
 	}
 	if (p->state == DSTOR_PEER_LIVE)
 		take_notices(p);
 	dstor_tx_flush_locked(&p->conn);
-	return frames > 0 && !p->conn.rx.paused && dstor_rx_pending(&p->conn);
+	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
 }
 
 /* The whole work. False: the peer may be gone. */
@@ -420,7 +358,7 @@ static bool serve(struct dstor_peer *p)
 		dstor_conn_open(&p->conn, sock, sizeof(struct dstor_greeting));
 		queue_delayed_work(dstor_serve_wq, &p->tick, msecs_to_jiffies(TICK_MS));
 	}
-	mutex_lock(&p->conn.tx.lock);
+	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {
 		if (!keep_time(p))
@@ -433,7 +371,7 @@ static bool serve(struct dstor_peer *p)
 		    !p->parting && !dstor_conn_lost(&p->conn)) {
 			/* Once: it calls back, and we would be here again. */
 			p->parting = true;
-			kernel_sock_shutdown(p->conn.sock, SHUT_WR);
+			dstor_conn_end_sending(&p->conn);
 		}
 		if (dstor_conn_lost(&p->conn))
 			close_peer(p);
@@ -448,7 +386,7 @@ static bool serve(struct dstor_peer *p)
 	} else if (p->lane && !llist_empty(&p->done)) {
 		again = true;
 	}
-	mutex_unlock(&p->conn.tx.lock);
+	dstor_tx_unlock(&p->conn);
 	if (gone) {
 		dstor_point(PEER_CLOSED);
 		retire(p);
@@ -500,28 +438,6 @@ static void tick_work(struct work_struct *work)
 
 /* Making and ending -------------------------------------------------------- */
 
-static void add_peer(struct dstor_peer *p)
-{
-	struct dstor_peer *old = NULL, *q;
-
-	spin_lock(&peers_lock);
-	list_add_tail(&p->entry, &peers);
-	handshaking++;
-	if (handshaking > HANDSHAKING_MAX) {
-		list_for_each_entry(q, &peers, entry) {
-			if (is_young(q) && !dstor_conn_lost(&q->conn)) {
-				old = q;
-				break;
-			}
-		}
-		if (old)
-			dstor_conn_lose(&old->conn);
-	}
-	/* From here on it is its work's, which may end it as soon as it gets the lock. */
-	queue_work(dstor_serve_wq, &p->work);
-	spin_unlock(&peers_lock);
-}
-
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 {
 	struct dstor_peer *p = kzalloc(sizeof(*p), GFP_KERNEL);
@@ -531,7 +447,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 		dstor_socket_abort(sock);
 		return;
 	}
-	atomic_inc(&n_peers);
+	dstor_peers_count();
 	kref_init(&p->kref);
 	dstor_listener_hold(l);
 	p->listener = l;
@@ -552,48 +468,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 		snprintf(p->address, sizeof(p->address), "family %u", p->who.addr.ss_family);
 	dstor_socket_for_exporter(sock);
 	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
-	clear_bit(DSTOR_CONN_LOST, &p->conn.flags);
+	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
-	add_peer(p);
-}
-
-void dstor_peers_end_of(struct dstor_listener *l)
-{
-	struct dstor_peer *p;
-
-	spin_lock(&peers_lock);
-	list_for_each_entry(p, &peers, entry)
-		if ((!l || p->listener == l) && (!l || !p->session))
-			dstor_conn_lose(&p->conn);
-	spin_unlock(&peers_lock);
-}
-
-/* Those that are not in it are left alone. */
-static bool lose_peers_in(struct net *net)
-{
-	struct dstor_peer *p;
-	bool some = false;
-
-	spin_lock(&peers_lock);
-	list_for_each_entry(p, &peers, entry) {
-		if (!dstor_listener_is_in(p->listener, net) ||
-		    READ_ONCE(p->state) == DSTOR_PEER_CLOSED)
-			continue;
-		dstor_conn_lose(&p->conn);
-		some = true;
-	}
-	spin_unlock(&peers_lock);
-	return some;
-}
-
-void dstor_peers_leave(struct net *net)
-{
-	while (lose_peers_in(net))
-		usleep_range(500, 1000);
-}
-
-void dstor_peers_end(void)
-{
-	dstor_peers_end_of(NULL);
-	wait_event(peers_gone, !atomic_read(&n_peers));
+	dstor_peer_enlist(p);
 }

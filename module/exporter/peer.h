@@ -18,6 +18,21 @@ struct dstor_lane;
 struct dstor_listener;
 struct dstor_session;
 
+/*
+ *              greeting          hello             granted
+ *    GREETING ---------> HELLO ---------> DRAINING --------> LIVE
+ *        |                | |                 |
+ *        | refused        | +---> PING        | refused
+ *        |                |                   |
+ *        |                v refused, listed   |
+ *        +-----------> ENDING <---------------+
+ *
+ *    all of them: the connection is lost, and close_peer() makes them CLOSED
+ *
+ * The peer's work alone moves it, under conn.tx.lock. dstor_peer_set_state() takes
+ * peers_lock, because the list counts GREETING and HELLO. Only LIVE is set without:
+ * dstor_session_grant() sets it under export->lock.
+ */
 enum dstor_peer_state {
 	DSTOR_PEER_GREETING,		/* waits for a greeting */
 	DSTOR_PEER_HELLO,		/* waits for a hello */

@@ -108,8 +108,8 @@ static unsigned long last_heard(const struct dstor_session *s)
 	for (i = 0; i < s->n_lanes; i++) {
 		const struct dstor_peer *p = s->lanes[i].peer;
 
-		if (p && p->counted && time_after(p->conn.rx.heard, heard))
-			heard = p->conn.rx.heard;
+		if (p && p->counted && time_after(dstor_conn_heard(&p->conn), heard))
+			heard = dstor_conn_heard(&p->conn);
 	}
 	return heard;
 }
@@ -551,8 +551,8 @@ void dstor_session_leave(struct dstor_peer *p)
 	mutex_lock(&e->lock);
 	if (p->counted) {
 		lane->busy--;
-		if (time_after(p->conn.rx.heard, s->heard))
-			s->heard = p->conn.rx.heard;
+		if (time_after(dstor_conn_heard(&p->conn), s->heard))
+			s->heard = dstor_conn_heard(&p->conn);
 	}
 	if (lane->peer == p)
 		lane->peer = NULL;

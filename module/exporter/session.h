@@ -24,6 +24,20 @@ struct dstor_lane {
 	struct dstor_slot *slots;
 };
 
+/*
+ *   new_session()        granted                expired, or no room
+ *   --------------> new ---------> established --------------------> forgotten
+ *                    |                  |                                ^
+ *                    |                  | BYE, evicted, replaced         |
+ *                    |                  v                                |
+ *                    |                ended -----------------------------+
+ *                    |                  no granted peer is left          |
+ *                    +---------------------------------------------------+
+ *                       its last peer retired
+ *
+ * Under export->lock. An established session stays without peers; forget() takes it
+ * out of the list. A new one may also be ended.
+ */
 struct dstor_session {
 	struct list_head entry;		/* export->lock */
 	struct kref kref;

@@ -24,7 +24,7 @@ SEES = {
 # one in this list that is gone.
 CIRCLES = {
     ("client/device.c", "client/device_control.c", "client/device_list.c", "client/link.c",
-     "client/sysfs.c", "client/transaction.c", "client/watchdog.c"):
+     "client/queue.c", "client/sysfs.c", "client/watchdog.c"):
         "a device makes its queues, and what happens to a queue changes its device; sysfs.c "
         "shows the device that registers it",
     ("conn/cipher.c", "conn/connection.c", "conn/decrypt.c", "conn/encrypt.c", "conn/receive.c",
@@ -33,7 +33,7 @@ CIRCLES = {
     ("control/netlink.c", "control/netlink_show.c"):
         "one family of messages: netlink.c has its table, netlink_show.c answers what shows",
     ("exporter/export.c", "exporter/hello.c", "exporter/keys.c", "exporter/listener.c",
-     "exporter/peer.c", "exporter/session.c"):
+     "exporter/peer.c", "exporter/peer_list.c", "exporter/session.c"):
         "an export listens, a listener makes peers, and a peer finds its export",
 }
 
@@ -69,6 +69,22 @@ def forbidden(arrows):
     """Those between folders that SEES does not allow. A folder it does not know may see nothing."""
     return sorted((a, b) for a, b in arrows
                   if folder(a) != folder(b) and folder(b) not in SEES.get(folder(a), ()))
+
+
+# What of a connection (struct dstor_conn) is conn/'s own: its halves and its flags.
+PRIVATE = re.compile(r"(?:->|\.)\s*(?:rx|tx)\b|\bconn\s*(?:->|\.)\s*flags\b|\bDSTOR_CONN_[A-Z]\w*")
+OUTSIDE = [name for name in SEES if name not in ("conn", "compat", "wire", "include")]
+
+
+def over_the_wall(files):
+    """(file, what) of uses of a connection's private members outside conn/. @files: {name: text}."""
+    found = set()
+    for name, text in files.items():
+        if folder(name) in OUTSIDE:
+            code = re.sub(r"/\*.*?\*/|//[^\n]*|^[ \t]*#[ \t]*(?:include|ifn?def|endif)[^\n]*", " ", text,
+                          flags=re.S | re.M)
+            found |= {(name, re.sub(r"\s", "", m)) for m in PRIVATE.findall(code)}
+    return sorted(found)
 
 
 def circles(arrows):
@@ -145,6 +161,15 @@ def test_folders_see_only_what_is_below_them(files):
     assert not complaints(arrows, {})
 
 
+def test_only_conn_touches_a_connection_inside(files):
+    """The others have the functions of conn/connection.h."""
+    assert not over_the_wall(files)
+    # It reads the same files, and there it has something to find.
+    inside = {f"client/{name}": text for name, text in files.items() if folder(name) == "conn"}
+    assert {"client/conn/send.c", "client/conn/receive.c", "client/conn/connection.c"} <= \
+        {name for name, _ in over_the_wall(inside)}
+
+
 def test_files_call_only_what_is_below_them(symbols):
     arrows = calls(symbols)
     assert len(arrows) > 100
@@ -196,6 +221,33 @@ def test_a_forbidden_arrow_is_found(who, whom):
     assert complaints(arrows, {}) == [f"{who}.c sees {whom}.h"]
     arrows = calls({f"{who}.c": (set(), {"dstor_x", "memcpy"}), f"{whom}.c": ({"dstor_x"}, set())})
     assert complaints(arrows, {}) == [f"{who}.c sees {whom}.c"]
+
+
+@pytest.mark.parametrize("who, code, what", [
+    ("exporter/peer.c", "p->conn.rx.paused = true;", ".rx"),
+    ("client/link.c", "list_add_tail(&m->entry, &c->tx.queue);", "->tx"),
+    ("client/link.c", "struct x *r = &q->conn\n\t.rx;", ".rx"),
+    ("exporter/hello.h", "return conn->rx.want;", "->rx"),
+    ("control/netlink.c", "conn->flags |= 1;", "conn->flags"),
+    ("client/watchdog.c", "test_bit(DSTOR_CONN_TX_FULL, f)", "DSTOR_CONN_TX_FULL"),
+    ("core/work.c", "mutex_lock(&c->tx.lock);", "->tx"),
+    ("main.c", "c->tx.now = NULL;", "->tx"),
+])
+def test_a_hand_over_the_wall_is_found(who, code, what):
+    """Made up: each use that the rule is for."""
+    assert over_the_wall({who: f"int f(void)\n{{\n\t{code}\n}}\n"}) == [(who, what)]
+
+
+@pytest.mark.parametrize("who, code", [
+    ("conn/send.c", "c->tx.now = NULL;"),
+    ("wire/channel.c", "x->rx.key[0] = 1;"),
+    ("exporter/peer.c", "/* under conn.tx.lock */"),
+    ("exporter/peer.c", "dstor_tx_lock(&p->conn); // c->tx.lock"),
+    ("client/link.c", "#include \"conn/connection.h\"\n#ifndef DSTOR_CONN_X\n#endif"),
+    ("client/link.c", "sock->flags = q->tx_done + s.rx_bytes;"),
+])
+def test_what_is_not_over_the_wall_is_not_found(who, code):
+    assert not over_the_wall({who: code})
 
 
 def test_an_allowed_arrow_is_not_found():

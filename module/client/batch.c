@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * When a queue sends, and on which CPU. A lone request is sent at once, in the
+ * submitter's context. Of a busy queue sending may be left to the work: it runs
+ * elsewhere, or when the submitter waits, and then sends in one call all that has
+ * gathered (the batches of i10, NSDI '20, without its timer). Deferred sends that
+ * find little switch back to sending at once for a while.
+ *
+ * No locks: the fields of the queue are guesses, and races only blur them.
+ */
+#include <linux/sched/isolation.h>
+#include <linux/sched/mm.h>
+
+#include "client/device.h"
+
+#define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
+#define CALM 64			/* as many submits in a row that find fewer end that */
+#define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
+#define DEFER_POOR 8		/* deferred sends in a row that were not */
+#define DEFER_PAUSE 1024	/* sends at once before the next try */
+
+/* Another CPU of the same node that is neither offline nor isolated; @cpu when there is none. */
+static int cpu_beside(int cpu)
+{
+	const struct cpumask *allowed = housekeeping_cpumask(HK_TYPE_DOMAIN);
+	int n;
+
+	for_each_cpu_wrap(n, cpumask_of_node(cpu_to_node(cpu)), cpu + 1)
+		if (n != cpu && cpu_online(n) && cpumask_test_cpu(n, allowed))
+			return n;
+	return cpu;
+}
+
+/*
+ * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
+ * after each request, and no two would ever go together. Large reads are received where
+ * they arrive: there copying is the work. At most one move a tick.
+ */
+static void place_work(struct dstor_queue *q, bool large_read)
+{
+	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
+	bool unbound = cpu == WORK_CPU_UNBOUND;
+
+	if ((large_read ? !unbound : unbound || cpu == here) && time_after(jiffies, q->moved)) {
+		q->moved = jiffies;
+		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : cpu_beside(here));
+	}
+}
+
+/* Batches end together, and leave few in flight for a moment: that alone is no calm. */
+static bool is_busy(struct dstor_queue *q, bool large_read)
+{
+	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
+		if (q->calm)
+			q->calm = 0;
+		if (!q->busy)
+			WRITE_ONCE(q->busy, true);
+		place_work(q, large_read);
+	} else if (q->busy && ++q->calm >= CALM) {
+		WRITE_ONCE(q->busy, false);
+		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
+	}
+	return q->busy;
+}
+
+void dstor_batch_submit(struct dstor_queue *q, bool large_read)
+{
+	unsigned int noreclaim;
+
+	if (is_busy(q, large_read)) {
+		if (!q->inline_left) {
+			dstor_conn_kick(&q->conn);
+			return;
+		}
+		q->inline_left--;
+	}
+	noreclaim = memalloc_noreclaim_save();
+	dstor_tx_flush(&q->conn);
+	memalloc_noreclaim_restore(noreclaim);
+}
+
+void dstor_batch_judge(struct dstor_queue *q, u32 n)
+{
+	if (n >= DEFER_WORTH) {
+		q->poor = 0;
+	} else if (n && !q->inline_left && ++q->poor >= DEFER_POOR) {
+		q->poor = 0;
+		q->inline_left = DEFER_PAUSE;
+	}
+}

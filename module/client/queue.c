@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A queue at work: what its connection calls, frames that are not requests, and
+ * its work, where its connection sends and receives when it may sleep.
+ *
+ * Locks: the work takes tx.lock. What the connection calls runs in the receiving
+ * context (softirq or the work), in the sender's under tx.lock, or in a thread.
+ */
+#include <linux/sched/mm.h>
+
+#include "client/device.h"
+#include "client/trace.h"
+#include "core/work.h"
+
+static void message_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	if (m->copy) {
+		struct dstor_control *k = container_of(m, struct dstor_control, message);
+
+		clear_bit_unlock(0, &k->busy);
+	} else {
+		dstor_transaction_sent(container_of(m, struct dstor_transaction, message));
+	}
+}
+
+static struct dstor_transaction *transaction_of(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_transaction *t = dstor_slot(q, le16_to_cpu(f->slot));
+
+	return t && t->seq == le64_to_cpu(f->seq) ? t : NULL;
+}
+
+static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_conn *c)
+{
+	const struct dstor_frame *f = dstor_conn_frame(c);
+	struct dstor_transaction *t = transaction_of(q, f);
+	struct request *rq;
+
+	if (!t || t->op != f->op || t->opening || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+		return DSTOR_RX_CLOSE;
+	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
+	t->status = le16_to_cpu(f->status);
+	if (!f->length)
+		return dstor_transaction_answered(t);
+	rq = blk_mq_rq_from_pdu(t);
+	if (le32_to_cpu(f->length) != blk_rq_bytes(rq))
+		return DSTOR_RX_CLOSE;
+	dstor_conn_receive_into(c, rq->bio, rq->bio->bi_iter);
+	return DSTOR_RX_NEXT;
+}
+
+static enum dstor_rx_verdict client_data(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	return dstor_transaction_answered(q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)]);
+}
+
+/* What the exporter knows of a transaction we asked about. */
+static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_transaction *t = transaction_of(q, f);
+	struct dstor_frame *mine;
+
+	if (!t || !t->asked || t->opening || READ_ONCE(t->state) != DSTOR_T_SENT)
+		return;
+	switch (le16_to_cpu(f->status)) {
+	case DST_STATE_BUSY:
+		t->attempt.sent_ms = dstor_now_ms();
+		break;
+	case DST_STATE_UNKNOWN:
+		mine = t->message.head;
+		mine->flags |= cpu_to_le16(DST_REQ_RESEND);
+		t->attempt.sent_ms = dstor_now_ms();
+		t->attempt.resends++;
+		this_cpu_inc(q->dev->stats->resends);
+		trace_dstor_resend(t, 0, 0, 0);
+		t->message.in_hand = false;
+		WRITE_ONCE(t->state, DSTOR_T_QUEUED);
+		dstor_tx_submit(&q->conn, &t->message);
+		dstor_conn_kick(&q->conn);
+		break;
+	case DST_STATE_DONE:
+		return;
+	}
+	t->asked = false;
+}
+
+static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_device *dev = q->dev;
+	u16 flags = le16_to_cpu(f->flags);
+
+	if (flags & DST_CHANGE_SIZE) {
+		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
+		queue_work(dstor_link_wq, &dev->resize);
+	}
+	/* All that was acked is durable now: nothing can be lost any more. */
+	if (flags & DST_CHANGE_FLUSHED)
+		q->mark = DST_FLUSH_MARK_CLEAN;
+	if (flags & (DST_CHANGE_STOPPING | DST_CHANGE_EVICTED) && flags & DST_CHANGE_FLUSHED)
+		dstor_conn_lose(&q->conn);
+}
+
+static enum dstor_rx_verdict client_head(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+	const struct dstor_frame *f = dstor_conn_frame(c);
+
+	if (!dstor_response_sane(f, &q->bounds))
+		return DSTOR_RX_CLOSE;
+	switch (f->type) {
+	case DST_FRAME_RESPONSE:
+		return take_response(q, c);
+	case DST_FRAME_STATE:
+		take_state(q, f);
+		break;
+	case DST_FRAME_PING:
+		dstor_control_send(q, DSTOR_CONTROL_PONG, 0, le64_to_cpu(f->seq));
+		break;
+	case DST_FRAME_CHANGE:
+		take_change(q, f);
+		break;
+	}
+	return DSTOR_RX_NEXT;
+}
+
+static void client_corrupt(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	if (dstor_conn_has_key(c))
+		this_cpu_inc(q->dev->stats->auth_failures);
+	else
+		this_cpu_inc(q->dev->stats->checksum_errors);
+}
+
+static void *client_hand_over(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+	struct dstor_transaction *t = q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)];
+
+	t->opening = true;
+	return t;
+}
+
+/* In a thread. Not ok: it stays in its slot, and is resent. */
+static void client_opened(struct dstor_conn *c, void *owner, bool ok)
+{
+	if (ok && dstor_transaction_answered(owner) == DSTOR_RX_CLOSE)
+		dstor_conn_lose(c);
+}
+
+/*
+ * A lone answer is received where it comes. When many are on their way the work
+ * takes as many as have gathered, ends them together, and sends together what
+ * is submitted then: one segment for several, on both sides.
+ */
+static bool client_inline(const struct dstor_conn *c)
+{
+	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	return !READ_ONCE(q->busy);
+}
+
+const struct dstor_conn_ops dstor_client_ops = {
+	.head = client_head,
+	.data = client_data,
+	.sent = message_sent,
+	.corrupt = client_corrupt,
+	.hand_over = client_hand_over,
+	.opened = client_opened,
+	.inline_rx = client_inline,
+};
+
+void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
+{
+	static const u8 types[] = {
+		[DSTOR_CONTROL_PING] = DST_FRAME_PING,
+		[DSTOR_CONTROL_PONG] = DST_FRAME_PONG,
+		[DSTOR_CONTROL_ASK] = DST_FRAME_ASK,
+		[DSTOR_CONTROL_BYE] = DST_FRAME_BYE,
+	};
+	struct dstor_control *k = &q->control[kind];
+	struct dstor_frame *f = k->message.head;
+
+	if (test_and_set_bit_lock(0, &k->busy))
+		return;
+	k->since = jiffies;
+	dstor_frame_init(f, types[kind], seq);
+	f->slot = cpu_to_le16(slot);
+	dstor_tx_submit(&q->conn, &k->message);
+	dstor_conn_kick(&q->conn);
+}
+
+/* Whatever the callbacks left to a context that may sleep. */
+void dstor_queue_work(struct work_struct *work)
+{
+	struct dstor_queue *q = container_of(work, struct dstor_queue, work);
+	struct dstor_conn *c = &q->conn;
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	bool again;
+	u32 n;
+
+	dstor_tx_lock(c);
+	again = dstor_rx_pass(c, 64) == 64;
+	n = dstor_tx_collected(c);
+	dstor_tx_flush_locked(c);
+	dstor_batch_judge(q, dstor_tx_collected(c) - n);
+	dstor_tx_unlock(c);
+	memalloc_noreclaim_restore(noreclaim);
+	/* whoever failed to get tx.lock has submitted before */
+	dstor_tx_flush(c);
+	if (again)
+		dstor_conn_kick(c);
+	if (dstor_conn_lost(c) && dstor_queue_live(q))
+		dstor_link_soon(q);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory of commands: what an export may use at a time, pages for their data, and
+ * peers that wait for it.
+ *
+ * Locks: export->wait_lock protects the list of the waiting; any context takes it.
+ * Pages kept for the next commands are the peer's work's own.
+ */
+#include <linux/ioprio.h>
+
+#include "exporter/command.h"
+#include "exporter/command_memory.h"
+#include "exporter/export.h"
+#include "exporter/peer.h"
+
+#define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
+
+static bool charge_memory(struct dstor_export *e, u32 bytes)
+{
+	u64 before = atomic64_fetch_add(bytes, &e->in_flight_bytes);
+
+	/* One command always goes, however low the ceiling is. */
+	if (before && before + bytes > (u64)atomic64_read(&e->max_inflight)) {
+		atomic64_sub(bytes, &e->in_flight_bytes);
+		return false;
+	}
+	return true;
+}
+
+/* Memory came back: whoever waits for it tries again. */
+static void wake_waiting(struct dstor_export *e)
+{
+	struct dstor_peer *p, *n;
+	unsigned long irq;
+
+	if (list_empty_careful(&e->waiting))
+		return;
+	spin_lock_irqsave(&e->wait_lock, irq);
+	list_for_each_entry_safe(p, n, &e->waiting, waiting) {
+		list_del_init(&p->waiting);
+		dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
+		dstor_conn_kick(&p->conn);
+	}
+	spin_unlock_irqrestore(&e->wait_lock, irq);
+}
+
+static void uncharge_memory(struct dstor_command *cmd)
+{
+	struct dstor_export *e = cmd->peer->export;
+
+	if (!cmd->charged)
+		return;
+	atomic64_sub(cmd->charged, &e->in_flight_bytes);
+	cmd->charged = 0;
+	smp_mb__after_atomic(); /* pairs with dstor_command_wait_for_memory() */
+	wake_waiting(e);
+}
+
+enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p)
+{
+	struct dstor_export *e = p->export;
+	unsigned long irq;
+
+	spin_lock_irqsave(&e->wait_lock, irq);
+	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
+	if (list_empty(&p->waiting))
+		list_add_tail(&p->waiting, &e->waiting);
+	spin_unlock_irqrestore(&e->wait_lock, irq);
+	smp_mb(); /* pairs with uncharge_memory() */
+	/* Nothing is out that would come back: the peer's tick tries again. */
+	return DSTOR_RX_PAUSE;
+}
+
+static void free_pages_of(struct page **pages, unsigned int n)
+{
+	while (n)
+		put_page(pages[--n]);
+}
+
+/*
+ * A page that is still in the processor's cache is worth more than one of the
+ * allocator's. The newest is free when it was a write's, the oldest when it was a
+ * read's: by then the socket has let go of it.
+ */
+static struct page *take_spare(struct dstor_peer *p)
+{
+	unsigned int newest = (p->first_spare + p->n_spares - 1) % DSTOR_SPARES;
+	struct page *page;
+
+	if (!p->n_spares)
+		return NULL;
+	page = p->spares[newest];
+	if (page_count(page) == 1) {
+		p->n_spares--;
+		return page;
+	}
+	page = p->spares[p->first_spare];
+	if (page_count(page) != 1)
+		return NULL;
+	p->first_spare = (p->first_spare + 1) % DSTOR_SPARES;
+	p->n_spares--;
+	return page;
+}
+
+/* Somebody else may still look at it, nobody writes to it: it comes back when it is ours alone. */
+static void keep_spare(struct dstor_peer *p, struct page *page)
+{
+	if (p->n_spares == DSTOR_SPARES)
+		put_page(page);
+	else
+		p->spares[(p->first_spare + p->n_spares++) % DSTOR_SPARES] = page;
+}
+
+void dstor_command_drop_spares(struct dstor_peer *p)
+{
+	while (p->n_spares)
+		put_page(p->spares[(p->first_spare + --p->n_spares) % DSTOR_SPARES]);
+}
+
+/* Fills p->scratch; the number of pieces, or 0. */
+static unsigned int get_pages(struct dstor_peer *p, u32 bytes)
+{
+	unsigned int n = 0, order = CHUNK_ORDER;
+
+	if (bytes <= PAGE_SIZE) {
+		p->scratch[0] = take_spare(p);
+		if (p->scratch[0])
+			return 1;
+	}
+	while (bytes) {
+		struct page *page = NULL;
+
+		order = min_t(unsigned int, order, ilog2(max_t(u32, bytes >> PAGE_SHIFT, 1)));
+		if (order)
+			page = alloc_pages(GFP_NOWAIT | __GFP_NOWARN | __GFP_NORETRY | __GFP_COMP,
+					   order);
+		if (!page) {
+			order = 0;
+			page = alloc_page(GFP_NOIO | __GFP_NOWARN);
+		}
+		if (!page) {
+			free_pages_of(p->scratch, n);
+			return 0;
+		}
+		p->scratch[n++] = page;
+		bytes -= min_t(u32, bytes, PAGE_SIZE << order);
+	}
+	return n;
+}
+
+static struct dstor_command *new_command(struct dstor_peer *p, const struct dstor_frame *f,
+					 u32 data)
+{
+	struct dstor_export *e = p->export;
+	unsigned int n = 0, i;
+	struct dstor_command *cmd;
+	struct bio *bio;
+
+	if (data) {
+		n = get_pages(p, data);
+		if (!n)
+			return NULL;
+	}
+	bio = bio_alloc_bioset(e->bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN, &e->commands);
+	if (!bio) {
+		free_pages_of(p->scratch, n);
+		return NULL;
+	}
+	cmd = container_of(bio, struct dstor_command, bio);
+	memset(cmd, 0, offsetof(struct dstor_command, bio));
+	cmd->peer = p;
+	cmd->seq = le64_to_cpu(f->seq);
+	cmd->offset = le64_to_cpu(f->offset);
+	cmd->bytes = le32_to_cpu(f->bytes);
+	cmd->slot = le16_to_cpu(f->slot);
+	cmd->flags = le16_to_cpu(f->flags);
+	cmd->op = f->op;
+	cmd->charged = data;
+	bio->bi_ioprio = le16_to_cpu(f->status);
+	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) > IOPRIO_CLASS_IDLE)
+		bio->bi_ioprio = 0;
+	for (i = 0; i < n; i++) {
+		u32 len = min_t(u32, data, page_size(p->scratch[i]));
+
+		/* Pieces stay apart: each is freed by its own reference. */
+		__bio_add_page(bio, p->scratch[i], len, 0);
+		data -= len;
+	}
+	return cmd;
+}
+
+struct dstor_command *dstor_command_new(struct dstor_peer *p, const struct dstor_frame *f,
+					u32 data)
+{
+	struct dstor_command *cmd;
+
+	if (data && !charge_memory(p->export, data))
+		return NULL;
+	cmd = new_command(p, f, data);
+	if (!cmd)
+		atomic64_sub(data, &p->export->in_flight_bytes);
+	return cmd;
+}
+
+void dstor_command_free_data(struct dstor_command *cmd)
+{
+	unsigned int i;
+
+	if (cmd->bio.bi_vcnt == 1 && cmd->bytes <= PAGE_SIZE) {
+		keep_spare(cmd->peer, cmd->bio.bi_io_vec[0].bv_page);
+		cmd->bio.bi_vcnt = 0;
+	}
+	for (i = 0; i < cmd->bio.bi_vcnt; i++)
+		put_page(cmd->bio.bi_io_vec[i].bv_page);
+	cmd->bio.bi_vcnt = 0;
+	uncharge_memory(cmd);
+}
+
+void dstor_command_free(struct dstor_command *cmd)
+{
+	dstor_command_free_data(cmd);
+	if (cmd->message.head)
+		page_frag_free(cmd->message.head);
+	bio_put(&cmd->bio);
+}
