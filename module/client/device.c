@@ -81,8 +81,7 @@ static const struct block_device_operations fops = {
 	.free_disk = free_disk,
 };
 
-/* What it holds, and what comes, ends with an error. */
-static void declare_dead(struct dstor_device *dev)
+void dstor_device_declare_dead(struct dstor_device *dev)
 {
 	lockdep_assert_held(&dev->lock);
 	WRITE_ONCE(dev->dead, true);
@@ -103,7 +102,7 @@ static void note(struct dstor_device *dev, const char *why, bool for_good)
 	if (for_good) {
 		/* Who sees it sees the reason. */
 		smp_store_release(&dev->failed, true);
-		declare_dead(dev);
+		dstor_device_declare_dead(dev);
 	}
 	mutex_unlock(&dev->lock);
 	if (first)
@@ -120,7 +119,7 @@ void dstor_device_expel(struct dstor_device *dev, const char *why)
 	note(dev, why, true);
 }
 
-static void resize_work(struct work_struct *work)
+void dstor_device_resize_work(struct work_struct *work)
 {
 	struct dstor_device *dev = container_of(work, struct dstor_device, resize);
 	unsigned int noio = memalloc_noio_save();
@@ -233,7 +232,7 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	INIT_WORK(&dev->uevent, dstor_event_work);
 	spin_lock_init(&dev->cache_lock);
 	INIT_LIST_HEAD(&dev->entry);
-	INIT_WORK(&dev->resize, resize_work);
+	INIT_WORK(&dev->resize, dstor_device_resize_work);
 	INIT_DELAYED_WORK(&dev->monitor, dstor_monitor_work);
 	get_random_bytes(dev->session, DST_ID_LEN);
 	dev->stats = alloc_percpu(struct dstor_stats);
@@ -357,8 +356,7 @@ static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 		l->max_write_zeroes = le32_to_cpu(w->max_write_zeroes);
 }
 
-/* Sets dev->disk; it is not visible yet. */
-static int make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
+int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	struct dstor_disk_limits limits;
 	struct gendisk *disk;
@@ -392,8 +390,7 @@ static int make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
 	return 0;
 }
 
-/* No connection comes back after it, and no work runs. */
-static void stop_works(struct dstor_device *dev)
+void dstor_device_stop_works(struct dstor_device *dev)
 {
 	unsigned int i;
 
@@ -418,7 +415,7 @@ static void stop_works(struct dstor_device *dev)
 	cancel_work_sync(&dev->uevent);
 }
 
-static void set_stopping(struct dstor_device *dev)
+void dstor_device_set_stopping(struct dstor_device *dev)
 {
 	mutex_lock(&dev->lock);
 	/* Works that are queued under it have been, or are not any more. */
@@ -428,8 +425,7 @@ static void set_stopping(struct dstor_device *dev)
 	mutex_unlock(&dev->lock);
 }
 
-/* Detached in order: the exporter may forget the session. */
-static void say_bye(struct dstor_device *dev)
+void dstor_device_say_bye(struct dstor_device *dev)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(BYE_MS);
 	unsigned int i;
@@ -451,7 +447,7 @@ static void say_bye(struct dstor_device *dev)
 
 static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct dstor_error *err)
 {
-	int ret = make_disk(dev, &g->welcome);
+	int ret = dstor_device_make_disk(dev, &g->welcome);
 	unsigned int i;
 
 	if (ret) {
@@ -492,10 +488,10 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 	}
 	dstor_fail(err, ret, "cannot add the block device: error %d", -ret);
 err_live:
-	say_bye(dev);
-	set_stopping(dev);
+	dstor_device_say_bye(dev);
+	dstor_device_set_stopping(dev);
 	WRITE_ONCE(dev->dead, true);
-	stop_works(dev);
+	dstor_device_stop_works(dev);
 err_disk:
 	put_disk(dev->disk);
 	blk_mq_free_tag_set(&dev->tag_set);
@@ -639,9 +635,9 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 		del_gendisk(dev->disk);
 		deleted = true;
 	}
-	set_stopping(dev);
+	dstor_device_set_stopping(dev);
 	if (!dstor_oldest(dev, &age, &retry, &in_flight))
-		say_bye(dev);
+		dstor_device_say_bye(dev);
 	if (!deleted) {
 		/* The monitor begins to fail things while we wait for locks of file systems. */
 		WRITE_ONCE(dev->dead, true);
@@ -651,7 +647,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	fail_all(dev);
 	if (!deleted)
 		del_gendisk(dev->disk);
-	stop_works(dev);
+	dstor_device_stop_works(dev);
 	dstor_point(DETACH_STOPPED);
 	dstor_device_delist(dev);
 	dstor_event_device(dev, DSTOR_EVENT_DEVICE_DETACHED);
@@ -682,10 +678,15 @@ void dstor_devices_leave(struct net *net)
 }
 
 /* A device without its exporter must not hold up the machine's end. */
-void dstor_device_shutdown(struct dstor_device *dev)
+static void shut_down(struct dstor_device *dev)
 {
 	mutex_lock(&dev->lock);
 	if (dev->added && !all_live(dev))
-		declare_dead(dev);
+		dstor_device_declare_dead(dev);
 	mutex_unlock(&dev->lock);
+}
+
+void dstor_devices_shutdown(void)
+{
+	dstor_device_each(shut_down);
 }

@@ -185,8 +185,26 @@ static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsign
 /* device.c */
 void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
-/* The machine goes down: what has no exporter fails from now on. Sleeps. */
-void dstor_device_shutdown(struct dstor_device *dev);
+/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
+void dstor_device_note(struct dstor_device *dev, const char *why);
+/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
+void dstor_device_expel(struct dstor_device *dev, const char *why);
+/* Transactions it holds, and those that come, end with an error. Under dev->lock. */
+void dstor_device_declare_dead(struct dstor_device *dev);
+
+/* detach.c. Sleep. */
+/* From now on no work of the device is queued. Takes dev->lock and dev->told_lock. */
+void dstor_device_set_stopping(struct dstor_device *dev);
+/* After set_stopping(): no connection comes back, and no work runs. No lock may be held. */
+void dstor_device_stop_works(struct dstor_device *dev);
+/* Detached in order: the exporter may forget the session. Takes each q->lock. */
+void dstor_device_say_bye(struct dstor_device *dev);
+
+/* disk.c. Sleep. */
+/* Makes dev->disk as @w says; it is not visible yet. 0 or a negative errno. */
+int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w);
+/* The work that takes dev->new_size over. Takes dev->lock. */
+void dstor_device_resize_work(struct work_struct *work);
 
 /* device_list.c: who is in it has its name to itself. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
@@ -198,12 +216,10 @@ struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
 /* One of that network namespace, with a reference, or NULL. */
 struct dstor_device *dstor_device_in(struct net *net);
+/* Calls @fn with each of them, under the lock of the list. */
+void dstor_device_each(void (*fn)(struct dstor_device *dev));
 /* device_control.c. Sleeps. */
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info);
-/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
-void dstor_device_note(struct dstor_device *dev, const char *why);
-/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
-void dstor_device_expel(struct dstor_device *dev, const char *why);
 
 /* transaction.c */
 extern const struct blk_mq_ops dstor_mq_ops;

@@ -307,7 +307,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 
 void dstor_link_soon(struct dstor_queue *q)
 {
-	/* Not once they are cancelled: see set_stopping(). */
+	/* Not once they are cancelled: see dstor_device_set_stopping(). */
 	mutex_lock(&q->dev->told_lock);
 	if (!q->dev->stopping) {
 		dstor_point(LINK_ARM);
