@@ -16,6 +16,7 @@
 #include "core/work.h"
 #include "exporter/command.h"
 #include "exporter/disk.h"
+#include "exporter/evict.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
 #include "exporter/lease_file.h"
@@ -23,6 +24,8 @@
 #include "exporter/peer.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "exporter/stop.h"
+#include "exporter/watchdog.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 #define MONITOR_MS 1000
@@ -66,7 +69,7 @@ static struct dstor_export *find_locked(const char *name)
 	return NULL;
 }
 
-static struct dstor_export *get_export_by_name(const char *name)
+struct dstor_export *dstor_export_by_name(const char *name)
 {
 	struct dstor_export *e;
 
@@ -76,6 +79,44 @@ static struct dstor_export *get_export_by_name(const char *name)
 		dstor_export_get(e);
 	mutex_unlock(&exports_lock);
 	return e;
+}
+
+int dstor_export_enlist(struct dstor_export *e, struct dstor_error *err)
+{
+	int ret = 0;
+
+	mutex_lock(&exports_lock);
+	if (find_locked(e->name))
+		ret = dstor_fail(err, -EEXIST, "an export \"%s\" exists already", e->name);
+	else
+		list_add_tail(&e->entry, &exports);
+	mutex_unlock(&exports_lock);
+	return ret;
+}
+
+void dstor_export_delist(struct dstor_export *e)
+{
+	mutex_lock(&exports_lock);
+	list_del_init(&e->entry);
+	mutex_unlock(&exports_lock);
+}
+
+void dstor_export_add_listener(struct dstor_export *e, struct dstor_listener *l)
+{
+	mutex_lock(&exports_lock);
+	e->listeners[e->n_listen++] = l;
+	mutex_unlock(&exports_lock);
+}
+
+unsigned int dstor_export_drop_listeners(struct dstor_export *e)
+{
+	unsigned int n;
+
+	mutex_lock(&exports_lock);
+	n = e->n_listen;
+	e->n_listen = 0;
+	mutex_unlock(&exports_lock);
+	return n;
 }
 
 static bool listens_on(const struct dstor_export *e, const struct dstor_listener *l)
@@ -109,22 +150,12 @@ void dstor_export_each(struct dstor_listener *l, void (*fn)(struct dstor_export 
 
 	mutex_lock(&exports_lock);
 	list_for_each_entry(e, &exports, entry)
-		if (listens_on(e, l))
+		if (!l || listens_on(e, l))
 			fn(e, arg);
 	mutex_unlock(&exports_lock);
 }
 
-static void notify_all(struct dstor_export *e, enum dstor_notice n)
-{
-	struct dstor_session *s;
-
-	lockdep_assert_held(&e->lock);
-	list_for_each_entry(s, &e->sessions, entry)
-		dstor_session_notify(s, n);
-}
-
-/* Looks for a grown disk (P14) and for sessions nobody will come back to. */
-static void monitor_work(struct work_struct *work)
+void dstor_export_watch(struct work_struct *work)
 {
 	struct dstor_export *e = container_of(work, struct dstor_export, monitor.work);
 	u64 size;
@@ -137,17 +168,13 @@ static void monitor_work(struct work_struct *work)
 		e->geometry.size = size;
 		atomic64_set(&e->grown, size);
 		if (grew)
-			notify_all(e, DSTOR_NOTICE_SIZE);
+			dstor_sessions_notify(e, DSTOR_NOTICE_SIZE);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
 	}
 	dstor_session_expire(e);
 	mutex_unlock(&e->lock);
 	queue_delayed_work(dstor_link_wq, &e->monitor, msecs_to_jiffies(MONITOR_MS));
 }
-
-static void burial_work(struct work_struct *work);
-
-/* Making ------------------------------------------------------------------- */
 
 static struct dstor_export *new_export(const struct dstor_export_config *c)
 {
@@ -162,8 +189,8 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->waiting);
 	INIT_LIST_HEAD(&e->sessions);
 	init_waitqueue_head(&e->wait);
-	INIT_DELAYED_WORK(&e->monitor, monitor_work);
-	INIT_WORK(&e->burial, burial_work);
+	INIT_DELAYED_WORK(&e->monitor, dstor_export_watch);
+	INIT_WORK(&e->burial, dstor_export_burial_work);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->checksums));
@@ -201,9 +228,8 @@ static int check_config(const struct dstor_export_config *c, struct dstor_error 
 	return 0;
 }
 
-/* Threads and ciphers, once a rule has a key. */
-static int prepare_keys(struct dstor_export *e, const struct dstor_rule *rules, unsigned int n,
-			struct dstor_error *err)
+int dstor_export_prepare_keys(struct dstor_export *e, const struct dstor_rule *rules,
+			      unsigned int n, struct dstor_error *err)
 {
 	if (!dstor_rules_have_key(rules, n))
 		return 0;
@@ -220,22 +246,15 @@ static int open_listeners(struct net *net, struct dstor_export *e,
 
 		if (IS_ERR(l))
 			return PTR_ERR(l);
-		/* Clients find it from now on. */
-		mutex_lock(&exports_lock);
-		e->listeners[e->n_listen++] = l;
-		mutex_unlock(&exports_lock);
+		dstor_export_add_listener(e, l);
 	}
 	return 0;
 }
 
-static void close_listeners(struct dstor_export *e)
+void dstor_export_close_listeners(struct dstor_export *e)
 {
-	unsigned int n;
+	unsigned int n = dstor_export_drop_listeners(e);
 
-	mutex_lock(&exports_lock);
-	n = e->n_listen;
-	e->n_listen = 0;
-	mutex_unlock(&exports_lock);
 	while (n)
 		dstor_listener_put(e->listeners[--n]);
 }
@@ -256,15 +275,10 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 		ret = dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				 c->ciphers[0] ? c->ciphers : "auto");
 	if (!ret)
-		ret = prepare_keys(e, c->rules, c->n_rules, err);
+		ret = dstor_export_prepare_keys(e, c->rules, c->n_rules, err);
 	if (ret)
 		goto err_put;
-	mutex_lock(&exports_lock);
-	if (find_locked(e->name))
-		ret = dstor_fail(err, -EEXIST, "an export \"%s\" exists already", e->name);
-	else
-		list_add_tail(&e->entry, &exports);
-	mutex_unlock(&exports_lock);
+	ret = dstor_export_enlist(e, err);
 	if (ret)
 		goto err_put;
 	ret = dstor_disk_open(e, err);
@@ -287,16 +301,12 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	e->stopping = true;
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
-	close_listeners(e);
-	mutex_lock(&exports_lock);
-	list_del_init(&e->entry);
-	mutex_unlock(&exports_lock);
+	dstor_export_close_listeners(e);
+	dstor_export_delist(e);
 err_put:
 	dstor_export_put(e);
 	return ret;
 }
-
-/* Ending ------------------------------------------------------------------- */
 
 static unsigned int count_clients(struct dstor_export *e)
 {
@@ -330,7 +340,7 @@ static int wind_down(struct dstor_export *e)
 	int ret = 0;
 
 	mutex_lock(&e->lock);
-	notify_all(e, DSTOR_NOTICE_STOP);
+	dstor_sessions_notify(e, DSTOR_NOTICE_STOP);
 	mutex_unlock(&e->lock);
 	if (wait_event_killable(e->wait, drained(e)))
 		return -ERESTARTSYS;
@@ -338,7 +348,7 @@ static int wind_down(struct dstor_export *e)
 	if (!(e->flags & DSTOR_EXPORT_READ_ONLY))
 		ret = dstor_disk_flush(e);
 	mutex_lock(&e->lock);
-	notify_all(e, ret ? DSTOR_NOTICE_UNFLUSHED : DSTOR_NOTICE_FLUSHED);
+	dstor_sessions_notify(e, ret ? DSTOR_NOTICE_UNFLUSHED : DSTOR_NOTICE_FLUSHED);
 	mutex_unlock(&e->lock);
 	wait_event_timeout(e->wait, no_peers(e), msecs_to_jiffies(PARTING_MS));
 	return ret;
@@ -350,7 +360,7 @@ static void finish(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
-	close_listeners(e);
+	dstor_export_close_listeners(e);
 	wait_event(e->wait, no_peers(e));
 	cancel_delayed_work_sync(&e->monitor);
 	mutex_lock(&e->lock);
@@ -358,9 +368,7 @@ static void finish(struct dstor_export *e)
 	mutex_unlock(&e->lock);
 	/* Free for others, whoever still looks at the export. */
 	dstor_disk_close(e);
-	mutex_lock(&exports_lock);
-	list_del_init(&e->entry);
-	mutex_unlock(&exports_lock);
+	dstor_export_delist(e);
 	dstor_event_export(e, DSTOR_EVENT_EXPORT_REMOVED);
 	dstor_export_put(e);
 	module_put(THIS_MODULE);
@@ -368,7 +376,7 @@ static void finish(struct dstor_export *e)
 
 int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 {
-	struct dstor_export *e = get_export_by_name(name);
+	struct dstor_export *e = dstor_export_by_name(name);
 	int ret = 0;
 
 	if (!e)
@@ -407,8 +415,7 @@ out:
 	return ret;
 }
 
-/* What is left of an export without a network: its disk may take its time. */
-static void burial_work(struct work_struct *work)
+void dstor_export_burial_work(struct work_struct *work)
 {
 	struct dstor_export *e = container_of(work, struct dstor_export, burial);
 
@@ -418,7 +425,7 @@ static void burial_work(struct work_struct *work)
 	finish(e);
 }
 
-static struct dstor_export *find_in_net(struct net *net)
+struct dstor_export *dstor_export_in(struct net *net)
 {
 	struct dstor_export *e, *found = NULL;
 
@@ -437,14 +444,14 @@ void dstor_exports_leave(struct net *net)
 	struct dstor_export *e;
 	bool go;
 
-	while ((e = find_in_net(net))) {
+	while ((e = dstor_export_in(net))) {
 		mutex_lock(&e->lock);
 		go = !e->ending;
 		e->stopping = true;
 		e->ending = true;
 		dstor_session_end_all(e);
 		mutex_unlock(&e->lock);
-		close_listeners(e);
+		dstor_export_close_listeners(e);
 		dstor_netns_gone(&e->net);
 		if (go)
 			queue_work(dstor_disk_wq, &e->burial);
@@ -455,42 +462,29 @@ void dstor_exports_leave(struct net *net)
 		usleep_range(500, 1000);
 }
 
+static void shut_down(struct dstor_export *e, void *unused)
+{
+	bool go;
+
+	mutex_lock(&e->lock);
+	/* There may be no disk to flush yet while it is being made. */
+	go = e->made && !e->stopping;
+	e->stopping = true;
+	mutex_unlock(&e->lock);
+	if (go)
+		wind_down(e);
+}
+
 /* The machine goes down: in order, but nothing is taken apart. */
 void dstor_exports_shutdown(void)
 {
-	struct dstor_export *e;
-
-	mutex_lock(&exports_lock);
-	list_for_each_entry(e, &exports, entry) {
-		bool go;
-
-		mutex_lock(&e->lock);
-		/* There may be no disk to flush yet while it is being made. */
-		go = e->made && !e->stopping;
-		e->stopping = true;
-		mutex_unlock(&e->lock);
-		if (go)
-			wind_down(e);
-	}
-	mutex_unlock(&exports_lock);
-}
-
-/* Changing and showing ----------------------------------------------------- */
-
-/* Sessions that no rule admits any more end at once. */
-static void enforce_rules(struct dstor_export *e)
-{
-	struct dstor_session *s, *n;
-
-	list_for_each_entry_safe(s, n, &e->sessions, entry)
-		if (dstor_access_of(e, &s->who) < s->access)
-			dstor_session_evict_one(s);
+	dstor_export_each(NULL, shut_down, NULL);
 }
 
 int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		     struct dstor_error *err)
 {
-	struct dstor_export *e = get_export_by_name(name);
+	struct dstor_export *e = dstor_export_by_name(name);
 	struct dstor_rule *rules = NULL;
 	int ret = 0;
 
@@ -505,13 +499,13 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		goto out;
 	mutex_lock(&e->lock);
 	if (rules)
-		ret = prepare_keys(e, rules, c->n_rules, err);
+		ret = dstor_export_prepare_keys(e, rules, c->n_rules, err);
 	if (ret)
 		goto out_unlock;
 	if (rules) {
 		swap(e->rules, rules);
 		e->n_rules = c->n_rules;
-		enforce_rules(e);
+		dstor_sessions_enforce_rules(e);
 	}
 	if (c->crypto_threads) {
 		e->crypto_threads = *c->crypto_threads;
@@ -597,17 +591,25 @@ static struct dstor_export *pick(const char *name, bool next)
 	return best;
 }
 
+struct dstor_export *dstor_export_pick(const char *name, bool next)
+{
+	struct dstor_export *e;
+
+	mutex_lock(&exports_lock);
+	e = pick(name, next);
+	if (e)
+		dstor_export_get(e);
+	mutex_unlock(&exports_lock);
+	return e;
+}
+
 int dstor_export_info(const char *name, bool next, struct dstor_export_info *info)
 {
 	struct dstor_export *e;
 	int ret;
 
 	memset(info, 0, sizeof(*info));
-	mutex_lock(&exports_lock);
-	e = pick(name, next);
-	if (e)
-		dstor_export_get(e);
-	mutex_unlock(&exports_lock);
+	e = dstor_export_pick(name, next);
 	if (!e)
 		return -ENOENT;
 	ret = fill_info(e, info);

@@ -11,7 +11,9 @@
 
 #include "core/point.h"
 #include "core/work.h"
+#include "exporter/admission.h"
 #include "exporter/disk.h"
+#include "exporter/evict.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
 #include "exporter/lease_file.h"
@@ -32,12 +34,12 @@ static void free_session(struct kref *kref)
 	kvfree(s);
 }
 
-static void put_session(struct dstor_session *s)
+void dstor_session_put(struct dstor_session *s)
 {
 	kref_put(&s->kref, free_session);
 }
 
-static struct dstor_session *find(struct dstor_export *e, const u8 id[DST_ID_LEN])
+struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST_ID_LEN])
 {
 	struct dstor_session *s;
 
@@ -47,7 +49,7 @@ static struct dstor_session *find(struct dstor_export *e, const u8 id[DST_ID_LEN
 	return NULL;
 }
 
-static bool is_writer(const struct dstor_session *s)
+bool dstor_session_is_writer(const struct dstor_session *s)
 {
 	const struct dstor_lease *l = &s->export->lease;
 
@@ -63,7 +65,7 @@ unsigned int dstor_session_connections(const struct dstor_session *s)
 	return n;
 }
 
-static bool has_peer(const struct dstor_session *s)
+bool dstor_session_has_peer(const struct dstor_session *s)
 {
 	unsigned int i;
 
@@ -73,7 +75,7 @@ static bool has_peer(const struct dstor_session *s)
 	return false;
 }
 
-static unsigned int busy(const struct dstor_session *s)
+unsigned int dstor_session_busy(const struct dstor_session *s)
 {
 	unsigned int i, n = 0;
 
@@ -117,7 +119,7 @@ u32 dstor_session_silent_ms(const struct dstor_session *s)
 	return jiffies_to_msecs(jiffies - last_heard(s));
 }
 
-static u64 new_token(void)
+u64 dstor_session_new_token(void)
 {
 	u64 token;
 
@@ -127,13 +129,12 @@ static u64 new_token(void)
 	return token;
 }
 
-/* Out of the list; the lease falls with it. */
-static void forget(struct dstor_session *s)
+void dstor_session_forget(struct dstor_session *s)
 {
 	struct dstor_export *e = s->export;
 
 	/* When the export is stopped its writer has not left: it will come back. */
-	if (is_writer(s)) {
+	if (dstor_session_is_writer(s)) {
 		dstor_lease_release(&e->lease);
 		if (!e->stopping)
 			dstor_lease_save(e);
@@ -142,7 +143,7 @@ static void forget(struct dstor_session *s)
 		memcpy(e->ended[e->n_ended++ % DSTOR_ENDED_MAX], s->id, DST_ID_LEN);
 	list_del_init(&s->entry);
 	e->n_sessions--;
-	put_session(s);
+	dstor_session_put(s);
 }
 
 static void lose_peers(struct dstor_session *s)
@@ -154,13 +155,12 @@ static void lose_peers(struct dstor_session *s)
 			dstor_conn_lose(&s->lanes[i].peer->conn);
 }
 
-/* It may never write again; it goes when its last command is done. */
-static void end_session(struct dstor_session *s)
+void dstor_session_end(struct dstor_session *s)
 {
 	s->ended = true;
 	lose_peers(s);
-	if (!busy(s) && !list_empty(&s->entry))
-		forget(s);
+	if (!dstor_session_busy(s) && !list_empty(&s->entry))
+		dstor_session_forget(s);
 }
 
 void dstor_session_end_all(struct dstor_export *e)
@@ -169,7 +169,7 @@ void dstor_session_end_all(struct dstor_export *e)
 
 	lockdep_assert_held(&e->lock);
 	list_for_each_entry_safe(s, n, &e->sessions, entry)
-		end_session(s);
+		dstor_session_end(s);
 }
 
 void dstor_session_notify(struct dstor_session *s, enum dstor_notice n)
@@ -181,7 +181,14 @@ void dstor_session_notify(struct dstor_session *s, enum dstor_notice n)
 			dstor_peer_notify(s->lanes[i].peer, n);
 }
 
-/* Joining ------------------------------------------------------------------ */
+void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n)
+{
+	struct dstor_session *s;
+
+	lockdep_assert_held(&e->lock);
+	list_for_each_entry(s, &e->sessions, entry)
+		dstor_session_notify(s, n);
+}
 
 __printf(3, 4) static bool refuse(struct dstor_welcome *w, u8 status, const char *fmt, ...)
 {
@@ -195,7 +202,7 @@ __printf(3, 4) static bool refuse(struct dstor_welcome *w, u8 status, const char
 	return false;
 }
 
-static struct dstor_session *new_session(struct dstor_peer *p)
+struct dstor_session *dstor_session_new(struct dstor_peer *p)
 {
 	const struct dstor_hello *h = &p->hello;
 	u16 n = le16_to_cpu(h->queues);
@@ -219,7 +226,7 @@ static struct dstor_session *new_session(struct dstor_peer *p)
 		s->lanes[i].session = s;
 		s->lanes[i].slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
 		if (!s->lanes[i].slots) {
-			put_session(s);
+			dstor_session_put(s);
 			return NULL;
 		}
 	}
@@ -228,16 +235,16 @@ static struct dstor_session *new_session(struct dstor_peer *p)
 	return s;
 }
 
-/* A session without connections that can be done without. */
-static bool make_room(struct dstor_export *e)
+bool dstor_session_make_room(struct dstor_export *e)
 {
 	struct dstor_session *s;
 
 	if (e->n_sessions < SESSIONS_MAX)
 		return true;
 	list_for_each_entry(s, &e->sessions, entry) {
-		if (!busy(s) && !has_peer(s) && !is_writer(s)) {
-			forget(s);
+		if (!dstor_session_busy(s) && !dstor_session_has_peer(s) &&
+		    !dstor_session_is_writer(s)) {
+			dstor_session_forget(s);
 			return true;
 		}
 	}
@@ -335,7 +342,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	}
 	if (e->stopping)
 		return refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
-	s = find(e, h->session);
+	s = dstor_session_find(e, h->session);
 	if ((s && s->ended) || in_ring(e->ended, DSTOR_ENDED_MAX, e->n_ended, h->session) ||
 	    in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, h->session))
 		return refuse_ended(e, h->session, w);
@@ -346,8 +353,8 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (s && le64_to_cpu(h->generation) <=
 		 s->lanes[le16_to_cpu(h->queue)].generation)
 		return refuse(w, DST_WELCOME_STALE, "a newer connection of this session exists");
-	if (!s && make_room(e))
-		s = new_session(p);
+	if (!s && dstor_session_make_room(e))
+		s = dstor_session_new(p);
 	if (!s)
 		return refuse(w, DST_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
 	/* Who was on another disk must learn that, not that somebody else writes on this one. */
@@ -372,7 +379,7 @@ bool dstor_session_join(struct dstor_peer *p, struct dstor_welcome *w)
 
 static void refresh_lease(struct dstor_export *e)
 {
-	struct dstor_session *s = e->lease.held ? find(e, e->lease.session) : NULL;
+	struct dstor_session *s = e->lease.held ? dstor_session_find(e, e->lease.session) : NULL;
 
 	if (!s)
 		return;
@@ -415,7 +422,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 
 static bool in_use(struct dstor_export *e, struct dstor_peer *p, struct dstor_welcome *w)
 {
-	struct dstor_session *holder = find(e, e->lease.session);
+	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
 
 	refuse(w, DST_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
 	       holder && !holder->client_name[0] ? holder->address :
@@ -431,7 +438,7 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 {
 	struct dstor_export *e = p->export;
 	struct dstor_lease before = e->lease;
-	u64 token = dstor_lease_grant(&e->lease, r, new_token(), dstor_now_ms());
+	u64 token = dstor_lease_grant(&e->lease, r, dstor_session_new_token(), dstor_now_ms());
 	bool same = before.held && before.token == token &&
 		    before.budget_ms == e->lease.budget_ms &&
 		    dstor_id_equal(before.session, e->lease.session);
@@ -469,9 +476,9 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	case DST_LEASE_EXPIRED:
 		return !refuse_ended(e, p->hello.session, w);
 	case DST_LEASE_AFTER_FENCE:
-		holder = find(e, e->lease.session);
+		holder = dstor_session_find(e, e->lease.session);
 		if (holder)
-			end_session(holder);
+			dstor_session_end(holder);
 		if (holder && e->lease.held) {
 			*wait = true;
 			return true;
@@ -527,8 +534,6 @@ bool dstor_session_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	return ret;
 }
 
-/* Leaving ------------------------------------------------------------------ */
-
 static void kick_waiting_peers(struct dstor_export *e)
 {
 	struct dstor_session *s;
@@ -562,16 +567,16 @@ void dstor_session_leave(struct dstor_peer *p)
 				   "its connection broke");
 	if (p->bye)
 		s->ended = true;
-	if (!busy(s) && !has_peer(s) && !list_empty(&s->entry)) {
+	if (!dstor_session_busy(s) && !dstor_session_has_peer(s) && !list_empty(&s->entry)) {
 		/* Never granted: it leaves no trace. */
 		if (s->ended || !s->established)
-			forget(s);
+			dstor_session_forget(s);
 	}
 	WRITE_ONCE(e->n_peers, e->n_peers - 1);
 	kick_waiting_peers(e);
 	wake_up_all(&e->wait);
 	mutex_unlock(&e->lock);
-	put_session(s);
+	dstor_session_put(s);
 }
 
 static bool is_called(const struct dstor_session *s, const char *who)
@@ -585,19 +590,28 @@ static bool is_called(const struct dstor_session *s, const char *who)
 	return !strcmp(who, id);
 }
 
-void dstor_session_evict_one(struct dstor_session *s)
+static void evict_one(struct dstor_session *s)
 {
 	struct dstor_export *e = s->export;
 
 	lockdep_assert_held(&e->lock);
 	memcpy(e->evicted[e->n_evicted++ % DSTOR_EVICTED_MAX], s->id, DST_ID_LEN);
 	/* The list of the evicted does not outlive us; the token does, in the utility. */
-	if (is_writer(s)) {
-		dstor_lease_revoke(&e->lease, new_token());
+	if (dstor_session_is_writer(s)) {
+		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_save(e);
 	}
 	this_cpu_inc(e->stats->fenced);
-	end_session(s);
+	dstor_session_end(s);
+}
+
+void dstor_sessions_enforce_rules(struct dstor_export *e)
+{
+	struct dstor_session *s, *n;
+
+	list_for_each_entry_safe(s, n, &e->sessions, entry)
+		if (dstor_access_of(e, &s->who) < s->access)
+			evict_one(s);
 }
 
 int dstor_session_evict(struct dstor_export *e, const char *who)
@@ -610,13 +624,13 @@ int dstor_session_evict(struct dstor_export *e, const char *who)
 		if (!is_called(s, who))
 			continue;
 		found++;
-		dstor_session_evict_one(s);
+		evict_one(s);
 	}
 	/* A writer from before our restart that has not come back. */
 	if (!found && e->lease.held && !strcmp(who, e->holder)) {
 		memcpy(e->evicted[e->n_evicted++ % DSTOR_EVICTED_MAX], e->lease.session,
 		       DST_ID_LEN);
-		dstor_lease_revoke(&e->lease, new_token());
+		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_release(&e->lease);
 		dstor_lease_save(e);
 		found++;
@@ -632,11 +646,11 @@ void dstor_session_expire(struct dstor_export *e)
 	list_for_each_entry_safe(s, n, &e->sessions, entry) {
 		u64 keep = dstor_memory_ms(s->timeout_ms, s->retries);
 
-		if (busy(s) || has_peer(s))
+		if (dstor_session_busy(s) || dstor_session_has_peer(s))
 			continue;
-		if (keep == ~0ULL && !is_writer(s))
+		if (keep == ~0ULL && !dstor_session_is_writer(s))
 			keep = IDLE_FORGET_MS;
 		if (keep != ~0ULL && dstor_session_silent_ms(s) > keep)
-			forget(s);
+			dstor_session_forget(s);
 	}
 }
