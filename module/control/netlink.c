@@ -16,7 +16,9 @@
 #include <linux/slab.h>
 
 #include "client/client.h"
+#include "control/family.h"
 #include "control/netlink.h"
+#include "control/request.h"
 #include "core/event.h"
 #include "exporter/exporter.h"
 #include "wire/wire.h"
@@ -29,22 +31,6 @@
 
 static_assert(DSTOR_LISTEN_MAX == DSTOR_ADDRESSES_MAX);
 
-/* A request, taken apart. What it points to is inside it or in the message. */
-struct request {
-	struct nlattr *tb[DSTOR_A_MAX + 1];
-	struct dstor_error err;
-	unsigned int n_addresses;
-	unsigned int n_rules;
-	struct dstor_address addresses[DSTOR_ADDRESSES_MAX];
-	struct dstor_rule rules[DSTOR_RULES_MAX];
-	union {
-		struct dstor_export_config export;
-		struct dstor_export_change export_change;
-		struct dstor_device_config device;
-		struct dstor_device_change device_change;
-	};
-};
-
 /* Not const: 6.1's policies cannot point to such. */
 static struct netlink_range_validation max_io_range = {
 	.min = DST_IO_MIN, .max = DST_IO_MAX,
@@ -55,7 +41,7 @@ static struct netlink_range_validation inflight_range = {
 	.min = DST_IO_MAX, .max = DST_SIZE_MAX,
 };
 
-static const struct nla_policy address_policy[DSTOR_ADDRESS_MAX + 1] = {
+const struct nla_policy dstor_nl_address_policy[DSTOR_ADDRESS_MAX + 1] = {
 	[DSTOR_ADDRESS_FAMILY] = NLA_POLICY_RANGE(NLA_U32, 1, AF_MAX - 1),
 	[DSTOR_ADDRESS_TYPE] = NLA_POLICY_RANGE(NLA_U32, 1, SOCK_MAX - 1),
 	[DSTOR_ADDRESS_PROTOCOL] = { .type = NLA_U32 },
@@ -64,7 +50,7 @@ static const struct nla_policy address_policy[DSTOR_ADDRESS_MAX + 1] = {
 	[DSTOR_ADDRESS_TEXT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
 };
 
-static const struct nla_policy rule_policy[DSTOR_RULE_MAX + 1] = {
+const struct nla_policy dstor_nl_rule_policy[DSTOR_RULE_MAX + 1] = {
 	[DSTOR_RULE_FAMILY] = NLA_POLICY_RANGE(NLA_U32, 1, AF_MAX - 1),
 	[DSTOR_RULE_OFFSET] = NLA_POLICY_MAX(NLA_U32, sizeof(struct sockaddr_storage) - 1),
 	[DSTOR_RULE_BITS] = NLA_POLICY_MAX(NLA_U32, 8 * sizeof_field(struct dstor_rule, bytes)),
@@ -74,58 +60,53 @@ static const struct nla_policy rule_policy[DSTOR_RULE_MAX + 1] = {
 	[DSTOR_RULE_TEXT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
 };
 
-#define NAME_POLICY { .type = NLA_NUL_STRING, .len = DST_NAME_LEN - 1 }
-#define LIST_POLICY { .type = NLA_NUL_STRING, .len = DST_ALGO_LIST_LEN - 1 }
-#define THREADS_POLICY NLA_POLICY_MAX(NLA_U32, DSTOR_CRYPTO_THREADS_MAX)
-#define AT_LEAST_1 NLA_POLICY_MIN(NLA_U32, 1)
-
-static const struct nla_policy name_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
+const struct nla_policy dstor_nl_name_policy[DSTOR_A_MAX + 1] = {
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
 };
 
-static const struct nla_policy del_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
+const struct nla_policy dstor_nl_del_policy[DSTOR_A_MAX + 1] = {
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_FORCE] = { .type = NLA_FLAG },
 };
 
 static const struct nla_policy export_add_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_UUID] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
-	[DSTOR_A_CHECKSUMS] = LIST_POLICY,
-	[DSTOR_A_CIPHERS] = LIST_POLICY,
-	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
+	[DSTOR_A_CHECKSUMS] = DSTOR_NL_LIST_POLICY,
+	[DSTOR_A_CIPHERS] = DSTOR_NL_LIST_POLICY,
+	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
 	[DSTOR_A_LEASE_FILE] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 	[DSTOR_A_PATH] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 	[DSTOR_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
 	[DSTOR_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, DSTOR_EXPORT_READ_ONLY | DSTOR_EXPORT_SHARED |
 						   DSTOR_EXPORT_WRITE_THROUGH),
-	[DSTOR_A_LISTEN] = NLA_POLICY_NESTED(address_policy),
-	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(rule_policy),
+	[DSTOR_A_LISTEN] = NLA_POLICY_NESTED(dstor_nl_address_policy),
+	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(dstor_nl_rule_policy),
 	[DSTOR_A_MAX_INFLIGHT] = NLA_POLICY_FULL_RANGE(NLA_U64, &inflight_range),
 	[DSTOR_A_WRITER_TOKEN] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy export_set_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
-	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(rule_policy),
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
+	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(dstor_nl_rule_policy),
 	[DSTOR_A_MAX_INFLIGHT] = NLA_POLICY_FULL_RANGE(NLA_U64, &inflight_range),
 	[DSTOR_A_EVICT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
-	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
+	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
 };
 
 static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
-	[DSTOR_A_CHECKSUMS] = LIST_POLICY,
-	[DSTOR_A_CIPHERS] = LIST_POLICY,
-	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
-	[DSTOR_A_EXPORT] = NAME_POLICY,
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
+	[DSTOR_A_CHECKSUMS] = DSTOR_NL_LIST_POLICY,
+	[DSTOR_A_CIPHERS] = DSTOR_NL_LIST_POLICY,
+	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
+	[DSTOR_A_EXPORT] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
-	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(address_policy),
+	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(dstor_nl_address_policy),
 	[DSTOR_A_CLIENT_ID] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
-	[DSTOR_A_CLIENT_NAME] = NAME_POLICY,
-	[DSTOR_A_TIMEOUT_MS] = AT_LEAST_1,
+	[DSTOR_A_CLIENT_NAME] = DSTOR_NL_NAME_POLICY,
+	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
-	[DSTOR_A_PING_MS] = AT_LEAST_1,
+	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_CONNECTIONS] = NLA_POLICY_RANGE(NLA_U32, 1, DST_QUEUES_MAX),
 	[DSTOR_A_QUEUE_DEPTH] = NLA_POLICY_RANGE(NLA_U32, 1, DST_SLOTS_MAX),
 	[DSTOR_A_MAX_IO] = NLA_POLICY_FULL_RANGE(NLA_U32, &max_io_range),
@@ -134,14 +115,14 @@ static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
 };
 
 static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
-	[DSTOR_A_NAME] = NAME_POLICY,
-	[DSTOR_A_CRYPTO_THREADS] = THREADS_POLICY,
-	[DSTOR_A_EXPORT] = NAME_POLICY,
+	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
+	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
+	[DSTOR_A_EXPORT] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
-	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(address_policy),
-	[DSTOR_A_TIMEOUT_MS] = AT_LEAST_1,
+	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(dstor_nl_address_policy),
+	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
-	[DSTOR_A_PING_MS] = AT_LEAST_1,
+	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
 };
 
 /*
@@ -176,10 +157,10 @@ static void wipe(struct sk_buff *skb)
 		memzero_explicit(nlmsg_data(nlh) + GENL_HDRLEN, nlmsg_len(nlh) - GENL_HDRLEN);
 }
 
-static int handle(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
-		  int (*act)(struct request *r, struct genl_info *info))
+int dstor_nl_handle(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
+		    int (*act)(struct dstor_nl_request *r, struct genl_info *info))
 {
-	struct request *r = kzalloc(sizeof(*r), GFP_KERNEL);
+	struct dstor_nl_request *r = kzalloc(sizeof(*r), GFP_KERNEL);
 	int ret = -ENOMEM;
 
 	if (!r)
@@ -198,20 +179,17 @@ out:
 	return ret;
 }
 
-/* --- values ------------------------------------------------------------- */
-
-static int missing(struct request *r, const char *what)
+int dstor_nl_lacks(struct dstor_nl_request *r, const char *what)
 {
 	return dstor_fail(&r->err, -EINVAL, "the request lacks %s", what);
 }
 
-static int need(struct request *r, int attr, const char *what)
+int dstor_nl_need(struct dstor_nl_request *r, int attr, const char *what)
 {
-	return r->tb[attr] ? 0 : missing(r, what);
+	return r->tb[attr] ? 0 : dstor_nl_lacks(r, what);
 }
 
-/* It will be shown on somebody's terminal. */
-static bool is_text(const char *s)
+bool dstor_nl_is_text(const char *s)
 {
 	for (; *s; s++)
 		if ((u8)*s < ' ' || *s == 0x7f)
@@ -219,17 +197,17 @@ static bool is_text(const char *s)
 	return true;
 }
 
-static int take_text(struct request *r, const struct nlattr *a, char *to, size_t size)
+int dstor_nl_text(struct dstor_nl_request *r, const struct nlattr *a, char *to, size_t size)
 {
 	if (!a)
 		return 0;
 	nla_strscpy(to, a, size);
-	if (!is_text(to))
+	if (!dstor_nl_is_text(to))
 		return dstor_fail(&r->err, -EINVAL, "a text has control characters");
 	return 0;
 }
 
-static int take_name(struct request *r, int attr, const char *what, char to[DST_NAME_LEN])
+int dstor_nl_name(struct dstor_nl_request *r, int attr, const char *what, char to[DST_NAME_LEN])
 {
 	if (!r->tb[attr])
 		return dstor_fail(&r->err, -EINVAL, "the request lacks the name of the %s", what);
@@ -240,9 +218,9 @@ static int take_name(struct request *r, int attr, const char *what, char to[DST_
 	return 0;
 }
 
-static int take_device_name(struct request *r, char to[DST_NAME_LEN])
+int dstor_nl_device_name(struct dstor_nl_request *r, char to[DST_NAME_LEN])
 {
-	int ret = take_name(r, DSTOR_A_NAME, "device", to);
+	int ret = dstor_nl_name(r, DSTOR_A_NAME, "device", to);
 
 	if (!ret && strlen(to) > DEVICE_NAME_MAX)
 		ret = dstor_fail(&r->err, -EINVAL,
@@ -251,7 +229,7 @@ static int take_device_name(struct request *r, char to[DST_NAME_LEN])
 	return ret;
 }
 
-static int take_id(struct request *r, int attr, const char *what, u8 to[DST_ID_LEN])
+int dstor_nl_id(struct dstor_nl_request *r, int attr, const char *what, u8 to[DST_ID_LEN])
 {
 	if (r->tb[attr])
 		memcpy(to, nla_data(r->tb[attr]), DST_ID_LEN);
@@ -260,22 +238,23 @@ static int take_id(struct request *r, int attr, const char *what, u8 to[DST_ID_L
 	return 0;
 }
 
-static u32 u32_or(const struct nlattr *a, u32 otherwise)
+u32 dstor_nl_u32_or(const struct nlattr *a, u32 otherwise)
 {
 	return a ? nla_get_u32(a) : otherwise;
 }
 
-static int take_protection(struct request *r, char checksums[DST_ALGO_LIST_LEN],
-			   char ciphers[DST_ALGO_LIST_LEN])
+int dstor_nl_protection(struct dstor_nl_request *r, char checksums[DST_ALGO_LIST_LEN],
+			char ciphers[DST_ALGO_LIST_LEN])
 {
-	return take_text(r, r->tb[DSTOR_A_CHECKSUMS], checksums, DST_ALGO_LIST_LEN) ?:
-	       take_text(r, r->tb[DSTOR_A_CIPHERS], ciphers, DST_ALGO_LIST_LEN);
+	return dstor_nl_text(r, r->tb[DSTOR_A_CHECKSUMS], checksums, DST_ALGO_LIST_LEN) ?:
+	       dstor_nl_text(r, r->tb[DSTOR_A_CIPHERS], ciphers, DST_ALGO_LIST_LEN);
 }
 
-static int take_address(struct request *r, const struct nlattr *nest, struct dstor_address *to)
+static int take_address(struct dstor_nl_request *r, const struct nlattr *nest,
+			struct dstor_address *to)
 {
 	struct nlattr *tb[DSTOR_ADDRESS_MAX + 1];
-	int ret = nla_parse_nested(tb, DSTOR_ADDRESS_MAX, nest, address_policy, NULL);
+	int ret = nla_parse_nested(tb, DSTOR_ADDRESS_MAX, nest, dstor_nl_address_policy, NULL);
 
 	if (ret)
 		return ret;
@@ -284,13 +263,13 @@ static int take_address(struct request *r, const struct nlattr *nest, struct dst
 				  "an address lacks its family, type or socket address");
 	to->family = nla_get_u32(tb[DSTOR_ADDRESS_FAMILY]);
 	to->type = nla_get_u32(tb[DSTOR_ADDRESS_TYPE]);
-	to->protocol = u32_or(tb[DSTOR_ADDRESS_PROTOCOL], 0);
+	to->protocol = dstor_nl_u32_or(tb[DSTOR_ADDRESS_PROTOCOL], 0);
 	to->len = nla_len(tb[DSTOR_ADDRESS_SOCKADDR]);
 	memcpy(&to->addr, nla_data(tb[DSTOR_ADDRESS_SOCKADDR]), to->len);
-	return take_text(r, tb[DSTOR_ADDRESS_TEXT], to->text, sizeof(to->text));
+	return dstor_nl_text(r, tb[DSTOR_ADDRESS_TEXT], to->text, sizeof(to->text));
 }
 
-static int take_addresses(struct request *r, struct genl_info *info, int attr)
+int dstor_nl_addresses(struct dstor_nl_request *r, struct genl_info *info, int attr)
 {
 	const struct nlattr *a;
 	int rem, ret;
@@ -309,16 +288,16 @@ static int take_addresses(struct request *r, struct genl_info *info, int attr)
 	return 0;
 }
 
-static int take_rule(struct request *r, const struct nlattr *nest, struct dstor_rule *to)
+static int take_rule(struct dstor_nl_request *r, const struct nlattr *nest, struct dstor_rule *to)
 {
 	struct nlattr *tb[DSTOR_RULE_MAX + 1];
-	int ret = nla_parse_nested(tb, DSTOR_RULE_MAX, nest, rule_policy, NULL);
+	int ret = nla_parse_nested(tb, DSTOR_RULE_MAX, nest, dstor_nl_rule_policy, NULL);
 
 	if (ret)
 		return ret;
-	to->family = u32_or(tb[DSTOR_RULE_FAMILY], 0);
-	to->offset = u32_or(tb[DSTOR_RULE_OFFSET], 0);
-	to->bits = u32_or(tb[DSTOR_RULE_BITS], 0);
+	to->family = dstor_nl_u32_or(tb[DSTOR_RULE_FAMILY], 0);
+	to->offset = dstor_nl_u32_or(tb[DSTOR_RULE_OFFSET], 0);
+	to->bits = dstor_nl_u32_or(tb[DSTOR_RULE_BITS], 0);
 	to->read_only = nla_get_flag(tb[DSTOR_RULE_READ_ONLY]);
 	to->has_key = tb[DSTOR_RULE_KEY];
 	if (to->has_key)
@@ -329,10 +308,10 @@ static int take_rule(struct request *r, const struct nlattr *nest, struct dstor_
 			 to->bits > 8 * nla_len(tb[DSTOR_RULE_BYTES]) ||
 			 to->offset + DIV_ROUND_UP(to->bits, 8) > sizeof(struct sockaddr_storage)))
 		return dstor_fail(&r->err, -EINVAL, "a rule compares what is not there");
-	return take_text(r, tb[DSTOR_RULE_TEXT], to->text, sizeof(to->text));
+	return dstor_nl_text(r, tb[DSTOR_RULE_TEXT], to->text, sizeof(to->text));
 }
 
-static int take_rules(struct request *r, struct genl_info *info)
+int dstor_nl_rules(struct dstor_nl_request *r, struct genl_info *info)
 {
 	const struct nlattr *a;
 	int rem, ret;
@@ -350,36 +329,34 @@ static int take_rules(struct request *r, struct genl_info *info)
 	return 0;
 }
 
-/* --- exports ------------------------------------------------------------ */
-
-static int act_export_add(struct request *r, struct genl_info *info)
+static int act_export_add(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_export_config *c = &r->export;
 	struct nlattr **tb = r->tb;
-	int ret = take_name(r, DSTOR_A_NAME, "export", c->name) ?:
-		  need(r, DSTOR_A_PATH, "a path") ?:
-		  take_id(r, DSTOR_A_UUID, "uuid", c->uuid) ?:
-		  take_id(r, DSTOR_A_INSTANCE, "instance", c->instance) ?:
-		  take_protection(r, c->checksums, c->ciphers) ?:
-		  take_addresses(r, info, DSTOR_A_LISTEN) ?:
-		  take_rules(r, info);
+	int ret = dstor_nl_name(r, DSTOR_A_NAME, "export", c->name) ?:
+		  dstor_nl_need(r, DSTOR_A_PATH, "a path") ?:
+		  dstor_nl_id(r, DSTOR_A_UUID, "uuid", c->uuid) ?:
+		  dstor_nl_id(r, DSTOR_A_INSTANCE, "instance", c->instance) ?:
+		  dstor_nl_protection(r, c->checksums, c->ciphers) ?:
+		  dstor_nl_addresses(r, info, DSTOR_A_LISTEN) ?:
+		  dstor_nl_rules(r, info);
 
 	if (ret)
 		return ret;
 	c->path = nla_data(tb[DSTOR_A_PATH]);
-	if (c->path[0] != '/' || !is_text(c->path))
+	if (c->path[0] != '/' || !dstor_nl_is_text(c->path))
 		return dstor_fail(&r->err, -EINVAL,
 				  "the path must be absolute and without control characters");
 	if (!r->n_rules)
 		return dstor_fail(&r->err, -EACCES, "no rule, so nobody could attach it");
 	if (!r->n_addresses)
-		return missing(r, "an address to listen on");
-	c->flags = u32_or(tb[DSTOR_A_FLAGS], 0);
+		return dstor_nl_lacks(r, "an address to listen on");
+	c->flags = dstor_nl_u32_or(tb[DSTOR_A_FLAGS], 0);
 	c->max_inflight = tb[DSTOR_A_MAX_INFLIGHT] ? nla_get_u64(tb[DSTOR_A_MAX_INFLIGHT]) :
 						     DSTOR_INFLIGHT_DEFAULT;
 	c->lease_file = tb[DSTOR_A_LEASE_FILE] ? nla_data(tb[DSTOR_A_LEASE_FILE]) : NULL;
 	c->writer_token = tb[DSTOR_A_WRITER_TOKEN] ? nla_get_u64(tb[DSTOR_A_WRITER_TOKEN]) : 0;
-	c->crypto_threads = u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
+	c->crypto_threads = dstor_nl_u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
 	c->listen = r->addresses;
 	c->n_listen = r->n_addresses;
 	c->rules = r->rules;
@@ -387,21 +364,21 @@ static int act_export_add(struct request *r, struct genl_info *info)
 	return dstor_export_add(genl_info_net(info), c, &r->err);
 }
 
-static int act_export_del(struct request *r, struct genl_info *info)
+static int act_export_del(struct dstor_nl_request *r, struct genl_info *info)
 {
 	char name[DST_NAME_LEN];
 
-	return take_name(r, DSTOR_A_NAME, "export", name) ?:
+	return dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 	       dstor_export_del(name, nla_get_flag(r->tb[DSTOR_A_FORCE]), &r->err);
 }
 
-static int act_export_set(struct request *r, struct genl_info *info)
+static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_export_change *c = &r->export_change;
 	char name[DST_NAME_LEN], evict[DSTOR_TEXT_LEN] = "";
-	int ret = take_name(r, DSTOR_A_NAME, "export", name) ?:
-		  take_text(r, r->tb[DSTOR_A_EVICT], evict, sizeof(evict)) ?:
-		  take_rules(r, info);
+	int ret = dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
+		  dstor_nl_text(r, r->tb[DSTOR_A_EVICT], evict, sizeof(evict)) ?:
+		  dstor_nl_rules(r, info);
 
 	if (ret)
 		return ret;
@@ -416,40 +393,38 @@ static int act_export_set(struct request *r, struct genl_info *info)
 	return dstor_export_set(name, c, &r->err);
 }
 
-static int act_export_get(struct request *r, struct genl_info *info)
+static int act_export_get(struct dstor_nl_request *r, struct genl_info *info)
 {
 	char name[DST_NAME_LEN];
 
-	return take_name(r, DSTOR_A_NAME, "export", name) ?:
+	return dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 	       dstor_show_export(name, info, &r->err);
 }
 
-/* --- devices ------------------------------------------------------------ */
-
-static int need_device_values(struct request *r)
+static int need_device_values(struct dstor_nl_request *r)
 {
-	return need(r, DSTOR_A_URI, "a URI") ?:
-	       need(r, DSTOR_A_TIMEOUT_MS, "a timeout") ?:
-	       need(r, DSTOR_A_RETRIES, "a number of retries") ?:
-	       need(r, DSTOR_A_PING_MS, "a ping time") ?:
-	       need(r, DSTOR_A_CONNECTIONS, "a number of connections") ?:
-	       need(r, DSTOR_A_QUEUE_DEPTH, "a queue depth") ?:
-	       need(r, DSTOR_A_MAX_IO, "a largest I/O");
+	return dstor_nl_need(r, DSTOR_A_URI, "a URI") ?:
+	       dstor_nl_need(r, DSTOR_A_TIMEOUT_MS, "a timeout") ?:
+	       dstor_nl_need(r, DSTOR_A_RETRIES, "a number of retries") ?:
+	       dstor_nl_need(r, DSTOR_A_PING_MS, "a ping time") ?:
+	       dstor_nl_need(r, DSTOR_A_CONNECTIONS, "a number of connections") ?:
+	       dstor_nl_need(r, DSTOR_A_QUEUE_DEPTH, "a queue depth") ?:
+	       dstor_nl_need(r, DSTOR_A_MAX_IO, "a largest I/O");
 }
 
-static int take_device(struct request *r, struct genl_info *info)
+static int take_device(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_device_config *c = &r->device;
 	struct nlattr **tb = r->tb;
-	int ret = take_device_name(r, c->name) ?:
-		  take_name(r, DSTOR_A_EXPORT, "export", c->export) ?:
-		  take_id(r, DSTOR_A_CLIENT_ID, "id of the client", c->client_id) ?:
+	int ret = dstor_nl_device_name(r, c->name) ?:
+		  dstor_nl_name(r, DSTOR_A_EXPORT, "export", c->export) ?:
+		  dstor_nl_id(r, DSTOR_A_CLIENT_ID, "id of the client", c->client_id) ?:
 		  need_device_values(r) ?:
-		  take_protection(r, c->checksums, c->ciphers) ?:
-		  take_addresses(r, info, DSTOR_A_ADDRESS);
+		  dstor_nl_protection(r, c->checksums, c->ciphers) ?:
+		  dstor_nl_addresses(r, info, DSTOR_A_ADDRESS);
 
 	if (!ret && tb[DSTOR_A_CLIENT_NAME])
-		ret = take_name(r, DSTOR_A_CLIENT_NAME, "client", c->client_name);
+		ret = dstor_nl_name(r, DSTOR_A_CLIENT_NAME, "client", c->client_name);
 	if (ret)
 		return ret;
 	c->uri = nla_data(tb[DSTOR_A_URI]);
@@ -460,7 +435,7 @@ static int take_device(struct request *r, struct genl_info *info)
 	c->queue_depth = nla_get_u32(tb[DSTOR_A_QUEUE_DEPTH]);
 	c->max_io = nla_get_u32(tb[DSTOR_A_MAX_IO]);
 	c->read_only = nla_get_flag(tb[DSTOR_A_READ_ONLY]);
-	c->crypto_threads = u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
+	c->crypto_threads = dstor_nl_u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
 	c->has_key = tb[DSTOR_A_KEY];
 	if (c->has_key)
 		memcpy(c->key, nla_data(tb[DSTOR_A_KEY]), DST_KEY_LEN);
@@ -469,13 +444,13 @@ static int take_device(struct request *r, struct genl_info *info)
 	return 0;
 }
 
-static int check_device(struct request *r)
+static int check_device(struct dstor_nl_request *r)
 {
 	const struct dstor_device_config *c = &r->device;
 
 	if (!c->n_addresses)
-		return missing(r, "an address of the exporter");
-	if (!is_text(c->uri))
+		return dstor_nl_lacks(r, "an address of the exporter");
+	if (!dstor_nl_is_text(c->uri))
 		return dstor_fail(&r->err, -EINVAL, "the URI has control characters");
 	if (c->max_io % DST_IO_MIN)
 		return dstor_fail(&r->err, -EINVAL,
@@ -487,7 +462,7 @@ static int check_device(struct request *r)
 }
 
 /* The answer is made before the device, so that it cannot fail after it. */
-static int act_device_add(struct request *r, struct genl_info *info)
+static int act_device_add(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_device_info *dev;
 	struct sk_buff *answer;
@@ -520,24 +495,24 @@ out:
 	return ret;
 }
 
-static int act_device_del(struct request *r, struct genl_info *info)
+static int act_device_del(struct dstor_nl_request *r, struct genl_info *info)
 {
 	char name[DST_NAME_LEN];
 
-	return take_device_name(r, name) ?:
+	return dstor_nl_device_name(r, name) ?:
 	       dstor_device_del(name, nla_get_flag(r->tb[DSTOR_A_FORCE]), &r->err);
 }
 
-static int act_device_set(struct request *r, struct genl_info *info)
+static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_device_change *c = &r->device_change;
 	char name[DST_NAME_LEN], export[DST_NAME_LEN];
 	struct nlattr **tb = r->tb;
-	int ret = take_device_name(r, name) ?:
-		  take_addresses(r, info, DSTOR_A_ADDRESS);
+	int ret = dstor_nl_device_name(r, name) ?:
+		  dstor_nl_addresses(r, info, DSTOR_A_ADDRESS);
 
 	if (!ret && tb[DSTOR_A_EXPORT])
-		ret = take_name(r, DSTOR_A_EXPORT, "export", export);
+		ret = dstor_nl_name(r, DSTOR_A_EXPORT, "export", export);
 	if (ret)
 		return ret;
 	if (tb[DSTOR_A_TIMEOUT_MS])
@@ -552,7 +527,7 @@ static int act_device_set(struct request *r, struct genl_info *info)
 		c->export = export;
 	if (tb[DSTOR_A_URI]) {
 		c->uri = nla_data(tb[DSTOR_A_URI]);
-		if (!is_text(c->uri))
+		if (!dstor_nl_is_text(c->uri))
 			return dstor_fail(&r->err, -EINVAL, "the URI has control characters");
 	}
 	c->addresses = r->addresses;
@@ -560,66 +535,64 @@ static int act_device_set(struct request *r, struct genl_info *info)
 	return dstor_device_set(name, c, &r->err);
 }
 
-static int act_device_get(struct request *r, struct genl_info *info)
+static int act_device_get(struct dstor_nl_request *r, struct genl_info *info)
 {
 	char name[DST_NAME_LEN];
 
-	return take_device_name(r, name) ?:
+	return dstor_nl_device_name(r, name) ?:
 	       dstor_show_device(name, info, &r->err);
 }
 
-/* --- the family --------------------------------------------------------- */
-
-static int cmd_export_add(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_export_add(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, export_add_policy, act_export_add);
+	return dstor_nl_handle(skb, info, export_add_policy, act_export_add);
 }
 
-static int cmd_export_del(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_export_del(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, del_policy, act_export_del);
+	return dstor_nl_handle(skb, info, dstor_nl_del_policy, act_export_del);
 }
 
-static int cmd_export_set(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_export_set(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, export_set_policy, act_export_set);
+	return dstor_nl_handle(skb, info, export_set_policy, act_export_set);
 }
 
-static int cmd_export_get(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_export_get(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, name_policy, act_export_get);
+	return dstor_nl_handle(skb, info, dstor_nl_name_policy, act_export_get);
 }
 
-static int cmd_device_add(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_device_add(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, device_add_policy, act_device_add);
+	return dstor_nl_handle(skb, info, device_add_policy, act_device_add);
 }
 
-static int cmd_device_del(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_device_del(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, del_policy, act_device_del);
+	return dstor_nl_handle(skb, info, dstor_nl_del_policy, act_device_del);
 }
 
-static int cmd_device_set(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_device_set(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, device_set_policy, act_device_set);
+	return dstor_nl_handle(skb, info, device_set_policy, act_device_set);
 }
 
-static int cmd_device_get(struct sk_buff *skb, struct genl_info *info)
+int dstor_cmd_device_get(struct sk_buff *skb, struct genl_info *info)
 {
-	return handle(skb, info, name_policy, act_device_get);
+	return dstor_nl_handle(skb, info, dstor_nl_name_policy, act_device_get);
 }
 
 static const struct genl_ops ops[] = {
-	{ .cmd = DSTOR_CMD_EXPORT_ADD, .flags = GENL_ADMIN_PERM, .doit = cmd_export_add },
-	{ .cmd = DSTOR_CMD_EXPORT_DEL, .flags = GENL_ADMIN_PERM, .doit = cmd_export_del },
-	{ .cmd = DSTOR_CMD_EXPORT_SET, .flags = GENL_ADMIN_PERM, .doit = cmd_export_set },
-	{ .cmd = DSTOR_CMD_EXPORT_GET, .flags = GENL_ADMIN_PERM, .doit = cmd_export_get,
+	{ .cmd = DSTOR_CMD_EXPORT_ADD, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_export_add },
+	{ .cmd = DSTOR_CMD_EXPORT_DEL, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_export_del },
+	{ .cmd = DSTOR_CMD_EXPORT_SET, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_export_set },
+	{ .cmd = DSTOR_CMD_EXPORT_GET, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_export_get,
 	  .start = dstor_dump_start, .dumpit = dstor_dump_exports, .done = dstor_dump_done },
-	{ .cmd = DSTOR_CMD_DEVICE_ADD, .flags = GENL_ADMIN_PERM, .doit = cmd_device_add },
-	{ .cmd = DSTOR_CMD_DEVICE_DEL, .flags = GENL_ADMIN_PERM, .doit = cmd_device_del },
-	{ .cmd = DSTOR_CMD_DEVICE_SET, .flags = GENL_ADMIN_PERM, .doit = cmd_device_set },
-	{ .cmd = DSTOR_CMD_DEVICE_GET, .flags = GENL_ADMIN_PERM, .doit = cmd_device_get,
+	{ .cmd = DSTOR_CMD_DEVICE_ADD, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_device_add },
+	{ .cmd = DSTOR_CMD_DEVICE_DEL, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_device_del },
+	{ .cmd = DSTOR_CMD_DEVICE_SET, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_device_set },
+	{ .cmd = DSTOR_CMD_DEVICE_GET, .flags = GENL_ADMIN_PERM, .doit = dstor_cmd_device_get,
 	  .start = dstor_dump_start, .dumpit = dstor_dump_devices, .done = dstor_dump_done },
 };
 
@@ -638,8 +611,6 @@ struct genl_family dstor_genl_family __ro_after_init = {
 	.netnsok = true,
 	.parallel_ops = true,
 	.module = THIS_MODULE,
-	.ops = ops,
-	.n_ops = ARRAY_SIZE(ops),
 	.resv_start_op = __DSTOR_CMD_MAX,
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
@@ -647,6 +618,8 @@ struct genl_family dstor_genl_family __ro_after_init = {
 
 int __init dstor_netlink_init(void)
 {
+	dstor_genl_family.ops = ops;
+	dstor_genl_family.n_ops = ARRAY_SIZE(ops);
 	dstor_event_init(&dstor_genl_family);
 	return genl_register_family(&dstor_genl_family);
 }
