@@ -13,6 +13,7 @@
 #include "client/device_event.h"
 #include "conn/transport.h"
 #include "core/point.h"
+#include "core/words.h"
 #include "core/work.h"
 
 static int init_queue(struct dstor_device *dev, unsigned int index)

@@ -10,6 +10,7 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
+#include "client/state.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"

@@ -261,8 +261,6 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 
 /* watchdog.c */
 void dstor_monitor_work(struct work_struct *work);
-/* Oldest transaction: its age and number of tries. False: none. */
-bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
 
 /* sysfs.c: group "dst" under the disk, for device_add_disk() */
 struct attribute_group;

@@ -10,6 +10,7 @@
 #include "client/device.h"
 #include "client/device_event.h"
 #include "compat/compat.h"
+#include "core/words.h"
 
 static void free_disk(struct gendisk *disk)
 {

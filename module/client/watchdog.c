@@ -114,31 +114,3 @@ void dstor_monitor_work(struct work_struct *work)
 	queue_delayed_work(dstor_link_wq, &dev->monitor,
 			   msecs_to_jiffies(max_t(u32, tick, TICK_MIN_MS)));
 }
-
-bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight)
-{
-	u64 now = dstor_now_ms();
-	unsigned int i, j;
-	u64 oldest = 0;
-
-	*age_ms = 0;
-	*retry = 0;
-	*in_flight = 0;
-	for (i = 0; i < dev->n_queues; i++) {
-		for (j = 0; j < dev->depth; j++) {
-			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
-			u64 age;
-
-			if (!t)
-				continue;
-			++*in_flight;
-			age = now - min(now, t->attempt.start_ms);
-			if (age < oldest)
-				continue;
-			oldest = age;
-			*retry = dstor_attempt_number(&t->attempt, &dev->policy, now);
-		}
-	}
-	*age_ms = min_t(u64, oldest, U32_MAX);
-	return *in_flight;
-}

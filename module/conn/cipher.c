@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "conn/connection.h"
+#include "core/words.h"
 
 #define AUTO "auto"
 #define AES "aes-256-gcm"
