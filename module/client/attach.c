@@ -3,7 +3,7 @@
  * Attach: a device is made from its configuration, gets its first connection
  * and then its disk, and goes live. What fails on the way is undone here.
  *
- * Context: the caller's, which may sleep. Takes dev->lock and dev->told_lock.
+ * Context: the caller's, which may sleep. Takes dev->lock and dev->report.lock.
  */
 #include <linux/module.h>
 #include <linux/random.h>
@@ -46,40 +46,41 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 	char word[DST_ALGO_LEN], chosen[DST_ALGO_LEN];
 
 	strscpy(dev->name, c->name, sizeof(dev->name));
-	strscpy(dev->export, c->export, sizeof(dev->export));
-	strscpy(dev->client_name, c->client_name, sizeof(dev->client_name));
-	memcpy(dev->client_id, c->client_id, DST_ID_LEN);
-	dev->policy.timeout_ms = c->timeout_ms;
-	dev->policy.retries = c->retries;
-	dev->ping_ms = c->ping_ms;
+	strscpy(dev->config.export, c->export, sizeof(dev->config.export));
+	strscpy(dev->config.client_name, c->client_name, sizeof(dev->config.client_name));
+	memcpy(dev->config.client_id, c->client_id, DST_ID_LEN);
+	dev->config.policy.timeout_ms = c->timeout_ms;
+	dev->config.policy.retries = c->retries;
+	dev->config.ping_ms = c->ping_ms;
 	dev->n_queues = c->connections;
-	dev->depth = c->queue_depth;
-	dev->max_io = c->max_io;
-	dev->read_only = c->read_only;
-	dev->crypto_threads = c->crypto_threads;
+	dev->geometry.depth = c->queue_depth;
+	dev->geometry.max_io = c->max_io;
+	dev->config.read_only = c->read_only;
+	dev->config.crypto_threads = c->crypto_threads;
 	/* Offer only what this kernel can do. */
 	while (dstor_next_word(&left, word)) {
 		if (dstor_digest_choose(word, word, false, chosen) &&
 		    (!c->has_key || dstor_digest_choose(word, word, true, chosen)))
 			continue;
-		if (dev->checksums[0])
-			strlcat(dev->checksums, ",", sizeof(dev->checksums));
-		strlcat(dev->checksums, chosen, sizeof(dev->checksums));
+		if (dev->config.checksums[0])
+			strlcat(dev->config.checksums, ",", sizeof(dev->config.checksums));
+		strlcat(dev->config.checksums, chosen, sizeof(dev->config.checksums));
 	}
-	if (!dev->checksums[0])
+	if (!dev->config.checksums[0])
 		return dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the checksums %s",
 				  c->checksums);
-	dev->has_key = c->has_key;
-	memcpy(dev->key, c->key, DST_KEY_LEN);
-	if (dev->has_key && dstor_cipher_list(c->ciphers, dev->ciphers))
+	dev->config.has_key = c->has_key;
+	memcpy(dev->config.key, c->key, DST_KEY_LEN);
+	if (dev->config.has_key && dstor_cipher_list(c->ciphers, dev->config.ciphers))
 		return dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				  c->ciphers);
-	dev->uri = kstrdup(c->uri, GFP_KERNEL);
-	dev->n_addresses = c->n_addresses;
-	dev->addresses = kmemdup(c->addresses, sizeof(*c->addresses) * c->n_addresses, GFP_KERNEL);
-	if (!dev->uri || !dev->addresses ||
-	    (dev->has_key &&
-	     dstor_threads_start(&dev->threads, dev->name, dev->crypto_threads, true)))
+	dev->config.uri = kstrdup(c->uri, GFP_KERNEL);
+	dev->config.n_addresses = c->n_addresses;
+	dev->config.addresses = kmemdup(c->addresses, sizeof(*c->addresses) * c->n_addresses,
+					GFP_KERNEL);
+	if (!dev->config.uri || !dev->config.addresses ||
+	    (dev->config.has_key &&
+	     dstor_threads_start(&dev->threads, dev->name, dev->config.crypto_threads, true)))
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	return 0;
 }
@@ -99,13 +100,13 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	kref_init(&dev->kref);
 	dev->net = net;
 	mutex_init(&dev->lock);
-	mutex_init(&dev->told_lock);
-	INIT_WORK(&dev->uevent, dstor_event_work);
+	mutex_init(&dev->report.lock);
+	INIT_WORK(&dev->report.uevent, dstor_event_work);
 	spin_lock_init(&dev->cache_lock);
 	INIT_LIST_HEAD(&dev->entry);
 	INIT_WORK(&dev->resize, dstor_device_resize_work);
 	INIT_DELAYED_WORK(&dev->monitor, dstor_monitor_work);
-	get_random_bytes(dev->session, DST_ID_LEN);
+	get_random_bytes(dev->recovery.session, DST_ID_LEN);
 	dev->stats = alloc_percpu(struct dstor_stats);
 	ret = copy_config(dev, c, err);
 	if (ret)
@@ -132,23 +133,23 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	unsigned int i;
 
-	memcpy(dev->identity.uuid, w->uuid, DST_ID_LEN);
-	dev->identity.size = le64_to_cpu(w->size);
-	dev->identity.block = le32_to_cpu(w->logical_block);
-	dev->depth = le16_to_cpu(w->slots);
-	dev->max_io = le32_to_cpu(w->max_io);
-	dev->identity.slots = dev->depth;
-	dev->identity.max_io = dev->max_io;
-	dev->disk_flags = le32_to_cpu(w->disk_flags);
-	if (dev->has_key)
+	memcpy(dev->geometry.identity.uuid, w->uuid, DST_ID_LEN);
+	dev->geometry.identity.size = le64_to_cpu(w->size);
+	dev->geometry.identity.block = le32_to_cpu(w->logical_block);
+	dev->geometry.depth = le16_to_cpu(w->slots);
+	dev->geometry.max_io = le32_to_cpu(w->max_io);
+	dev->geometry.identity.slots = dev->geometry.depth;
+	dev->geometry.identity.max_io = dev->geometry.max_io;
+	dev->geometry.disk_flags = le32_to_cpu(w->disk_flags);
+	if (dev->config.has_key)
 		dstor_threads_keep(&dev->threads, w->cipher);
 	if (w->access == DST_ACCESS_READ)
-		dev->read_only = true;
+		dev->config.read_only = true;
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
 
-		q->slots = kvcalloc(dev->depth, sizeof(*q->slots), GFP_KERNEL);
-		q->resend = kvcalloc(dev->depth, sizeof(*q->resend), GFP_KERNEL);
+		q->slots = kvcalloc(dev->geometry.depth, sizeof(*q->slots), GFP_KERNEL);
+		q->resend = kvcalloc(dev->geometry.depth, sizeof(*q->resend), GFP_KERNEL);
 		if (!q->slots || !q->resend)
 			return -ENOMEM;
 	}
@@ -217,13 +218,13 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 		mutex_unlock(&dev->lock);
 		dstor_point(ATTACH_ADDED);
 		/* From "added" on somebody may detach it. */
-		mutex_lock(&dev->told_lock);
+		mutex_lock(&dev->report.lock);
 		if (!dev->stopping) {
 			dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
 			/* Whoever was faster than "added" could not read what sysfs says. */
-			queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
+			queue_work(DSTOR_UNBOUND_WQ, &dev->report.uevent);
 		}
-		mutex_unlock(&dev->told_lock);
+		mutex_unlock(&dev->report.lock);
 		return 0;
 	}
 	dstor_fail(err, ret, "cannot add the block device: error %d", -ret);

@@ -41,16 +41,16 @@ void dstor_device_stop_works(struct dstor_device *dev)
 	}
 	/* Nothing is received any more that would start it. */
 	cancel_work_sync(&dev->resize);
-	cancel_work_sync(&dev->uevent);
+	cancel_work_sync(&dev->report.uevent);
 }
 
 void dstor_device_set_stopping(struct dstor_device *dev)
 {
 	mutex_lock(&dev->lock);
 	/* Works that are queued under it have been, or are not any more. */
-	mutex_lock(&dev->told_lock);
+	mutex_lock(&dev->report.lock);
 	WRITE_ONCE(dev->stopping, true);
-	mutex_unlock(&dev->told_lock);
+	mutex_unlock(&dev->report.lock);
 	mutex_unlock(&dev->lock);
 }
 

@@ -28,8 +28,8 @@ static void free_device(struct kref *kref)
 	kvfree(dev->queues);
 	dstor_compat_drain_heads(&dev->heads);
 	free_percpu(dev->stats);
-	kfree(dev->addresses);
-	kfree(dev->uri);
+	kfree(dev->config.addresses);
+	kfree(dev->config.uri);
 	dstor_threads_stop(&dev->threads);
 	kfree_sensitive(dev);
 	module_put(THIS_MODULE);

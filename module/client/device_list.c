@@ -38,7 +38,7 @@ bool dstor_device_has_session(const u8 session[DST_ID_LEN])
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(dev, &devices, entry)
-		found |= dstor_id_equal(dev->session, session);
+		found |= dstor_id_equal(dev->recovery.session, session);
 	mutex_unlock(&devices_lock);
 	return found;
 }

@@ -44,11 +44,11 @@ static const struct block_device_operations fops = {
  */
 static bool may_have_checksums(const struct dstor_device *dev)
 {
-	const char *left = dev->ciphers;
+	const char *left = dev->config.ciphers;
 	char word[DST_ALGO_LEN];
 
-	if (!dev->has_key)
-		return strcmp(dev->checksums, "none");
+	if (!dev->config.has_key)
+		return strcmp(dev->config.checksums, "none");
 	while (dstor_next_word(&left, word))
 		if (!strcmp(word, "none"))
 			return true;
@@ -63,20 +63,20 @@ static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 		.physical_block = le32_to_cpu(w->physical_block),
 		.io_min = le32_to_cpu(w->io_min),
 		.io_opt = le32_to_cpu(w->io_opt),
-		.max_io = dev->max_io,
-		.write_cache = dev->disk_flags & DST_DISK_VOLATILE,
-		.fua = dev->disk_flags & DST_DISK_VOLATILE,
-		.rotational = dev->disk_flags & DST_DISK_ROTATIONAL,
+		.max_io = dev->geometry.max_io,
+		.write_cache = dev->geometry.disk_flags & DST_DISK_VOLATILE,
+		.fua = dev->geometry.disk_flags & DST_DISK_VOLATILE,
+		.rotational = dev->geometry.disk_flags & DST_DISK_ROTATIONAL,
 		.stable_writes = may_have_checksums(dev),
 		/* Each needs its entry in the cipher's scatterlist. */
-		.max_segments = dev->has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
+		.max_segments = dev->config.has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
 	};
-	if (dev->disk_flags & DST_DISK_DISCARD) {
+	if (dev->geometry.disk_flags & DST_DISK_DISCARD) {
 		l->discard_granularity = le32_to_cpu(w->discard_granularity);
 		l->discard_alignment = le32_to_cpu(w->discard_alignment);
 		l->max_discard = le32_to_cpu(w->max_discard);
 	}
-	if (dev->disk_flags & DST_DISK_WRITE_ZEROES)
+	if (dev->geometry.disk_flags & DST_DISK_WRITE_ZEROES)
 		l->max_write_zeroes = le32_to_cpu(w->max_write_zeroes);
 }
 
@@ -88,7 +88,7 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 
 	dev->tag_set.ops = &dstor_mq_ops;
 	dev->tag_set.nr_hw_queues = dev->n_queues;
-	dev->tag_set.queue_depth = dev->depth;
+	dev->tag_set.queue_depth = dev->geometry.depth;
 	dev->tag_set.numa_node = NUMA_NO_NODE;
 	dev->tag_set.timeout = 30 * HZ;
 	dev->tag_set.cmd_size = sizeof(struct dstor_transaction);
@@ -108,8 +108,8 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 	disk->fops = &fops;
 	disk->private_data = dev;
 	snprintf(disk->disk_name, DISK_NAME_LEN, "dst-%.27s", dev->name);
-	set_capacity(disk, dev->identity.size >> SECTOR_SHIFT);
-	set_disk_ro(disk, dev->read_only);
+	set_capacity(disk, dev->geometry.identity.size >> SECTOR_SHIFT);
+	set_disk_ro(disk, dev->config.read_only);
 	dev->disk = disk;
 	return 0;
 }
@@ -123,11 +123,11 @@ void dstor_device_resize_work(struct work_struct *work)
 
 	mutex_lock(&dev->lock);
 	size = atomic64_read(&dev->new_size);
-	if (!dev->disk || dev->stopping || size <= dev->identity.size ||
-	    size & (dev->identity.block - 1))
+	if (!dev->disk || dev->stopping || size <= dev->geometry.identity.size ||
+	    size & (dev->geometry.identity.block - 1))
 		size = 0;
 	if (size) {
-		dev->identity.size = size;
+		dev->geometry.identity.size = size;
 		for (i = 0; i < dev->n_queues; i++)
 			WRITE_ONCE(dev->queues[i].bounds.size, size);
 	}

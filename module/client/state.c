@@ -15,7 +15,7 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 
 	if (smp_load_acquire(&dev->failed)) /* its reason can be read then */
 		return DSTOR_DEVICE_FAILED;
-	if (READ_ONCE(dev->suspended))
+	if (READ_ONCE(dev->recovery.suspended))
 		return DSTOR_DEVICE_SUSPENDED;
 	for (i = 0; i < dev->n_queues; i++)
 		if (dstor_queue_live(&dev->queues[i]))
@@ -45,7 +45,7 @@ bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_fli
 	*retry = 0;
 	*in_flight = 0;
 	for (i = 0; i < dev->n_queues; i++) {
-		for (j = 0; j < dev->depth; j++) {
+		for (j = 0; j < dev->geometry.depth; j++) {
 			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
 			u64 age;
 
@@ -56,7 +56,7 @@ bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_fli
 			if (age < oldest)
 				continue;
 			oldest = age;
-			*retry = dstor_attempt_number(&t->attempt, &dev->policy, now);
+			*retry = dstor_attempt_number(&t->attempt, &dev->config.policy, now);
 		}
 	}
 	*age_ms = min_t(u64, oldest, U32_MAX);
