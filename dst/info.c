@@ -271,3 +271,15 @@ void info_free(struct info *info)
 	free(info->devices);
 	memset(info, 0, sizeof(*info));
 }
+
+const char *state_name(u8 state)
+{
+	static const char * const names[] = {
+		[DSTOR_DEVICE_CONNECTED] = "connected",
+		[DSTOR_DEVICE_RECONNECTING] = "reconnecting",
+		[DSTOR_DEVICE_SUSPENDED] = "suspended",
+		[DSTOR_DEVICE_FAILED] = "failed",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}

@@ -89,6 +89,7 @@ bool info_has_key(enum object_kind kind, const void *object);
 bool info_encrypted(enum object_kind kind, const void *object);
 void info_free(struct info *info);
 const char *stats_name(int attr);
+const char *state_name(u8 state);	/* enum dstor_device_state */
 void info_take_client(struct client_info *c, struct nlattr *nest);
 
 #endif

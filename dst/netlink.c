@@ -10,7 +10,7 @@
 #include <netlink/genl/ctrl.h>
 
 #include "netlink.h"
-#include "transport.h"
+#include "module.h"
 
 #define REQUEST_BYTES 65536	/* most rules and addresses, with room to spare */
 

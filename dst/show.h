@@ -14,7 +14,6 @@ void show_rates(const struct info *now, const struct info *then, u64 ms);
 
 /* show_json.c */
 void show_json(const struct info *info, bool pretty);
-const char *state_name(u8 state);
 
 /* show_prometheus.c */
 void show_prometheus(const struct info *info);

@@ -9,18 +9,6 @@
 #include "latency.h"
 #include "show.h"
 
-const char *state_name(u8 state)
-{
-	static const char * const names[] = {
-		[DSTOR_DEVICE_CONNECTED] = "connected",
-		[DSTOR_DEVICE_RECONNECTING] = "reconnecting",
-		[DSTOR_DEVICE_SUSPENDED] = "suspended",
-		[DSTOR_DEVICE_FAILED] = "failed",
-	};
-
-	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
-}
-
 static void json_text(struct json_object *o, const char *name, const char *value)
 {
 	json_object_object_add(o, name, json_object_new_string(value));

@@ -7,8 +7,6 @@
 
 #include "uri.h"
 
-/* Loads a kernel module, as far as modprobe finds it and we may. */
-void module_load(const char *name);
 /*
  * The modules that the kernel does not load by itself when dstor makes a socket (vsock_loopback),
  * or must not: those with a generic netlink family of their own would wait for the end of our

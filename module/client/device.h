@@ -139,64 +139,82 @@ struct dstor_queue {
 	struct delayed_work link;	/* connects, and closes what was lost */
 };
 
+/* What the device was attached with, or was told since. */
+struct dstor_device_settings {
+	char *uri;			/* dev->lock */
+	char export[DST_NAME_LEN];	/* dev->lock */
+	u8 client_id[DST_ID_LEN];
+	char client_name[DST_NAME_LEN];
+	bool read_only;
+	u32 ping_ms;
+	struct dstor_retry_policy policy;
+	unsigned int n_addresses;	/* dev->lock */
+	struct dstor_address *addresses; /* dev->lock */
+	char checksums[DST_ALGO_LIST_LEN];
+	u32 crypto_threads;		/* dev->lock */
+	bool has_key;
+	u8 key[DST_KEY_LEN];
+	char ciphers[DST_ALGO_LIST_LEN];
+};
+
+/* Sizes of the disk and of its requests, as the first welcome granted them. */
+struct dstor_device_geometry {
+	struct dstor_identity identity;	/* dev->lock for its size */
+	u16 depth;			/* slots of a queue */
+	u32 max_io;			/* bytes */
+	u32 disk_flags;			/* enum dstor_disk_flags */
+};
+
+/* Which exporter the device holds on to, and what that granted last. dev->lock. */
+struct dstor_device_recovery {
+	u8 session[DST_ID_LEN];		/* set once */
+	u64 writer_token;
+	u8 access;			/* enum dstor_access */
+	char checksum[DST_ALGO_LEN];	/* in use; so is the next */
+	char cipher[DST_ALGO_LEN];
+	u8 instance[DST_ID_LEN];	/* newest known of the exporter */
+	u32 epoch;			/* counts changes of instance */
+	bool suspended;			/* another disk is there */
+};
+
+/* The event that was sent last (device_event.c). */
+struct dstor_device_report {
+	struct mutex lock;		/* the rest; no work is queued under it once stopping */
+	u8 state;			/* enum dstor_device_state */
+	char reason[DSTOR_ERROR_LEN];
+	struct work_struct uevent;
+};
+
 struct dstor_device {
 	struct list_head entry;		/* in the list of devices */
 	struct kref kref;
 	struct net *net;		/* not held: see netns.h */
 	char name[DST_NAME_LEN];
-	char *uri;
-	char export[DST_NAME_LEN];
-	u8 client_id[DST_ID_LEN];
-	char client_name[DST_NAME_LEN];
-	u8 session[DST_ID_LEN];
-	char checksums[DST_ALGO_LIST_LEN];
-	bool read_only;
-	u32 ping_ms;
-	u32 crypto_threads;
-	bool has_key;
-	u8 key[DST_KEY_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	struct dstor_device_settings config;
 	struct dstor_threads threads;	/* with a key */
-	struct dstor_retry_policy policy;
 
-	unsigned int n_addresses;
-	struct dstor_address *addresses;
 	u16 n_queues;
 	u16 n_hctx;
-	u16 depth;			/* slots of a queue */
-	u32 max_io;
 	struct dstor_queue *queues;
-
 	struct blk_mq_tag_set tag_set;
 	struct gendisk *disk;
-	struct dstor_identity identity;
-	u32 disk_flags;			/* enum dstor_disk_flags; of the first welcome */
-	char checksum[DST_ALGO_LEN];	/* in use; so is the next */
-	char cipher[DST_ALGO_LEN];
+	struct dstor_device_geometry geometry;
 	struct page_frag_cache heads;	/* memory of message heads */
 
-	struct mutex lock;		/* what follows, addresses, uri, export, identity.size */
-	u64 writer_token;
-	u8 access;			/* enum dstor_access, as granted last */
-	u8 instance[DST_ID_LEN];	/* newest known of the exporter */
-	u32 epoch;			/* counts its changes */
+	struct mutex lock;		/* what follows, and members above that name it */
+	struct dstor_device_recovery recovery;
 	bool stopping;			/* detach: no new connections */
 	bool running;			/* others may start its monitor, until it is stopping */
 	bool added;			/* the disk can be seen */
 	bool removing;			/* one detach at a time */
 	bool dead;			/* transactions fail at once */
 	bool failed;			/* evicted or replaced: for ever */
-	bool suspended;			/* another disk is there */
 	char reason[DSTOR_ERROR_LEN];
 	atomic64_t new_size;		/* from CHANGE, 0: none */
 	struct work_struct resize;
 	struct delayed_work monitor;
 
-	/* what follows: the last event (device_event.c); and no work is queued once stopping */
-	struct mutex told_lock;
-	u8 told_state;			/* enum dstor_device_state */
-	char told_reason[DSTOR_ERROR_LEN];
-	struct work_struct uevent;
+	struct dstor_device_report report;	/* has its own lock */
 
 	spinlock_t cache_lock;		/* cache */
 	struct dstor_flush_marks cache;
@@ -218,8 +236,26 @@ static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsign
 /* device.c */
 void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
-/* The machine goes down: what has no exporter fails from now on. Sleeps. */
-void dstor_device_shutdown(struct dstor_device *dev);
+/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
+void dstor_device_note(struct dstor_device *dev, const char *why);
+/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
+void dstor_device_expel(struct dstor_device *dev, const char *why);
+/* Transactions it holds, and those that come, end with an error. Under dev->lock. */
+void dstor_device_declare_dead(struct dstor_device *dev);
+
+/* detach.c. Sleep. */
+/* From now on no work of the device is queued. Takes dev->lock and dev->report.lock. */
+void dstor_device_set_stopping(struct dstor_device *dev);
+/* After set_stopping(): no connection comes back, and no work runs. No lock may be held. */
+void dstor_device_stop_works(struct dstor_device *dev);
+/* Detached in order: the exporter may forget the session. Takes each q->lock. */
+void dstor_device_say_bye(struct dstor_device *dev);
+
+/* disk.c. Sleep. */
+/* Makes dev->disk as @w says; it is not visible yet. 0 or a negative errno. */
+int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w);
+/* The work that takes dev->new_size over. Takes dev->lock. */
+void dstor_device_resize_work(struct work_struct *work);
 
 /* device_list.c: who is in it has its name to itself. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
@@ -231,12 +267,10 @@ struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
 /* One of that network namespace, with a reference, or NULL. */
 struct dstor_device *dstor_device_in(struct net *net);
+/* Calls @fn with each of them, under the lock of the list. */
+void dstor_device_each(void (*fn)(struct dstor_device *dev));
 /* device_control.c. Sleeps. */
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info);
-/* Why it is not connected, for people; not once it has failed for good. Sleeps. */
-void dstor_device_note(struct dstor_device *dev, const char *why);
-/* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
-void dstor_device_expel(struct dstor_device *dev, const char *why);
 
 /* transaction.c */
 extern const struct blk_mq_ops dstor_mq_ops;
@@ -263,7 +297,7 @@ void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16
 struct dstor_grant {
 	struct dstor_welcome welcome;
 	struct socket *sock;
-	u32 epoch;			/* dev->epoch when the attempt began */
+	u32 epoch;			/* dev->recovery.epoch when the attempt began */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 sealed[DST_WELCOME_LEN + DST_TAG_LEN];
 };
@@ -289,8 +323,6 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 
 /* watchdog.c */
 void dstor_monitor_work(struct work_struct *work);
-/* Oldest transaction: its age and number of tries. False: none. */
-bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
 
 /* sysfs.c: group "dst" under the disk, for device_add_disk() */
 struct attribute_group;

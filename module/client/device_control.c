@@ -34,22 +34,22 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	}
 	mutex_lock(&dev->lock);
 	if (c->timeout_ms)
-		WRITE_ONCE(dev->policy.timeout_ms, *c->timeout_ms);
+		WRITE_ONCE(dev->config.policy.timeout_ms, *c->timeout_ms);
 	if (c->retries)
-		WRITE_ONCE(dev->policy.retries, *c->retries);
+		WRITE_ONCE(dev->config.policy.retries, *c->retries);
 	if (c->ping_ms)
-		WRITE_ONCE(dev->ping_ms, *c->ping_ms);
+		WRITE_ONCE(dev->config.ping_ms, *c->ping_ms);
 	if (c->crypto_threads) {
-		dev->crypto_threads = *c->crypto_threads;
-		dstor_threads_set(&dev->threads, dev->crypto_threads);
+		dev->config.crypto_threads = *c->crypto_threads;
+		dstor_threads_set(&dev->threads, dev->config.crypto_threads);
 	}
 	if (uri)
-		swap(dev->uri, uri);
+		swap(dev->config.uri, uri);
 	if (c->export)
-		strscpy(dev->export, c->export, sizeof(dev->export));
+		strscpy(dev->config.export, c->export, sizeof(dev->config.export));
 	if (addresses) {
-		swap(dev->addresses, addresses);
-		dev->n_addresses = c->n_addresses;
+		swap(dev->config.addresses, addresses);
+		dev->config.n_addresses = c->n_addresses;
 	}
 	mutex_unlock(&dev->lock);
 	kfree(uri);
@@ -99,7 +99,7 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 		info->next_ms = jiffies_to_msecs(next - jiffies);
 	if (info->state == DSTOR_DEVICE_CONNECTED) {
 		/* It did not when the device was made. */
-		if (dev->access == DST_ACCESS_READ && !dev->read_only)
+		if (dev->recovery.access == DST_ACCESS_READ && !dev->config.read_only)
 			strscpy(info->reason, "the exporter allows only reading now: writes fail",
 				sizeof(info->reason));
 		else if (cache_tells(dev))
@@ -110,30 +110,30 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 	}
 	strscpy(info->reason, dev->reason, sizeof(info->reason));
 	/* Nothing was tried yet: why it is not connected any more. */
-	mutex_lock(&dev->told_lock);
+	mutex_lock(&dev->report.lock);
 	if (!info->reason[0])
-		strscpy(info->reason, dev->told_reason, sizeof(info->reason));
-	mutex_unlock(&dev->told_lock);
+		strscpy(info->reason, dev->report.reason, sizeof(info->reason));
+	mutex_unlock(&dev->report.lock);
 }
 
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info)
 {
 	mutex_lock(&dev->lock);
 	strscpy(info->name, dev->name, sizeof(info->name));
-	strscpy(info->export, dev->export, sizeof(info->export));
-	strscpy(info->checksum, dev->checksum, sizeof(info->checksum));
-	strscpy(info->cipher, dev->cipher, sizeof(info->cipher));
-	info->uri = kstrdup(dev->uri, GFP_KERNEL);
-	memcpy(info->uuid, dev->identity.uuid, DST_ID_LEN);
-	info->size = dev->identity.size;
-	info->timeout_ms = dev->policy.timeout_ms;
-	info->retries = dev->policy.retries;
-	info->ping_ms = dev->ping_ms;
+	strscpy(info->export, dev->config.export, sizeof(info->export));
+	strscpy(info->checksum, dev->recovery.checksum, sizeof(info->checksum));
+	strscpy(info->cipher, dev->recovery.cipher, sizeof(info->cipher));
+	info->uri = kstrdup(dev->config.uri, GFP_KERNEL);
+	memcpy(info->uuid, dev->geometry.identity.uuid, DST_ID_LEN);
+	info->size = dev->geometry.identity.size;
+	info->timeout_ms = dev->config.policy.timeout_ms;
+	info->retries = dev->config.policy.retries;
+	info->ping_ms = dev->config.ping_ms;
 	info->connections = dev->n_queues;
-	info->queue_depth = dev->depth;
-	info->max_io = dev->max_io;
-	info->read_only = dev->read_only;
-	info->crypto_threads = dev->crypto_threads;
+	info->queue_depth = dev->geometry.depth;
+	info->max_io = dev->geometry.max_io;
+	info->read_only = dev->config.read_only;
+	info->crypto_threads = dev->config.crypto_threads;
 	fill_state(dev, info);
 	if (dev->disk) {
 		dstor_oldest(dev, &info->oldest_io_ms, &info->retry, &info->in_flight);

@@ -3,7 +3,7 @@
  * Events of devices. For a device's state, a uevent as well, from a work of its
  * own: udev's locks must not stand in the way of recovery.
  *
- * dev->told_lock is a leaf; it puts the messages of one device into an order.
+ * dev->report.lock is a leaf; it puts the messages of one device into an order.
  */
 #include <net/genetlink.h>
 
@@ -23,8 +23,9 @@ static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, cons
 	if (!dstor_event_begin(&e, net, what, dev->name))
 		return;
 	ret = nla_put_u8(e.skb, DSTOR_A_STATE, state) ?:
-	      nla_put(e.skb, DSTOR_A_UUID, DST_ID_LEN, dev->identity.uuid) ?:
-	      nla_put_u64_64bit(e.skb, DSTOR_A_SIZE, READ_ONCE(dev->identity.size), DSTOR_A_PAD);
+	      nla_put(e.skb, DSTOR_A_UUID, DST_ID_LEN, dev->geometry.identity.uuid) ?:
+	      nla_put_u64_64bit(e.skb, DSTOR_A_SIZE,
+				READ_ONCE(dev->geometry.identity.size), DSTOR_A_PAD);
 	if (!ret && reason && reason[0])
 		ret = nla_put_string(e.skb, DSTOR_A_REASON, reason);
 	dstor_event_end(&e, net, ret);
@@ -40,32 +41,32 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 	u8 state, before;
 	bool news;
 
-	mutex_lock(&dev->told_lock);
+	mutex_lock(&dev->report.lock);
 	/* Before and after its life as a disk there are no states. */
 	if (!READ_ONCE(dev->added) || READ_ONCE(dev->stopping))
 		goto out;
 	state = dstor_device_state(dev);
-	before = dev->told_state;
+	before = dev->report.state;
 	/* That one stays as it is, and another queue's word may have come late. */
 	if (state == DSTOR_DEVICE_FAILED)
 		reason = dev->reason;
 	news = state != before ||
-	       (state != DSTOR_DEVICE_CONNECTED && reason && strcmp(reason, dev->told_reason));
+	       (state != DSTOR_DEVICE_CONNECTED && reason && strcmp(reason, dev->report.reason));
 	if (news) {
-		dev->told_state = state;
-		strscpy(dev->told_reason, reason ?: "", sizeof(dev->told_reason));
-		tell(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->told_reason);
+		dev->report.state = state;
+		strscpy(dev->report.reason, reason ?: "", sizeof(dev->report.reason));
+		tell(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->report.reason);
 	}
 	if (state != before)
-		queue_work(DSTOR_UNBOUND_WQ, &dev->uevent);
+		queue_work(DSTOR_UNBOUND_WQ, &dev->report.uevent);
 out:
-	mutex_unlock(&dev->told_lock);
+	mutex_unlock(&dev->report.lock);
 }
 
 /* The state as it is by now: udev wants to know what is, not what was. */
 void dstor_event_work(struct work_struct *work)
 {
-	struct dstor_device *dev = container_of(work, struct dstor_device, uevent);
+	struct dstor_device *dev = container_of(work, struct dstor_device, report.uevent);
 	char state[32], *env[2];
 
 	snprintf(state, sizeof(state), "DST_STATE=%s",

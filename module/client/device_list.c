@@ -39,7 +39,7 @@ bool dstor_device_has_session(const u8 session[DST_ID_LEN])
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(dev, &devices, entry)
-		found |= dstor_id_equal(dev->session, session);
+		found |= dstor_id_equal(dev->recovery.session, session);
 	mutex_unlock(&devices_lock);
 	return found;
 }
@@ -82,13 +82,13 @@ struct dstor_device *dstor_device_in(struct net *net)
 	return found;
 }
 
-void dstor_devices_shutdown(void)
+void dstor_device_each(void (*fn)(struct dstor_device *dev))
 {
 	struct dstor_device *dev;
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(dev, &devices, entry)
-		dstor_device_shutdown(dev);
+		fn(dev);
 	mutex_unlock(&devices_lock);
 }
 

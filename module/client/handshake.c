@@ -22,35 +22,35 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 
 	memset(h, 0, sizeof(*h));
 	h->kind = DST_HELLO_ATTACH;
-	h->flags = dev->read_only ? DST_HELLO_READ_ONLY : 0;
+	h->flags = dev->config.read_only ? DST_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(q->index);
 	h->queues = cpu_to_le16(dev->n_queues);
-	h->slots = cpu_to_le16(dev->depth);
-	h->max_io = cpu_to_le32(dev->max_io);
+	h->slots = cpu_to_le16(dev->geometry.depth);
+	h->max_io = cpu_to_le32(dev->geometry.max_io);
 	h->generation = cpu_to_le64(++q->generation);
-	memcpy(h->session, dev->session, DST_ID_LEN);
-	memcpy(h->client, dev->client_id, DST_ID_LEN);
+	memcpy(h->session, dev->recovery.session, DST_ID_LEN);
+	memcpy(h->client, dev->config.client_id, DST_ID_LEN);
 	if (takeover)
 		memcpy(h->takeover, takeover, DST_ID_LEN);
-	if (dev->identity.size) {
+	if (dev->geometry.identity.size) {
 		h->flags |= DST_HELLO_RESUME;
-		memcpy(h->uuid, dev->identity.uuid, DST_ID_LEN);
-		h->writer_token = cpu_to_le64(dev->writer_token);
+		memcpy(h->uuid, dev->geometry.identity.uuid, DST_ID_LEN);
+		h->writer_token = cpu_to_le64(dev->recovery.writer_token);
 	}
-	h->ping_ms = cpu_to_le32(dev->ping_ms);
-	h->timeout_ms = cpu_to_le32(dev->policy.timeout_ms);
-	h->retries = cpu_to_le32(dev->policy.retries);
-	strscpy(h->export, dev->export, sizeof(h->export));
-	strscpy(h->client_name, dev->client_name, sizeof(h->client_name));
-	strscpy(h->checksums, dev->checksums, sizeof(h->checksums));
-	strscpy(h->ciphers, dev->ciphers, sizeof(h->ciphers));
+	h->ping_ms = cpu_to_le32(dev->config.ping_ms);
+	h->timeout_ms = cpu_to_le32(dev->config.policy.timeout_ms);
+	h->retries = cpu_to_le32(dev->config.policy.retries);
+	strscpy(h->export, dev->config.export, sizeof(h->export));
+	strscpy(h->client_name, dev->config.client_name, sizeof(h->client_name));
+	strscpy(h->checksums, dev->config.checksums, sizeof(h->checksums));
+	strscpy(h->ciphers, dev->config.ciphers, sizeof(h->ciphers));
 	dstor_hello_set_crc(h);
 }
 
 /* All of @len bytes, as long as the exporter says something within its patience. */
 static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size_t len)
 {
-	u32 patience = max_t(u32, q->dev->policy.timeout_ms, ANSWER_MIN_MS);
+	u32 patience = max_t(u32, q->dev->config.policy.timeout_ms, ANSWER_MIN_MS);
 	unsigned long until = jiffies + msecs_to_jiffies(patience);
 	size_t got = 0;
 	int ret;
@@ -68,7 +68,7 @@ static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size
 /* With a key: only who has it, too, is an exporter. */
 static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_error *err)
 {
-	u8 mode = q->dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN;
+	u8 mode = q->dev->config.has_key ? DST_MODE_NOISE : DST_MODE_PLAIN;
 	struct dstor_greeting *g;
 	u64 unknown;
 	int ret = -ENOMEM;
@@ -125,7 +125,7 @@ static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
 {
 	int ret;
 
-	if (!q->dev->has_key)
+	if (!q->dev->config.has_key)
 		return read_all(q, g->sock, &g->welcome, sizeof(g->welcome));
 	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
 	if (ret)
@@ -171,12 +171,12 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	size_t first = sizeof(out->greeting) + sizeof(out->hello);
 	int ret;
 
-	dstor_greeting_init(&out->greeting, dev->has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
+	dstor_greeting_init(&out->greeting, dev->config.has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
 	dstor_greeting_set_crc(&out->greeting);
-	if (dev->has_key) {
+	if (dev->config.has_key) {
 		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
-		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->key, ephemeral,
-					       &out->greeting))
+		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->config.key,
+					       ephemeral, &out->greeting))
 			ret = -EIO;
 		memzero_explicit(ephemeral, sizeof(ephemeral));
 		if (ret)
@@ -187,7 +187,7 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	if (ret)
 		return dstor_fail(err, ret, "the connection was closed in the handshake");
 	ret = greet(q, g, err);
-	if (ret || !dev->has_key)
+	if (ret || !dev->config.has_key)
 		return ret;
 	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
 	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
@@ -235,7 +235,7 @@ static int connect_to(struct dstor_queue *q, const struct dstor_address *a, stru
 		      const u8 *takeover, struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
-	u32 wait = clamp_t(u32, dev->policy.timeout_ms, READ_SLICE_MS, CONNECT_MAX_MS);
+	u32 wait = clamp_t(u32, dev->config.policy.timeout_ms, READ_SLICE_MS, CONNECT_MAX_MS);
 	struct dstor_error inner;
 	int ret = dstor_socket_connect(dev->net, a, wait, &g->sock);
 	const char *text = connect_text(ret);
@@ -259,9 +259,9 @@ static int copy_address(struct dstor_device *dev, unsigned int i, struct dstor_a
 	int ret = -ENOENT;
 
 	mutex_lock(&dev->lock);
-	if (i < dev->n_addresses) {
-		*a = dev->addresses[i];
-		ret = dev->n_addresses;
+	if (i < dev->config.n_addresses) {
+		*a = dev->config.addresses[i];
+		ret = dev->config.n_addresses;
 	}
 	mutex_unlock(&dev->lock);
 	return ret;
@@ -277,7 +277,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 	if (!a)
 		return dstor_fail(err, ret, "out of memory");
 	mutex_lock(&q->dev->lock);
-	g->epoch = q->dev->epoch;
+	g->epoch = q->dev->recovery.epoch;
 	mutex_unlock(&q->dev->lock);
 	ret = dstor_fail(err, -EDESTADDRREQ, "no address");
 	i = q->address;

@@ -53,8 +53,8 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 		memset(q->instance, 0, DST_ID_LEN);
 		mutex_unlock(&q->lock);
 	}
-	memcpy(dev->instance, instance, DST_ID_LEN);
-	dev->epoch++;
+	memcpy(dev->recovery.instance, instance, DST_ID_LEN);
+	dev->recovery.epoch++;
 	if (lost)
 		pr_warn("dstor: dst-%s: acked writes that were not flushed may be lost with the exporter's cache\n",
 			dev->name);
@@ -76,7 +76,7 @@ static void resend_all(struct dstor_queue *q)
 	unsigned int i, n = 0;
 
 	dstor_tx_lock(c);
-	for (i = 0; i < q->dev->depth; i++) {
+	for (i = 0; i < q->dev->geometry.depth; i++) {
 		struct dstor_transaction *t = dstor_slot(q, i);
 
 		if (!t)
@@ -108,22 +108,22 @@ static void resend_all(struct dstor_queue *q)
 static void set_bounds(struct dstor_queue *q)
 {
 	q->bounds = (struct dstor_bounds) {
-		.size = q->dev->identity.size,
-		.block = q->dev->identity.block,
-		.max_io = q->dev->max_io,
-		.slots = q->dev->depth,
+		.size = q->dev->geometry.identity.size,
+		.block = q->dev->geometry.identity.block,
+		.max_io = q->dev->geometry.max_io,
+		.slots = q->dev->geometry.depth,
 	};
 }
 
 static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 			struct dstor_error *err)
 {
-	enum dstor_resume r = dstor_resume_check(&dev->identity, w);
+	enum dstor_resume r = dstor_resume_check(&dev->geometry.identity, w);
 
-	dev->suspended = r != DST_RESUME_OK;
+	dev->recovery.suspended = r != DST_RESUME_OK;
 	if (r != DST_RESUME_OK)
 		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
-	if (le64_to_cpu(w->size) > dev->identity.size) {
+	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
 		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
@@ -143,19 +143,20 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	if (!ret)
 		ret = check_resume(dev, w, err);
 	/* A welcome from before the exporter's restart, read after it. */
-	if (!ret && !dstor_id_equal(dev->instance, w->instance) && g->epoch != dev->epoch)
+	if (!ret && !dstor_id_equal(dev->recovery.instance, w->instance) &&
+	    g->epoch != dev->recovery.epoch)
 		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
 	if (ret) {
 		mutex_unlock(&dev->lock);
 		dstor_socket_abort(g->sock);
 		return ret;
 	}
-	if (!dstor_id_equal(dev->instance, w->instance))
+	if (!dstor_id_equal(dev->recovery.instance, w->instance))
 		new_instance(dev, w->instance);
-	dev->writer_token = le64_to_cpu(w->writer_token);
-	dev->access = w->access;
-	strscpy(dev->checksum, w->checksum, sizeof(dev->checksum));
-	strscpy(dev->cipher, w->cipher, sizeof(dev->cipher));
+	dev->recovery.writer_token = le64_to_cpu(w->writer_token);
+	dev->recovery.access = w->access;
+	strscpy(dev->recovery.checksum, w->checksum, sizeof(dev->recovery.checksum));
+	strscpy(dev->recovery.cipher, w->cipher, sizeof(dev->recovery.cipher));
 	dev->reason[0] = 0;
 
 	mutex_lock(&q->lock);
@@ -164,8 +165,8 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		dstor_socket_abort(g->sock);
 		goto out;
 	}
-	ret = dstor_conn_protect(&q->conn, w, dev->has_key ? &g->channel : NULL, dev->max_io,
-				 &dev->threads);
+	ret = dstor_conn_protect(&q->conn, w, dev->config.has_key ? &g->channel : NULL,
+				 dev->geometry.max_io, &dev->threads);
 	if (ret) {
 		dstor_socket_abort(g->sock);
 		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
@@ -220,8 +221,8 @@ bool dstor_link_quiet(struct dstor_queue *q)
 
 static void remember_zombie(struct dstor_queue *q, struct sock *sk, bool wait)
 {
-	u32 ms = min_t(u32, dstor_silence_ms(q->dev->ping_ms, q->dev->policy.timeout_ms),
-		       ZOMBIE_MAX_MS);
+	const struct dstor_device_settings *c = &q->dev->config;
+	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), ZOMBIE_MAX_MS);
 	struct dstor_zombie *z = NULL;
 	unsigned int i;
 
@@ -267,7 +268,7 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
 {
-	struct dstor_retry_policy p = t->queue->dev->policy;
+	struct dstor_retry_policy p = t->queue->dev->config.policy;
 	u64 spent_ms = atomic64_read(&t->queue->spent_ms);
 
 	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DST_RETRIES_FOREVER)
@@ -284,7 +285,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 	lockdep_assert_held(&q->lock);
 	dstor_tx_lock(&q->conn);
 	dstor_tx_collect(&q->conn);
-	for (i = 0; i < dev->depth; i++) {
+	for (i = 0; i < dev->geometry.depth; i++) {
 		struct dstor_transaction *t = dstor_slot(q, i);
 		struct dstor_retry_policy policy;
 
@@ -308,13 +309,13 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 
 void dstor_link_soon(struct dstor_queue *q)
 {
-	/* Not once they are cancelled: see set_stopping(). */
-	mutex_lock(&q->dev->told_lock);
+	/* Not once they are cancelled: see dstor_device_set_stopping(). */
+	mutex_lock(&q->dev->report.lock);
 	if (!q->dev->stopping) {
 		dstor_point(LINK_ARM);
 		mod_delayed_work(dstor_link_wq, &q->link, 0);
 	}
-	mutex_unlock(&q->dev->told_lock);
+	mutex_unlock(&q->dev->report.lock);
 }
 
 static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,

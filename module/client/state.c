@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The state of a device, from its queues, and what it is called.
+ * The state of a device, from its queues and their transactions, and what it is
+ * called.
  *
  * No locks: flags and states are read as they change. Any context.
  */
 #include "client/device.h"
 #include "client/state.h"
+#include "core/work.h"
 
 /*
  * Not stored; the first of these that is true:
@@ -35,7 +37,7 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 
 	if (smp_load_acquire(&dev->failed)) /* its reason can be read then */
 		return DSTOR_DEVICE_FAILED;
-	if (READ_ONCE(dev->suspended))
+	if (READ_ONCE(dev->recovery.suspended))
 		return DSTOR_DEVICE_SUSPENDED;
 	for (i = 0; i < dev->n_queues; i++)
 		if (dstor_queue_live(&dev->queues[i]))
@@ -53,4 +55,32 @@ const char *dstor_state_name(u8 state)
 	};
 
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
+}
+
+bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight)
+{
+	u64 now = dstor_now_ms();
+	unsigned int i, j;
+	u64 oldest = 0;
+
+	*age_ms = 0;
+	*retry = 0;
+	*in_flight = 0;
+	for (i = 0; i < dev->n_queues; i++) {
+		for (j = 0; j < dev->geometry.depth; j++) {
+			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
+			u64 age;
+
+			if (!t)
+				continue;
+			++*in_flight;
+			age = now - min(now, t->attempt.start_ms);
+			if (age < oldest)
+				continue;
+			oldest = age;
+			*retry = dstor_attempt_number(&t->attempt, &dev->config.policy, now);
+		}
+	}
+	*age_ms = min_t(u64, oldest, U32_MAX);
+	return *in_flight;
 }

@@ -12,5 +12,7 @@ struct dstor_device;
 
 enum dstor_device_state dstor_device_state(const struct dstor_device *dev);
 const char *dstor_state_name(u8 state);	/* enum dstor_device_state */
+/* Oldest transaction: its age and number of tries. False: none. */
+bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
 
 #endif

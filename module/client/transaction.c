@@ -105,7 +105,7 @@ static void fill_frame(struct dstor_transaction *t, struct request *rq)
 	u32 bytes = blk_rq_bytes(rq);
 
 	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */
-	if (!(t->queue->dev->disk_flags & DST_DISK_VOLATILE) && dstor_op_writes(t->op))
+	if (!(t->queue->dev->geometry.disk_flags & DST_DISK_VOLATILE) && dstor_op_writes(t->op))
 		flags |= DST_REQ_FUA;
 	f->type = DST_FRAME_REQUEST;
 	f->op = t->op;

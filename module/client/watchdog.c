@@ -25,7 +25,7 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 	bool live = q->state == DSTOR_Q_LIVE;
 	unsigned int i;
 
-	for (i = 0; i < q->dev->depth; i++) {
+	for (i = 0; i < q->dev->geometry.depth; i++) {
 		struct dstor_transaction *t = dstor_slot(q, i);
 		struct dstor_control *k = &q->control[DSTOR_CONTROL_ASK];
 		struct dstor_retry_policy p;
@@ -65,9 +65,9 @@ static const char *check_silence(struct dstor_queue *q)
 	struct dstor_device *dev = q->dev;
 	u32 silent = since_ms(dstor_conn_heard(&q->conn));
 
-	if (silent > dstor_silence_ms(dev->ping_ms, dev->policy.timeout_ms))
+	if (silent > dstor_silence_ms(dev->config.ping_ms, dev->config.policy.timeout_ms))
 		return "the exporter is silent";
-	if (silent >= dev->ping_ms && since_ms(q->pinged) >= dev->ping_ms) {
+	if (silent >= dev->config.ping_ms && since_ms(q->pinged) >= dev->config.ping_ms) {
 		q->pinged = jiffies;
 		dstor_control_send(q, DSTOR_CONTROL_PING, 0, dstor_now_ms());
 	}
@@ -108,37 +108,9 @@ void dstor_monitor_work(struct work_struct *work)
 
 	for (i = 0; i < dev->n_queues; i++)
 		check_queue(&dev->queues[i]);
-	tick = min3(dev->ping_ms / 4, dev->policy.timeout_ms / 8, (u32)TICK_MAX_MS);
+	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))
 		tick = TICK_MIN_MS;
 	queue_delayed_work(dstor_link_wq, &dev->monitor,
 			   msecs_to_jiffies(max_t(u32, tick, TICK_MIN_MS)));
-}
-
-bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight)
-{
-	u64 now = dstor_now_ms();
-	unsigned int i, j;
-	u64 oldest = 0;
-
-	*age_ms = 0;
-	*retry = 0;
-	*in_flight = 0;
-	for (i = 0; i < dev->n_queues; i++) {
-		for (j = 0; j < dev->depth; j++) {
-			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
-			u64 age;
-
-			if (!t)
-				continue;
-			++*in_flight;
-			age = now - min(now, t->attempt.start_ms);
-			if (age < oldest)
-				continue;
-			oldest = age;
-			*retry = dstor_attempt_number(&t->attempt, &dev->policy, now);
-		}
-	}
-	*age_ms = min_t(u64, oldest, U32_MAX);
-	return *in_flight;
 }

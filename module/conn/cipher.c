@@ -16,6 +16,7 @@
 
 #include "conn/connection.h"
 #include "wire/hello.h"
+#include "core/words.h"
 
 #define AUTO "auto"
 #define AES "aes-256-gcm"

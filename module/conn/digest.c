@@ -12,6 +12,7 @@
 #include "conn/digest.h"
 #include "core/bio_span.h"
 #include "wire/hello.h"
+#include "core/words.h"
 
 /* Names of ours for what the kernel calls otherwise. */
 static const char *kernel_name(const char *name)
@@ -56,21 +57,6 @@ void dstor_digest_close(struct dstor_digest *d)
 	if (d->tfm)
 		crypto_free_shash(d->tfm);
 	memset(d, 0, sizeof(*d));
-}
-
-bool dstor_next_word(const char **list, char word[DST_ALGO_LEN])
-{
-	size_t n;
-
-	do {
-		n = dstor_word_len(*list);
-		memset(word, 0, DST_ALGO_LEN);
-		/* What is too long for a name is none. */
-		if (n < DST_ALGO_LEN)
-			memcpy(word, *list, n);
-		*list += n + ((*list)[n] == ',');
-	} while (!word[0] && **list);
-	return word[0];
 }
 
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,

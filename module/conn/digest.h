@@ -22,8 +22,6 @@ struct dstor_digest {
  */
 int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key);
 void dstor_digest_close(struct dstor_digest *d);
-/* The next word of *@list, which is moved behind it; false at the end. */
-bool dstor_next_word(const char **list, char word[DST_ALGO_LEN]);
 /* First of the comma-separated @wanted that this kernel has too. -ENOENT. Sleeps. */
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
 			char chosen[DST_ALGO_LEN]);

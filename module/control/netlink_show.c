@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "client/client.h"
+#include "control/family.h"
 #include "control/netlink.h"
 #include "exporter/exporter.h"
 

@@ -75,9 +75,27 @@ struct dstor_export {
 
 void dstor_export_get(struct dstor_export *e);
 void dstor_export_put(struct dstor_export *e);
-/* An export that listens on @l. With a reference, or NULL. */
+/* Starts the threads of ciphers when one of @rules has a key. Sleeps. 0 or a negative errno. */
+int dstor_export_prepare_keys(struct dstor_export *e, const struct dstor_rule *rules,
+			      unsigned int n, struct dstor_error *err);
+
+/* The list of exports. All below sleep, and take its lock; export->lock may be taken under it. */
+/* -EEXIST when the name is taken. */
+int dstor_export_enlist(struct dstor_export *e, struct dstor_error *err);
+void dstor_export_delist(struct dstor_export *e);
+/* Clients of @l find the export from now on. */
+void dstor_export_add_listener(struct dstor_export *e, struct dstor_listener *l);
+/* Clients find it no longer. Returns how many of e->listeners are to be put. */
+unsigned int dstor_export_drop_listeners(struct dstor_export *e);
+/* The export @name. With a reference, or NULL; likewise the next three. */
+struct dstor_export *dstor_export_by_name(const char *name);
+/* The export @name, if it listens on @l. */
 struct dstor_export *dstor_export_find(struct dstor_listener *l, const char *name);
-/* Calls @fn with each of them, under the lock of the list. */
+/* The export @name, or with @next the first one whose name sorts behind @name. */
+struct dstor_export *dstor_export_pick(const char *name, bool next);
+/* One that was made in the network namespace @net. */
+struct dstor_export *dstor_export_in(struct net *net);
+/* Calls @fn with each that listens on @l (NULL: with all), under the lock of the list. */
 void dstor_export_each(struct dstor_listener *l, void (*fn)(struct dstor_export *, void *),
 		       void *arg);
 

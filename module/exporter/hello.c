@@ -4,6 +4,7 @@
  * through its channel. Runs in the peer's work, under conn.tx.lock.
  */
 #include "core/point.h"
+#include "exporter/admission.h"
 #include "exporter/export.h"
 #include "exporter/hello.h"
 #include "exporter/keys.h"

@@ -59,20 +59,37 @@ struct dstor_session {
 	struct dstor_lane lanes[];
 };
 
-/* Under export->lock unless it says otherwise */
-/* A hello arrived: join or refuse. Takes the lock. True: try the fence now. */
-bool dstor_session_join(struct dstor_peer *p, struct dstor_welcome *w);
-/* Try again after the fence: true when @w is the answer, false while it waits. Takes the lock. */
-bool dstor_session_grant(struct dstor_peer *p, struct dstor_welcome *w);
+/* All below: under export->lock, unless they say otherwise. */
+
+/* session.c */
+/* Of the hello of @p, in the list of its export. NULL: no memory. */
+struct dstor_session *dstor_session_new(struct dstor_peer *p);
+/* Any context that may free memory, with or without the lock. */
+void dstor_session_put(struct dstor_session *s);
+/* By its id, or NULL. Takes no reference. */
+struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST_ID_LEN]);
+/* Forgets a session without connections when there are too many. False: there is none. */
+bool dstor_session_make_room(struct dstor_export *e);
+/* Has it the lease? */
+bool dstor_session_is_writer(const struct dstor_session *s);
+bool dstor_session_has_peer(const struct dstor_session *s);
+/* Peers that were live and have not retired. */
+unsigned int dstor_session_busy(const struct dstor_session *s);
+unsigned int dstor_session_connections(const struct dstor_session *s);
+u32 dstor_session_in_flight(const struct dstor_session *s);
+u32 dstor_session_silent_ms(const struct dstor_session *s);
+/* A random writer token, never 0. Any context. */
+u64 dstor_session_new_token(void);
+/* Out of the list; the lease falls with it. Drops the list's reference. */
+void dstor_session_forget(struct dstor_session *s);
+/* It may never write again; it goes when its last command is done. */
+void dstor_session_end(struct dstor_session *s);
+void dstor_session_end_all(struct dstor_export *e);
 /* The peer is closed and none of its commands runs. Takes the lock. */
 void dstor_session_leave(struct dstor_peer *p);
-int dstor_session_evict(struct dstor_export *e, const char *who);
-void dstor_session_evict_one(struct dstor_session *s);
-u32 dstor_session_in_flight(const struct dstor_session *s);
+/* Forgets those to which nobody can come back. */
 void dstor_session_expire(struct dstor_export *e);
-unsigned int dstor_session_connections(const struct dstor_session *s);
-void dstor_session_end_all(struct dstor_export *e);
-u32 dstor_session_silent_ms(const struct dstor_session *s);
 void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
+void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n);
 
 #endif

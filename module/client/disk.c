@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The disk of a device that the block layer sees: made, resized, freed.
+ *
+ * The disk holds a reference to its device until its last opener is gone.
+ */
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+
+#include "client/device.h"
+#include "client/device_event.h"
+#include "compat/compat.h"
+#include "core/words.h"
+
+static void free_disk(struct gendisk *disk)
+{
+	struct dstor_device *dev = disk->private_data;
+
+	blk_mq_free_tag_set(&dev->tag_set);
+	dstor_device_put(dev);
+}
+
+/* Somebody has closed it; under disk->open_mutex, after what was dirty was written. */
+static void closed(DSTOR_RELEASE_ARGS)
+{
+	struct dstor_device *dev = disk->private_data;
+
+	if (disk_openers(disk))
+		return;
+	spin_lock_irq(&dev->cache_lock);
+	dstor_flush_mark_closed(&dev->cache);
+	spin_unlock_irq(&dev->cache_lock);
+}
+
+static const struct block_device_operations fops = {
+	.owner = THIS_MODULE,
+	.release = closed,
+	.free_disk = free_disk,
+};
+
+/*
+ * May any connection, this one or a later, have checksums instead of a cipher?
+ * Pages under a checksum must not change while they are sent.
+ */
+static bool may_have_checksums(const struct dstor_device *dev)
+{
+	const char *left = dev->config.ciphers;
+	char word[DST_ALGO_LEN];
+
+	if (!dev->config.has_key)
+		return strcmp(dev->config.checksums, "none");
+	while (dstor_next_word(&left, word))
+		if (!strcmp(word, "none"))
+			return true;
+	return false;
+}
+
+static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
+			struct dstor_disk_limits *l)
+{
+	*l = (struct dstor_disk_limits) {
+		.logical_block = le32_to_cpu(w->logical_block),
+		.physical_block = le32_to_cpu(w->physical_block),
+		.io_min = le32_to_cpu(w->io_min),
+		.io_opt = le32_to_cpu(w->io_opt),
+		.max_io = dev->geometry.max_io,
+		.write_cache = dev->geometry.disk_flags & DST_DISK_VOLATILE,
+		.fua = dev->geometry.disk_flags & DST_DISK_VOLATILE,
+		.rotational = dev->geometry.disk_flags & DST_DISK_ROTATIONAL,
+		.stable_writes = may_have_checksums(dev),
+		/* Each needs its entry in the cipher's scatterlist. */
+		.max_segments = dev->config.has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
+	};
+	if (dev->geometry.disk_flags & DST_DISK_DISCARD) {
+		l->discard_granularity = le32_to_cpu(w->discard_granularity);
+		l->discard_alignment = le32_to_cpu(w->discard_alignment);
+		l->max_discard = le32_to_cpu(w->max_discard);
+	}
+	if (dev->geometry.disk_flags & DST_DISK_WRITE_ZEROES)
+		l->max_write_zeroes = le32_to_cpu(w->max_write_zeroes);
+}
+
+int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
+{
+	struct dstor_disk_limits limits;
+	struct gendisk *disk;
+	int ret;
+
+	dev->tag_set.ops = &dstor_mq_ops;
+	dev->tag_set.nr_hw_queues = dev->n_queues;
+	dev->tag_set.queue_depth = dev->geometry.depth;
+	dev->tag_set.numa_node = NUMA_NO_NODE;
+	dev->tag_set.timeout = 30 * HZ;
+	dev->tag_set.cmd_size = sizeof(struct dstor_transaction);
+	dev->tag_set.flags = DSTOR_SHOULD_MERGE | BLK_MQ_F_BLOCKING |
+			     BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+	dev->tag_set.driver_data = dev;
+	ret = blk_mq_alloc_tag_set(&dev->tag_set);
+	if (ret)
+		return ret;
+	dev->n_hctx = dev->tag_set.nr_hw_queues;
+	fill_limits(dev, w, &limits);
+	disk = dstor_compat_alloc_disk(&dev->tag_set, &limits, dev);
+	if (IS_ERR(disk)) {
+		blk_mq_free_tag_set(&dev->tag_set);
+		return PTR_ERR(disk);
+	}
+	disk->fops = &fops;
+	disk->private_data = dev;
+	snprintf(disk->disk_name, DISK_NAME_LEN, "dst-%.27s", dev->name);
+	set_capacity(disk, dev->geometry.identity.size >> SECTOR_SHIFT);
+	set_disk_ro(disk, dev->config.read_only);
+	dev->disk = disk;
+	return 0;
+}
+
+void dstor_device_resize_work(struct work_struct *work)
+{
+	struct dstor_device *dev = container_of(work, struct dstor_device, resize);
+	unsigned int noio = memalloc_noio_save();
+	unsigned int i;
+	u64 size;
+
+	mutex_lock(&dev->lock);
+	size = atomic64_read(&dev->new_size);
+	if (!dev->disk || dev->stopping || size <= dev->geometry.identity.size ||
+	    size & (dev->geometry.identity.block - 1))
+		size = 0;
+	if (size) {
+		dev->geometry.identity.size = size;
+		for (i = 0; i < dev->n_queues; i++)
+			WRITE_ONCE(dev->queues[i].bounds.size, size);
+	}
+	mutex_unlock(&dev->lock);
+	/* No queue is frozen for it: that would wait for transactions (P14). */
+	if (size) {
+		set_capacity_and_notify(dev->disk, size >> SECTOR_SHIFT);
+		dstor_event_device(dev, DSTOR_EVENT_DEVICE_RESIZED);
+	}
+	memalloc_noio_restore(noio);
+}

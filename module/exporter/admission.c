@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who is let in: a hello joins a session, the fence between generations (P2),
+ * the lease of the one writer (P15). The decisions are wire/'s; this file
+ * applies them, all under export->lock.
+ *
+ * A peer joins (hello), and is granted once older peers of its lane have retired.
+ */
+#include "core/point.h"
+#include "core/work.h"
+#include "exporter/admission.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
+#include "exporter/lease_file.h"
+#include "exporter/peer.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
+#include "wire/id.h"
+#include "wire/resume.h"
+
+/* Commands that older peers of the lane still have on the disk, for people. */
+static unsigned int running(const struct dstor_export *e)
+{
+	return max(1, atomic_read(&e->in_flight));
+}
+
+__printf(3, 4) static bool refuse(struct dstor_welcome *w, u8 status, const char *fmt, ...)
+{
+	va_list args;
+
+	memset(w, 0, sizeof(*w));
+	w->status = status;
+	va_start(args, fmt);
+	vsnprintf(w->reason, sizeof(w->reason), fmt, args);
+	va_end(args);
+	return false;
+}
+
+/* Is @id among the last of @ever that the ring of @size holds? */
+static bool in_ring(const u8 ring[][DST_ID_LEN], unsigned int size, unsigned int ever,
+		    const u8 id[DST_ID_LEN])
+{
+	unsigned int i;
+
+	for (i = 0; i < min(ever, size); i++)
+		if (dstor_id_equal(ring[i], id))
+			return true;
+	return false;
+}
+
+static bool same_session(const struct dstor_session *s, const struct dstor_peer *p)
+{
+	const struct dstor_hello *h = &p->hello;
+
+	/* Who knows the id of a session must have its key, too. */
+	return s->who.has_key == p->who.has_key && dstor_id_equal(s->who.print, p->who.print) &&
+	       dstor_id_equal(s->client, h->client) && s->n_lanes == le16_to_cpu(h->queues) &&
+	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
+}
+
+/* The newer generation takes the lane; the older peer has to go. */
+static void take_lane(struct dstor_peer *p, struct dstor_session *s)
+{
+	struct dstor_lane *lane = &s->lanes[le16_to_cpu(p->hello.queue)];
+
+	if (lane->peer) {
+		if (lane->peer->counted)
+			this_cpu_inc(p->export->stats->fenced);
+		dstor_conn_lose(&lane->peer->conn);
+	}
+	lane->generation = p->generation;
+	lane->peer = p;
+	kref_get(&s->kref);
+	p->session = s;
+	p->lane = lane;
+	s->who = p->who;
+	strscpy(s->address, p->address, sizeof(s->address));
+	s->timeout_ms = p->timeout_ms;
+	s->retries = le32_to_cpu(p->hello.retries);
+	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
+}
+
+/* With a key every byte is sealed; or, if both sides say so, a checksum has the key. */
+static bool choose_protection(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	const struct dstor_export *e = p->export;
+	const struct dstor_hello *h = &p->hello;
+	bool keyed = p->who.has_key;
+
+	if (keyed && dstor_cipher_choose(h->ciphers, e->ciphers, w->cipher))
+		return refuse(w, DST_WELCOME_ALGORITHM,
+			      "no cipher in common: client offers %.60s, exporter %.60s",
+			      h->ciphers[0] ? h->ciphers : "nothing", e->ciphers);
+	if (keyed && strcmp(w->cipher, "none"))
+		return true;
+	if ((keyed || h->checksums[0]) &&
+	    dstor_digest_choose(h->checksums, e->checksums, keyed, w->checksum))
+		return refuse(w, DST_WELCOME_ALGORITHM,
+			      "no checksum %sin common: client offers %.60s, exporter %.60s",
+			      keyed ? "with a key " : "", h->checksums, e->checksums);
+	return true;
+}
+
+/* Why a session that was ended by this exporter is not let in again. */
+static bool refuse_ended(struct dstor_export *e, const u8 id[DST_ID_LEN], struct dstor_welcome *w)
+{
+	if (in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, id))
+		return refuse(w, DST_WELCOME_EVICTED, "this client was evicted from \"%s\"",
+			      e->name);
+	return refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
+		      e->name);
+}
+
+static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	struct dstor_export *e = p->export;
+	const struct dstor_hello *h = &p->hello;
+	struct dstor_session *s;
+	u8 access = dstor_access_of(e, &p->who);
+
+	if (access == DST_ACCESS_NONE) {
+		this_cpu_inc(e->stats->auth_failures);
+		return refuse(w, DST_WELCOME_DENIED,
+			      "export \"%s\" does not admit %s%s (no --allow rule matches)",
+			      e->name, p->address,
+			      p->who.has_key ? " with this key" : " without a key");
+	}
+	if (e->stopping)
+		return refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
+	s = dstor_session_find(e, h->session);
+	if ((s && s->ended) || in_ring(e->ended, DSTOR_ENDED_MAX, e->n_ended, h->session) ||
+	    in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, h->session))
+		return refuse_ended(e, h->session, w);
+	if (!choose_protection(p, w))
+		return false;
+	if (s && !same_session(s, p))
+		return refuse(w, DST_WELCOME_MALFORMED, "the session was made otherwise");
+	if (s && le64_to_cpu(h->generation) <=
+		 s->lanes[le16_to_cpu(h->queue)].generation)
+		return refuse(w, DST_WELCOME_STALE, "a newer connection of this session exists");
+	if (!s && dstor_session_make_room(e))
+		s = dstor_session_new(p);
+	if (!s)
+		return refuse(w, DST_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
+	/* Who was on another disk must learn that, not that somebody else writes on this one. */
+	if (h->flags & DST_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->uuid))
+		access = DST_ACCESS_READ;
+	s->access = access;
+	take_lane(p, s);
+	return true;
+}
+
+bool dstor_session_join(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	bool ret;
+
+	mutex_lock(&p->export->lock);
+	ret = join_locked(p, w);
+	mutex_unlock(&p->export->lock);
+	return ret;
+}
+
+/* Granting ----------------------------------------------------------------- */
+
+static void refresh_lease(struct dstor_export *e)
+{
+	struct dstor_session *s = e->lease.held ? dstor_session_find(e, e->lease.session) : NULL;
+
+	if (!s)
+		return;
+	e->lease.connected = dstor_session_connections(s) > 0;
+	e->lease.heard_ms = dstor_now_ms() - dstor_session_silent_ms(s);
+}
+
+static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	const struct dstor_export *e = p->export;
+	const struct dstor_geometry *g = &e->geometry;
+	const struct dstor_session *s = p->session;
+
+	w->status = DST_WELCOME_OK;
+	w->access = s->access;
+	w->queues = cpu_to_le16(DST_QUEUES_MAX);
+	w->slots = cpu_to_le16(s->slots);
+	w->max_io = cpu_to_le32(s->max_io);
+	w->disk_flags = cpu_to_le32(g->disk_flags);
+	memcpy(w->uuid, e->uuid, DST_ID_LEN);
+	memcpy(w->instance, e->instance, DST_ID_LEN);
+	w->size = cpu_to_le64(g->size);
+	w->logical_block = cpu_to_le32(g->logical_block);
+	w->physical_block = cpu_to_le32(g->physical_block);
+	w->io_min = cpu_to_le32(g->io_min);
+	w->io_opt = cpu_to_le32(g->io_opt);
+	w->discard_granularity = cpu_to_le32(g->discard_granularity);
+	w->discard_alignment = cpu_to_le32(g->discard_alignment);
+	w->max_discard = cpu_to_le32(g->max_discard);
+	w->max_write_zeroes = cpu_to_le32(g->max_write_zeroes);
+	choose_protection(p, w);
+	p->bounds = (struct dstor_bounds) {
+		.size = g->size,
+		.block = g->logical_block,
+		.max_io = s->max_io,
+		.slots = s->slots,
+		.read_only = s->access != DST_ACCESS_WRITE,
+	};
+}
+
+static bool in_use(struct dstor_export *e, struct dstor_peer *p, struct dstor_welcome *w)
+{
+	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+
+	refuse(w, DST_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
+	       holder && !holder->client_name[0] ? holder->address :
+	       e->holder[0] ? e->holder : "another client");
+	if (dstor_id_equal(e->lease.client, p->hello.client))
+		memcpy(w->holder, e->lease.session, DST_ID_LEN);
+	return true;
+}
+
+/* Kept before anybody is told. False: @w is a refusal. */
+static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r,
+		       struct dstor_welcome *w)
+{
+	struct dstor_export *e = p->export;
+	struct dstor_lease before = e->lease;
+	u64 token = dstor_lease_grant(&e->lease, r, dstor_session_new_token(), dstor_now_ms());
+	bool same = before.held && before.token == token &&
+		    before.budget_ms == e->lease.budget_ms &&
+		    dstor_id_equal(before.session, e->lease.session);
+
+	if (!same) {
+		strscpy(e->holder, p->session->client_name, sizeof(e->holder));
+		if (dstor_lease_save(e)) {
+			e->lease = before;
+			refuse(w, DST_WELCOME_BUSY, "the exporter cannot keep the lease of \"%s\"",
+			       e->name);
+			return false;
+		}
+	}
+	w->writer_token = cpu_to_le64(token);
+	return true;
+}
+
+/* The lease for a session that wants to write. True: @w is a refusal or *wait is set. */
+static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *w, bool *wait)
+{
+	struct dstor_export *e = p->export;
+	struct dstor_session *holder;
+	struct dstor_lease_request r = {
+		.token = le64_to_cpu(p->hello.writer_token),
+		.budget_ms = dstor_lease_ms(p->timeout_ms, le32_to_cpu(p->hello.retries)),
+	};
+
+	memcpy(r.session, p->hello.session, DST_ID_LEN);
+	memcpy(r.client, p->hello.client, DST_ID_LEN);
+	memcpy(r.takeover, p->hello.takeover, DST_ID_LEN);
+	refresh_lease(e);
+	switch (dstor_lease_ask(&e->lease, &r, dstor_now_ms())) {
+	case DST_LEASE_HELD:
+		return in_use(e, p, w);
+	case DST_LEASE_EXPIRED:
+		return !refuse_ended(e, p->hello.session, w);
+	case DST_LEASE_AFTER_FENCE:
+		holder = dstor_session_find(e, e->lease.session);
+		if (holder)
+			dstor_session_end(holder);
+		if (holder && e->lease.held) {
+			*wait = true;
+			return true;
+		}
+		break;
+	case DST_LEASE_GRANTED:
+		break;
+	}
+	return !give_lease(p, &r, w);
+}
+
+static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	struct dstor_export *e = p->export;
+	struct dstor_lane *lane = p->lane;
+	bool wait = lane->busy > 0;
+
+	memset(w, 0, sizeof(*w));
+	if (lane->peer != p || lane->generation != p->generation)
+		return !refuse(w, DST_WELCOME_STALE, "a newer connection of this session exists");
+	if (e->stopping)
+		return !refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
+	if (p->session->ended)
+		return !refuse_ended(e, p->session->id, w);
+	if (!wait && p->session->access == DST_ACCESS_WRITE && !(e->flags & DSTOR_EXPORT_SHARED) &&
+	    lease_stands_in_the_way(p, w, &wait) && !wait)
+		return true;
+	if (wait) {
+		refuse(w, DST_WELCOME_WAIT, "older writes are still draining");
+		w->waiting = cpu_to_le32(running(e));
+		return false;
+	}
+	dstor_point(FENCE_BEFORE_GRANT);
+	fill_grant(p, w);
+	lane->busy++;
+	p->counted = true;
+	p->admitting = true;
+	atomic_inc(&e->admitting);
+	p->session->established = true;
+	if (!dstor_session_connections(p->session))
+		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);
+	p->state = DSTOR_PEER_LIVE;
+	return true;
+}
+
+bool dstor_session_grant(struct dstor_peer *p, struct dstor_welcome *w)
+{
+	bool ret;
+
+	mutex_lock(&p->export->lock);
+	ret = grant_locked(p, w);
+	mutex_unlock(&p->export->lock);
+	return ret;
+}

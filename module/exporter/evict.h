@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sessions that are thrown out.
+ */
+#ifndef DSTOR_EVICT_H
+#define DSTOR_EVICT_H
+
+struct dstor_export;
+
+/* Both under export->lock. */
+/* Ends the sessions called @who: name, id or address. Returns how many. */
+int dstor_session_evict(struct dstor_export *e, const char *who);
+/* Sessions that no rule admits any more end at once. */
+void dstor_sessions_enforce_rules(struct dstor_export *e);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is asked of an export that is made: settings changed live, its state
+ * shown. Called by netlink; takes export->lock.
+ */
+#include <linux/slab.h>
+
+#include "exporter/evict.h"
+#include "exporter/export.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
+
+int dstor_export_set(const char *name, const struct dstor_export_change *c,
+		     struct dstor_error *err)
+{
+	struct dstor_export *e = dstor_export_by_name(name);
+	struct dstor_rule *rules = NULL;
+	int ret = 0;
+
+	if (!e)
+		return dstor_fail(err, -ENOENT, "no export \"%s\"", name);
+	if (c->n_rules) {
+		rules = dstor_rules_copy(c->rules, c->n_rules);
+		if (!rules)
+			ret = dstor_fail(err, -ENOMEM, "out of memory");
+	}
+	if (ret)
+		goto out;
+	mutex_lock(&e->lock);
+	if (rules)
+		ret = dstor_export_prepare_keys(e, rules, c->n_rules, err);
+	if (ret)
+		goto out_unlock;
+	if (rules) {
+		swap(e->rules, rules);
+		e->n_rules = c->n_rules;
+		dstor_sessions_enforce_rules(e);
+	}
+	if (c->crypto_threads) {
+		e->crypto_threads = *c->crypto_threads;
+		dstor_threads_set(&e->threads, e->crypto_threads);
+	}
+	if (c->max_inflight)
+		atomic64_set(&e->max_inflight, c->max_inflight);
+	if (c->evict && !dstor_session_evict(e, c->evict))
+		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
+				 c->evict);
+out_unlock:
+	mutex_unlock(&e->lock);
+	kfree_sensitive(rules);
+out:
+	dstor_export_put(e);
+	return ret;
+}
+
+static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
+{
+	struct dstor_session *s;
+
+	info->clients = kvcalloc(max(e->n_sessions, 1U), sizeof(*info->clients), GFP_KERNEL);
+	if (!info->clients)
+		return;
+	list_for_each_entry(s, &e->sessions, entry) {
+		struct dstor_client_info *c = &info->clients[info->n_clients++];
+
+		strscpy(c->name, s->client_name, sizeof(c->name));
+		memcpy(c->id, s->client, DST_ID_LEN);
+		memcpy(c->session, s->id, DST_ID_LEN);
+		c->addr = s->who.addr;
+		c->addr_len = s->who.addr_len;
+		dstor_rules_name_key(e, &s->who, c->key);
+		c->access = s->access;
+		c->connections = dstor_session_connections(s);
+		c->in_flight = dstor_session_in_flight(s);
+		c->silent_ms = dstor_session_silent_ms(s);
+	}
+}
+
+static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
+{
+	unsigned int i;
+
+	mutex_lock(&e->lock);
+	strscpy(info->name, e->name, sizeof(info->name));
+	strscpy(info->checksums, e->checksums, sizeof(info->checksums));
+	strscpy(info->ciphers, e->ciphers, sizeof(info->ciphers));
+	memcpy(info->uuid, e->uuid, DST_ID_LEN);
+	memcpy(info->instance, e->instance, DST_ID_LEN);
+	info->path = kstrdup(e->path, GFP_KERNEL);
+	info->flags = e->flags;
+	info->size = e->geometry.size;
+	info->max_inflight = atomic64_read(&e->max_inflight);
+	info->writer_token = e->lease.token;
+	info->in_flight = atomic_read(&e->in_flight);
+	info->crypto_threads = e->crypto_threads;
+	info->n_listen = e->n_listen;
+	info->listen = kmemdup(e->listen, e->n_listen * sizeof(*e->listen), GFP_KERNEL);
+	info->n_rules = e->n_rules;
+	info->rules = dstor_rules_copy(e->rules, e->n_rules);
+	for (i = 0; info->rules && i < info->n_rules; i++)
+		memzero_explicit(info->rules[i].key, DST_KEY_LEN + DST_ID_LEN);
+	fill_clients(e, info);
+	dstor_stats_sum(e->stats, &info->stats);
+	mutex_unlock(&e->lock);
+	return info->path && info->listen && info->rules && info->clients ? 0 : -ENOMEM;
+}
+
+int dstor_export_info(const char *name, bool next, struct dstor_export_info *info)
+{
+	struct dstor_export *e;
+	int ret;
+
+	memset(info, 0, sizeof(*info));
+	e = dstor_export_pick(name, next);
+	if (!e)
+		return -ENOENT;
+	ret = fill_info(e, info);
+	if (ret)
+		dstor_export_info_free(info);
+	dstor_export_put(e);
+	return ret;
+}
+
+void dstor_export_info_free(struct dstor_export_info *info)
+{
+	kfree(info->path);
+	kfree(info->listen);
+	kfree(info->rules);
+	kvfree(info->clients);
+	memset(info, 0, sizeof(*info));
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An export is made: configuration, disk, lease, listeners. What fails on the
+ * way is undone here.
+ *
+ * Context: the caller's, which may sleep. Clients find the export as soon as
+ * its first listener is there.
+ */
+#include <linux/module.h>
+#include <net/net_namespace.h>
+
+#include "core/work.h"
+#include "exporter/command.h"
+#include "exporter/disk.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
+#include "exporter/lease_file.h"
+#include "exporter/listener.h"
+#include "exporter/rules.h"
+#include "exporter/session.h"
+#include "exporter/stop.h"
+#include "exporter/watchdog.h"
+
+#define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
+
+static struct dstor_export *new_export(const struct dstor_export_config *c)
+{
+	struct dstor_export *e = kzalloc(sizeof(*e), GFP_KERNEL);
+
+	if (!e)
+		return NULL;
+	kref_init(&e->kref);
+	mutex_init(&e->lock);
+	spin_lock_init(&e->wait_lock);
+	INIT_LIST_HEAD(&e->entry);
+	INIT_LIST_HEAD(&e->waiting);
+	INIT_LIST_HEAD(&e->sessions);
+	init_waitqueue_head(&e->wait);
+	INIT_DELAYED_WORK(&e->monitor, dstor_export_watch);
+	INIT_WORK(&e->burial, dstor_export_burial_work);
+	strscpy(e->name, c->name, sizeof(e->name));
+	strscpy(e->checksums, c->checksums[0] ? c->checksums : "crc32c,none",
+		sizeof(e->checksums));
+	memcpy(e->uuid, c->uuid, DST_ID_LEN);
+	memcpy(e->instance, c->instance, DST_ID_LEN);
+	e->flags = c->flags;
+	e->crypto_threads = c->crypto_threads;
+	atomic64_set(&e->max_inflight, c->max_inflight);
+	e->lease.token = c->writer_token;
+	e->n_rules = c->n_rules;
+	e->path = kstrdup(c->path, GFP_KERNEL);
+	e->listen = kmemdup(c->listen, c->n_listen * sizeof(*c->listen), GFP_KERNEL);
+	e->rules = dstor_rules_copy(c->rules, c->n_rules);
+	e->stats = alloc_percpu(struct dstor_stats);
+	if (e->path && e->listen && e->rules && e->stats &&
+	    !bioset_init(&e->commands, COMMANDS_RESERVE, offsetof(struct dstor_command, bio),
+			 BIOSET_NEED_BVECS))
+		return e;
+	dstor_export_put(e);
+	return NULL;
+}
+
+static int check_config(const struct dstor_export_config *c, struct dstor_error *err)
+{
+	if (!c->n_rules)
+		return dstor_fail(err, -EACCES,
+				  "export \"%s\" has no --allow rule: nobody could attach it",
+				  c->name);
+	if (!c->n_listen)
+		return dstor_fail(err, -EINVAL, "export \"%s\" listens nowhere", c->name);
+	/* Nobody may think that a channel is closed when it is not. */
+	if (c->ciphers[0] && !dstor_rules_have_key(c->rules, c->n_rules))
+		return dstor_fail(err, -EINVAL,
+				  "a cipher needs a key: give a rule with key=FILE, too");
+	return 0;
+}
+
+static int open_listeners(struct net *net, struct dstor_export *e,
+			  const struct dstor_export_config *c, struct dstor_error *err)
+{
+	while (e->n_listen < c->n_listen) {
+		struct dstor_listener *l = dstor_listener_get(net, &c->listen[e->n_listen], err);
+
+		if (IS_ERR(l))
+			return PTR_ERR(l);
+		dstor_export_add_listener(e, l);
+	}
+	return 0;
+}
+
+int dstor_export_add(struct net *net, const struct dstor_export_config *c,
+		     struct dstor_error *err)
+{
+	struct dstor_export *e;
+	int ret = check_config(c, err);
+
+	if (ret)
+		return ret;
+	e = new_export(c);
+	if (!e)
+		return dstor_fail(err, -ENOMEM, "out of memory");
+	e->net = net;
+	if (dstor_cipher_list(c->ciphers, e->ciphers) && dstor_rules_have_key(c->rules, c->n_rules))
+		ret = dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
+				 c->ciphers[0] ? c->ciphers : "auto");
+	if (!ret)
+		ret = dstor_export_prepare_keys(e, c->rules, c->n_rules, err);
+	if (ret)
+		goto err_put;
+	ret = dstor_export_enlist(e, err);
+	if (ret)
+		goto err_put;
+	ret = dstor_disk_open(e, err);
+	if (!ret && c->lease_file)
+		ret = dstor_lease_open(e, c->lease_file, err);
+	if (!ret)
+		ret = open_listeners(net, e, c, err);
+	if (!ret) {
+		/* Until unexport; what outlives that, dstor_peers_end() waits for. */
+		__module_get(THIS_MODULE);
+		queue_delayed_work(dstor_link_wq, &e->monitor, 0);
+		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
+		/* The last of it: from here on somebody else may end it, and free it. */
+		mutex_lock(&e->lock);
+		e->made = true;
+		mutex_unlock(&e->lock);
+		return 0;
+	}
+	mutex_lock(&e->lock);
+	e->stopping = true;
+	dstor_session_end_all(e);
+	mutex_unlock(&e->lock);
+	dstor_export_close_listeners(e);
+	dstor_export_delist(e);
+err_put:
+	dstor_export_put(e);
+	return ret;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exports end: by command, when the network namespace goes, at shutdown.
+ *
+ * An orderly end (unexport, module unload, shutdown) takes no more requests,
+ * waits for the disk to complete what it has, flushes it, tells the clients
+ * that all they have an ack for is durable (P5), and only then lets go.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <net/net_namespace.h>
+
+#include "core/netns.h"
+#include "core/point.h"
+#include "core/work.h"
+#include "exporter/disk.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
+#include "exporter/listener.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
+#include "exporter/stop.h"
+
+#define PARTING_MS 3000		/* for the clients to hear of the end */
+
+void dstor_export_close_listeners(struct dstor_export *e)
+{
+	unsigned int n = dstor_export_drop_listeners(e);
+
+	while (n)
+		dstor_listener_put(e->listeners[--n]);
+}
+
+static unsigned int count_clients(struct dstor_export *e)
+{
+	struct dstor_session *s;
+	unsigned int n = 0;
+
+	list_for_each_entry(s, &e->sessions, entry)
+		n += dstor_session_connections(s) > 0;
+	return n;
+}
+
+/* Without the lock: who waits for it must not sleep for anything else. */
+static bool no_peers(const struct dstor_export *e)
+{
+	return !READ_ONCE(e->n_peers);
+}
+
+/* Nothing is on the disk, and no peer is about to give it something. */
+static bool drained(const struct dstor_export *e)
+{
+	/* pairs with stop_admitting() in peer.c, which comes after the last submission */
+	return !atomic_read_acquire(&e->admitting) && !atomic_read(&e->in_flight);
+}
+
+/*
+ * Drain, flush, tell. An exporter never gives up waiting for its disk: what it
+ * has submitted may still be written, and nobody may believe otherwise.
+ */
+static int wind_down(struct dstor_export *e)
+{
+	int ret = 0;
+
+	mutex_lock(&e->lock);
+	dstor_sessions_notify(e, DSTOR_NOTICE_STOP);
+	mutex_unlock(&e->lock);
+	if (wait_event_killable(e->wait, drained(e)))
+		return -ERESTARTSYS;
+	dstor_point(STOP_BEFORE_FLUSH);
+	if (!(e->flags & DSTOR_EXPORT_READ_ONLY))
+		ret = dstor_disk_flush(e);
+	mutex_lock(&e->lock);
+	dstor_sessions_notify(e, ret ? DSTOR_NOTICE_UNFLUSHED : DSTOR_NOTICE_FLUSHED);
+	mutex_unlock(&e->lock);
+	wait_event_timeout(e->wait, no_peers(e), msecs_to_jiffies(PARTING_MS));
+	return ret;
+}
+
+/* The last of an export that has no more I/O: when it returns its disk is free. */
+static void finish(struct dstor_export *e)
+{
+	mutex_lock(&e->lock);
+	dstor_session_end_all(e);
+	mutex_unlock(&e->lock);
+	dstor_export_close_listeners(e);
+	wait_event(e->wait, no_peers(e));
+	cancel_delayed_work_sync(&e->monitor);
+	mutex_lock(&e->lock);
+	dstor_session_end_all(e);
+	mutex_unlock(&e->lock);
+	/* Free for others, whoever still looks at the export. */
+	dstor_disk_close(e);
+	dstor_export_delist(e);
+	dstor_event_export(e, DSTOR_EVENT_EXPORT_REMOVED);
+	dstor_export_put(e);
+	module_put(THIS_MODULE);
+}
+
+int dstor_export_del(const char *name, bool force, struct dstor_error *err)
+{
+	struct dstor_export *e = dstor_export_by_name(name);
+	int ret = 0;
+
+	if (!e)
+		return dstor_fail(err, -ENOENT, "no export \"%s\"", name);
+	mutex_lock(&e->lock);
+	if (!e->made)
+		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being made", name);
+	else if (e->ending)
+		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being stopped", name);
+	else if (!force && count_clients(e))
+		ret = dstor_fail(err, -EBUSY, "export \"%s\" has %u client(s)", name,
+				 count_clients(e));
+	if (!ret) {
+		e->stopping = true;
+		e->ending = true;
+	}
+	mutex_unlock(&e->lock);
+	if (ret)
+		goto out;
+	ret = wind_down(e);
+	if (ret == -ERESTARTSYS) {
+		/* Killed while the disk keeps what it has: unexport can be tried again. */
+		mutex_lock(&e->lock);
+		e->ending = false;
+		mutex_unlock(&e->lock);
+		ret = dstor_fail(err, -ECANCELED, "export \"%s\" still waits for its disk", name);
+		goto out;
+	}
+	if (ret)
+		dstor_fail(err, ret,
+			   "export \"%s\" is gone, but its disk could not be flushed: error %d",
+			   name, -ret);
+	finish(e);
+out:
+	dstor_export_put(e);
+	return ret;
+}
+
+void dstor_export_burial_work(struct work_struct *work)
+{
+	struct dstor_export *e = container_of(work, struct dstor_export, burial);
+
+	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
+	if (!(e->flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
+		pr_warn("dstor: the disk of export \"%s\" could not be flushed\n", e->name);
+	finish(e);
+}
+
+void dstor_exports_leave(struct net *net)
+{
+	struct dstor_export *e;
+	bool go;
+
+	while ((e = dstor_export_in(net))) {
+		mutex_lock(&e->lock);
+		go = !e->ending;
+		e->stopping = true;
+		e->ending = true;
+		dstor_session_end_all(e);
+		mutex_unlock(&e->lock);
+		dstor_export_close_listeners(e);
+		dstor_netns_gone(&e->net);
+		if (go)
+			queue_work(dstor_disk_wq, &e->burial);
+		dstor_export_put(e);
+	}
+	/* An unexport that is under way closes its own. */
+	while (dstor_listeners_in(net))
+		usleep_range(500, 1000);
+}
+
+static void shut_down(struct dstor_export *e, void *unused)
+{
+	bool go;
+
+	mutex_lock(&e->lock);
+	/* There may be no disk to flush yet while it is being made. */
+	go = e->made && !e->stopping;
+	e->stopping = true;
+	mutex_unlock(&e->lock);
+	if (go)
+		wind_down(e);
+}
+
+/* The machine goes down: in order, but nothing is taken apart. */
+void dstor_exports_shutdown(void)
+{
+	dstor_export_each(NULL, shut_down, NULL);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The clock of an export: looks for a grown disk (P14), and for sessions to
+ * which nobody comes back. One delayed work, until the export is finished.
+ */
+#include "core/work.h"
+#include "exporter/disk.h"
+#include "exporter/export.h"
+#include "exporter/export_event.h"
+#include "exporter/peer.h"
+#include "exporter/session.h"
+#include "exporter/watchdog.h"
+
+#define MONITOR_MS 1000
+
+void dstor_export_watch(struct work_struct *work)
+{
+	struct dstor_export *e = container_of(work, struct dstor_export, monitor.work);
+	u64 size;
+
+	mutex_lock(&e->lock);
+	size = dstor_disk_size(e);
+	if (!e->stopping && size && size != e->geometry.size) {
+		bool grew = size > e->geometry.size;
+
+		e->geometry.size = size;
+		atomic64_set(&e->grown, size);
+		if (grew)
+			dstor_sessions_notify(e, DSTOR_NOTICE_SIZE);
+		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
+	}
+	dstor_session_expire(e);
+	mutex_unlock(&e->lock);
+	queue_delayed_work(dstor_link_wq, &e->monitor, msecs_to_jiffies(MONITOR_MS));
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The clock of an export.
+ */
+#ifndef DSTOR_EXPORT_WATCHDOG_H
+#define DSTOR_EXPORT_WATCHDOG_H
+
+struct work_struct;
+
+/* The delayed work export->monitor. Queues itself again; takes export->lock. */
+void dstor_export_watch(struct work_struct *work);
+
+#endif
