@@ -57,11 +57,11 @@ static u8 status_of_errno(int err)
 
 static bool charge(struct dstor_export *e, u32 bytes)
 {
-	u64 before = atomic64_fetch_add(bytes, &e->in_flight_bytes);
+	u64 before = atomic64_fetch_add(bytes, &e->memory.used);
 
 	/* One command always goes, however low the ceiling is. */
-	if (before && before + bytes > (u64)atomic64_read(&e->max_inflight)) {
-		atomic64_sub(bytes, &e->in_flight_bytes);
+	if (before && before + bytes > (u64)atomic64_read(&e->memory.max)) {
+		atomic64_sub(bytes, &e->memory.used);
 		return false;
 	}
 	return true;
@@ -73,14 +73,14 @@ static void wake_waiting(struct dstor_export *e)
 	struct dstor_peer *p, *n;
 	unsigned long irq;
 
-	if (list_empty_careful(&e->waiting))
+	if (list_empty_careful(&e->memory.waiting))
 		return;
-	spin_lock_irqsave(&e->wait_lock, irq);
-	list_for_each_entry_safe(p, n, &e->waiting, waiting) {
+	spin_lock_irqsave(&e->memory.lock, irq);
+	list_for_each_entry_safe(p, n, &e->memory.waiting, waiting) {
 		list_del_init(&p->waiting);
 		dstor_conn_resume(&p->conn);
 	}
-	spin_unlock_irqrestore(&e->wait_lock, irq);
+	spin_unlock_irqrestore(&e->memory.lock, irq);
 }
 
 static void uncharge(struct dstor_command *cmd)
@@ -89,7 +89,7 @@ static void uncharge(struct dstor_command *cmd)
 
 	if (!cmd->charged)
 		return;
-	atomic64_sub(cmd->charged, &e->in_flight_bytes);
+	atomic64_sub(cmd->charged, &e->memory.used);
 	cmd->charged = 0;
 	smp_mb__after_atomic(); /* pairs with wait_for_memory() */
 	wake_waiting(e);
@@ -100,11 +100,11 @@ static enum dstor_rx_verdict wait_for_memory(struct dstor_peer *p)
 	struct dstor_export *e = p->export;
 	unsigned long irq;
 
-	spin_lock_irqsave(&e->wait_lock, irq);
+	spin_lock_irqsave(&e->memory.lock, irq);
 	p->conn.rx.paused = true;
 	if (list_empty(&p->waiting))
-		list_add_tail(&p->waiting, &e->waiting);
-	spin_unlock_irqrestore(&e->wait_lock, irq);
+		list_add_tail(&p->waiting, &e->memory.waiting);
+	spin_unlock_irqrestore(&e->memory.lock, irq);
 	smp_mb(); /* pairs with uncharge() */
 	/* Nothing is out that would come back: the peer's tick tries again. */
 	return DSTOR_RX_PAUSE;
@@ -200,7 +200,8 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 		if (!n)
 			return NULL;
 	}
-	bio = bio_alloc_bioset(e->bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN, &e->commands);
+	bio = bio_alloc_bioset(e->disk.bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN,
+			       &e->disk.commands);
 	if (!bio) {
 		free_pages_of(p->scratch, n);
 		return NULL;
@@ -362,7 +363,7 @@ static void execute(struct dstor_command *cmd)
 	dstor_point(SUBMIT);
 	atomic_inc(&cmd->peer->in_flight);
 	atomic_inc(&e->in_flight);
-	if (e->file) {
+	if (e->disk.file) {
 		INIT_WORK(&cmd->work, blocking_work);
 		queue_work(dstor_disk_wq, &cmd->work);
 	} else {
@@ -541,7 +542,7 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
 		return wait_for_memory(p);
 	cmd = new_command(p, f, data);
 	if (!cmd) {
-		atomic64_sub(data, &p->export->in_flight_bytes);
+		atomic64_sub(data, &p->export->memory.used);
 		return wait_for_memory(p);
 	}
 	return admit(p, f, cmd, verdict);

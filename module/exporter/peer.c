@@ -286,9 +286,9 @@ static void close_peer(struct dstor_peer *p)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
 	if (p->export) {
-		spin_lock_irqsave(&p->export->wait_lock, irq);
+		spin_lock_irqsave(&p->export->memory.lock, irq);
 		list_del_init(&p->waiting);
-		spin_unlock_irqrestore(&p->export->wait_lock, irq);
+		spin_unlock_irqrestore(&p->export->memory.lock, irq);
 	}
 	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
 }
@@ -362,7 +362,7 @@ static bool keep_time(struct dstor_peer *p)
 static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
-		p->bounds.size = atomic64_read(&p->export->grown);
+		p->bounds.size = atomic64_read(&p->export->disk.grown);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {

@@ -70,7 +70,7 @@ struct dstor_peer {
 	unsigned int first_spare;
 	unsigned int n_spares;
 	struct page_frag_cache heads;
-	struct list_head waiting;	/* for memory; export->wait_lock */
+	struct list_head waiting;	/* for memory; export->memory.lock */
 
 	struct llist_head done;		/* commands the disk has completed; any context */
 	struct llist_head opened;	/* writes whose data a thread has opened, or not */
