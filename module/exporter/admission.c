@@ -305,7 +305,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	p->session->established = true;
 	if (!dstor_session_connections(p->session))
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);
-	p->state = DSTOR_PEER_LIVE;
+	dstor_peer_set_state(p, DSTOR_PEER_LIVE);
 	return true;
 }
 

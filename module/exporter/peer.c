@@ -8,7 +8,7 @@
  * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
- * after it (session.c); peers_lock is taken alone.
+ * after it (session.c); peers_lock is a leaf.
  */
 #include <linux/module.h>
 #include <net/sock.h>
@@ -267,7 +267,7 @@ static void stop_admitting(struct dstor_peer *p)
 	if (!p->admitting)
 		return;
 	p->admitting = false;
-	/* fully ordered: pairs with drained() in export.c */
+	/* fully ordered: pairs with drained() in stop.c */
 	if (atomic_dec_and_test(&p->export->admitting))
 		wake_up_all(&p->export->wait);
 }
