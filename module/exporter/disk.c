@@ -2,7 +2,7 @@
 /*
  * The exported disk: opening, flush, end. What a block device does is in
  * disk_bdev.c, what a file does in disk_file.c.
- * Called by export.c from process context; no locks.
+ * Called by start.c, stop.c and watchdog.c from process context; no locks.
  */
 #include <linux/namei.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A peer: one accepted connection.
+ * A peer: one accepted connection. It joins a session, which notifies it: peer.c
+ * and session.c call each other.
  */
 #ifndef DSTOR_PEER_H
 #define DSTOR_PEER_H
