@@ -246,7 +246,7 @@ void dstor_device_declare_dead(struct dstor_device *dev);
 /* detach.c. Sleep. */
 /* From now on no work of the device is queued. Takes dev->lock and dev->report.lock. */
 void dstor_device_set_stopping(struct dstor_device *dev);
-/* After set_stopping(): no connection comes back, and no work runs. No lock may be held. */
+/* After dstor_device_set_stopping(): no connection comes back, and no work runs. No lock may be held. */
 void dstor_device_stop_works(struct dstor_device *dev);
 /* Detached in order: the exporter may forget the session. Takes each q->lock. */
 void dstor_device_say_bye(struct dstor_device *dev);
@@ -293,7 +293,7 @@ void dstor_queue_work(struct work_struct *work);
 /* Queue a control frame unless one of its kind is still on its way. */
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq);
 
-/* link.c */
+/* link.c: with transaction.c the two halves of a queue, which call each other */
 struct dstor_grant {
 	struct dstor_welcome welcome;
 	struct socket *sock;

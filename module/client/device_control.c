@@ -8,13 +8,29 @@
 #include "client/state.h"
 #include "core/point.h"
 
+/* All that is unacked is resent at the new address. */
+static void move_queues(struct dstor_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		mutex_lock(&q->lock);
+		q->address = 0;
+		dstor_link_close(q, "told to use another address");
+		q->next_try = jiffies;
+		mutex_unlock(&q->lock);
+		dstor_link_soon(q);
+	}
+}
+
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)
 {
 	struct dstor_device *dev = dstor_device_find(name);
 	struct dstor_address *addresses = NULL;
 	char *uri = NULL;
-	unsigned int i;
 
 	if (!dev)
 		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
@@ -54,18 +70,8 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	mutex_unlock(&dev->lock);
 	kfree(uri);
 	if (addresses) {
-		/* Move: what is unacked is resent at the new address. */
 		kfree(addresses);
-		for (i = 0; i < dev->n_queues; i++) {
-			struct dstor_queue *q = &dev->queues[i];
-
-			mutex_lock(&q->lock);
-			q->address = 0;
-			dstor_link_close(q, "told to use another address");
-			q->next_try = jiffies;
-			mutex_unlock(&q->lock);
-			dstor_link_soon(q);
-		}
+		move_queues(dev);
 	}
 	dstor_device_put(dev);
 	return 0;

@@ -4,7 +4,7 @@
  * file, all read-only: for udev rules and for monitoring without the utility.
  * Everything that changes something is netlink's.
  *
- * No locks: each read takes a copy from device.c. Called by the driver core,
+ * No locks: each read takes a copy from device_control.c. Called by the driver core,
  * which keeps the disk while a file is read.
  */
 #include <linux/blkdev.h>

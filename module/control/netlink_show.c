@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Answers *_GET: turns what export.c and device.c say of themselves into
+ * Answers *_GET: turns what exports and devices say of themselves into
  * netlink messages, for one name or for all. Keys are never among it.
  *
  * No locks: each object is a copy. A dump remembers the last name it showed,
- * so objects may come and go between its messages. Called by netlink.c and,
+ * so objects may come and go between its messages. Called by commands and,
  * for dumps, by the networking core in the context of whoever reads.
  */
 #include <linux/slab.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Events: one netlink message each, to the group "events" of the namespace that
- * the object's sockets live in. The family is netlink.c's, who registers it.
+ * the object's sockets live in. The family is family.c's; netlink.c registers it.
  *
  * No locks: any may be held.
  */

@@ -87,24 +87,24 @@ static bool choose_protection(struct dstor_peer *p, struct dstor_welcome *w)
 	const struct dstor_hello *h = &p->hello;
 	bool keyed = p->who.has_key;
 
-	if (keyed && dstor_cipher_choose(h->ciphers, e->ciphers, w->cipher))
+	if (keyed && dstor_cipher_choose(h->ciphers, e->config.ciphers, w->cipher))
 		return refuse(w, DST_WELCOME_ALGORITHM,
 			      "no cipher in common: client offers %.60s, exporter %.60s",
-			      h->ciphers[0] ? h->ciphers : "nothing", e->ciphers);
+			      h->ciphers[0] ? h->ciphers : "nothing", e->config.ciphers);
 	if (keyed && strcmp(w->cipher, "none"))
 		return true;
 	if ((keyed || h->checksums[0]) &&
-	    dstor_digest_choose(h->checksums, e->checksums, keyed, w->checksum))
+	    dstor_digest_choose(h->checksums, e->config.checksums, keyed, w->checksum))
 		return refuse(w, DST_WELCOME_ALGORITHM,
 			      "no checksum %sin common: client offers %.60s, exporter %.60s",
-			      keyed ? "with a key " : "", h->checksums, e->checksums);
+			      keyed ? "with a key " : "", h->checksums, e->config.checksums);
 	return true;
 }
 
 /* Why a session that was ended by this exporter is not let in again. */
 static bool refuse_ended(struct dstor_export *e, const u8 id[DST_ID_LEN], struct dstor_welcome *w)
 {
-	if (in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, id))
+	if (in_ring(e->sessions.evicted, DSTOR_EVICTED_MAX, e->sessions.n_evicted, id))
 		return refuse(w, DST_WELCOME_EVICTED, "this client was evicted from \"%s\"",
 			      e->name);
 	return refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
@@ -128,8 +128,9 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (e->stopping)
 		return refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
 	s = dstor_session_find(e, h->session);
-	if ((s && s->ended) || in_ring(e->ended, DSTOR_ENDED_MAX, e->n_ended, h->session) ||
-	    in_ring(e->evicted, DSTOR_EVICTED_MAX, e->n_evicted, h->session))
+	if ((s && s->ended) ||
+	    in_ring(e->sessions.ended, DSTOR_ENDED_MAX, e->sessions.n_ended, h->session) ||
+	    in_ring(e->sessions.evicted, DSTOR_EVICTED_MAX, e->sessions.n_evicted, h->session))
 		return refuse_ended(e, h->session, w);
 	if (!choose_protection(p, w))
 		return false;
@@ -143,7 +144,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (!s)
 		return refuse(w, DST_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
 	/* Who was on another disk must learn that, not that somebody else writes on this one. */
-	if (h->flags & DST_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->uuid))
+	if (h->flags & DST_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DST_ACCESS_READ;
 	s->access = access;
 	take_lane(p, s);
@@ -175,7 +176,7 @@ static void refresh_lease(struct dstor_export *e)
 static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	const struct dstor_export *e = p->export;
-	const struct dstor_geometry *g = &e->geometry;
+	const struct dstor_geometry *g = &e->disk.geometry;
 	const struct dstor_session *s = p->session;
 
 	w->status = DST_WELCOME_OK;
@@ -184,8 +185,8 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	w->slots = cpu_to_le16(s->slots);
 	w->max_io = cpu_to_le32(s->max_io);
 	w->disk_flags = cpu_to_le32(g->disk_flags);
-	memcpy(w->uuid, e->uuid, DST_ID_LEN);
-	memcpy(w->instance, e->instance, DST_ID_LEN);
+	memcpy(w->uuid, e->config.uuid, DST_ID_LEN);
+	memcpy(w->instance, e->config.instance, DST_ID_LEN);
 	w->size = cpu_to_le64(g->size);
 	w->logical_block = cpu_to_le32(g->logical_block);
 	w->physical_block = cpu_to_le32(g->physical_block);
@@ -288,7 +289,8 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		return !refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
 	if (p->session->ended)
 		return !refuse_ended(e, p->session->id, w);
-	if (!wait && p->session->access == DST_ACCESS_WRITE && !(e->flags & DSTOR_EXPORT_SHARED) &&
+	if (!wait && p->session->access == DST_ACCESS_WRITE &&
+	    !(e->config.flags & DSTOR_EXPORT_SHARED) &&
 	    lease_stands_in_the_way(p, w, &wait) && !wait)
 		return true;
 	if (wait) {
@@ -305,7 +307,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	p->session->established = true;
 	if (!dstor_session_connections(p->session))
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);
-	p->state = DSTOR_PEER_LIVE;
+	dstor_peer_set_state(p, DSTOR_PEER_LIVE);
 	return true;
 }
 

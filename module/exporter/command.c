@@ -306,7 +306,7 @@ static void execute(struct dstor_command *cmd)
 	dstor_point(SUBMIT);
 	atomic_inc(&cmd->peer->in_flight);
 	atomic_inc(&e->in_flight);
-	if (e->file) {
+	if (e->disk.file) {
 		INIT_WORK(&cmd->work, blocking_work);
 		queue_work(dstor_disk_wq, &cmd->work);
 	} else {

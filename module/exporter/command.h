@@ -21,7 +21,7 @@ struct dstor_command {
 	u64 seq;
 	u64 offset;
 	u32 bytes;
-	u32 charged;			/* bytes of export->in_flight_bytes */
+	u32 charged;			/* bytes of export->memory.used */
 	u16 slot;
 	u16 flags;			/* enum dstor_request_flags */
 	u8 op;

@@ -2,7 +2,7 @@
 /*
  * The exported disk: opening, flush, end. What a block device does is in
  * disk_bdev.c, what a file does in disk_file.c.
- * Called by export.c from process context; no locks.
+ * Called by start.c, stop.c and watchdog.c from process context; no locks.
  */
 #include <linux/namei.h>
 
@@ -13,22 +13,23 @@
 
 u64 dstor_disk_size(struct dstor_export *e)
 {
-	if (e->file)
-		return i_size_read(file_inode(e->file)) & ~((u64)e->geometry.logical_block - 1);
-	return bdev_nr_bytes(e->bdev.bdev);
+	if (e->disk.file)
+		return i_size_read(file_inode(e->disk.file)) &
+		       ~((u64)e->disk.geometry.logical_block - 1);
+	return bdev_nr_bytes(e->disk.bdev.bdev);
 }
 
 int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 {
-	bool write = !(e->flags & DSTOR_EXPORT_READ_ONLY);
+	bool write = !(e->config.flags & DSTOR_EXPORT_READ_ONLY);
 	struct path path;
 	umode_t type;
-	int ret = kern_path(e->path, LOOKUP_FOLLOW, &path);
+	int ret = kern_path(e->config.path, LOOKUP_FOLLOW, &path);
 
 	if (ret == -ENOENT)
-		return dstor_fail(err, ret, "%s does not exist", e->path);
+		return dstor_fail(err, ret, "%s does not exist", e->config.path);
 	if (ret)
-		return dstor_fail(err, ret, "cannot open %s: error %d", e->path, -ret);
+		return dstor_fail(err, ret, "cannot open %s: error %d", e->config.path, -ret);
 	type = d_inode(path.dentry)->i_mode & S_IFMT;
 	path_put(&path);
 	if (type == S_IFBLK)
@@ -37,20 +38,20 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 		ret = dstor_file_open(e, write, err);
 	else
 		return dstor_fail(err, -ENOTBLK, "%s is neither a block device nor a regular file",
-				  e->path);
+				  e->config.path);
 	if (ret)
 		return ret;
-	if (e->flags & DSTOR_EXPORT_WRITE_THROUGH)
-		e->geometry.disk_flags &= ~DST_DISK_VOLATILE;
-	if (e->flags & DSTOR_EXPORT_SHARED)
-		e->geometry.disk_flags |= DST_DISK_SHARED;
-	if (e->flags & DSTOR_EXPORT_READ_ONLY)
-		e->geometry.disk_flags |= DST_DISK_READ_ONLY;
-	if (!e->geometry.size)
-		ret = dstor_fail(err, -EINVAL, "%s is smaller than a block", e->path);
-	else if (e->geometry.logical_block > DST_BLOCK_MAX)
+	if (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH)
+		e->disk.geometry.disk_flags &= ~DST_DISK_VOLATILE;
+	if (e->config.flags & DSTOR_EXPORT_SHARED)
+		e->disk.geometry.disk_flags |= DST_DISK_SHARED;
+	if (e->config.flags & DSTOR_EXPORT_READ_ONLY)
+		e->disk.geometry.disk_flags |= DST_DISK_READ_ONLY;
+	if (!e->disk.geometry.size)
+		ret = dstor_fail(err, -EINVAL, "%s is smaller than a block", e->config.path);
+	else if (e->disk.geometry.logical_block > DST_BLOCK_MAX)
 		ret = dstor_fail(err, -EINVAL, "%s has blocks of %u bytes, at most %u work",
-				 e->path, e->geometry.logical_block, DST_BLOCK_MAX);
+				 e->config.path, e->disk.geometry.logical_block, DST_BLOCK_MAX);
 	if (ret)
 		dstor_disk_close(e);
 	return ret;
@@ -58,12 +59,12 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 
 void dstor_disk_close(struct dstor_export *e)
 {
-	if (e->file) {
-		fput(e->file);
-		e->file = NULL;
-	} else if (e->bdev.bdev) {
-		dstor_compat_close_bdev(&e->bdev);
-		e->bdev.bdev = NULL;
+	if (e->disk.file) {
+		fput(e->disk.file);
+		e->disk.file = NULL;
+	} else if (e->disk.bdev.bdev) {
+		dstor_compat_close_bdev(&e->disk.bdev);
+		e->disk.bdev.bdev = NULL;
 	}
 }
 
@@ -73,7 +74,7 @@ int dstor_disk_flush(struct dstor_export *e)
 
 	if (ret)
 		return ret;
-	ret = e->file ? vfs_fsync(e->file, 1) : blkdev_issue_flush(e->bdev.bdev);
+	ret = e->disk.file ? vfs_fsync(e->disk.file, 1) : blkdev_issue_flush(e->disk.bdev.bdev);
 	dstor_point(DISK_FLUSHED);
 	return ret;
 }

@@ -14,8 +14,8 @@
 
 static void bdev_geometry(struct dstor_export *e)
 {
-	struct block_device *bdev = e->bdev.bdev;
-	struct dstor_geometry *g = &e->geometry;
+	struct block_device *bdev = e->disk.bdev.bdev;
+	struct dstor_geometry *g = &e->disk.geometry;
 	u64 discard = (u64)bdev_max_discard_sectors(bdev) << SECTOR_SHIFT;
 	u64 zeroes = (u64)bdev_write_zeroes_sectors(bdev) << SECTOR_SHIFT;
 	u32 block = bdev_logical_block_size(bdev);
@@ -44,15 +44,15 @@ static void bdev_geometry(struct dstor_export *e)
 
 int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err)
 {
-	int ret = dstor_compat_open_bdev(&e->bdev, e->path, write, e);
+	int ret = dstor_compat_open_bdev(&e->disk.bdev, e->config.path, write, e);
 
 	if (ret == -EBUSY)
 		return dstor_fail(err, ret, "%s is in use (mounted, or held by another driver)",
-				  e->path);
+				  e->config.path);
 	if (ret == -EACCES || ret == -EPERM || ret == -EROFS)
-		return dstor_fail(err, ret, "%s is read-only: use --read-only", e->path);
+		return dstor_fail(err, ret, "%s is read-only: use --read-only", e->config.path);
 	if (ret)
-		return dstor_fail(err, ret, "cannot open %s: error %d", e->path, -ret);
+		return dstor_fail(err, ret, "cannot open %s: error %d", e->config.path, -ret);
 	bdev_geometry(e);
 	return 0;
 }
@@ -79,7 +79,7 @@ static blk_opf_t hints(u16 flags)
 void dstor_bdev_submit(struct dstor_command *cmd)
 {
 	struct dstor_export *e = cmd->peer->export;
-	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
 	struct bio *bio = &cmd->bio;
 
 	bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
@@ -103,7 +103,7 @@ void dstor_bdev_submit(struct dstor_command *cmd)
 		if (cmd->op == DST_OP_WRITE_ZEROES && cmd->flags & DST_REQ_NOUNMAP)
 			bio->bi_opf |= REQ_NOUNMAP;
 		bio->bi_iter.bi_size = cmd->bytes;
-		cmd->then_flush = through && bdev_write_cache(e->bdev.bdev);
+		cmd->then_flush = through && bdev_write_cache(e->disk.bdev.bdev);
 	}
 	submit_bio(bio);
 }

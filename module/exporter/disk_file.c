@@ -18,19 +18,19 @@
 
 static void file_geometry(struct dstor_export *e)
 {
-	struct inode *inode = file_inode(e->file);
+	struct inode *inode = file_inode(e->disk.file);
 	struct block_device *below = inode->i_sb->s_bdev;
-	struct dstor_geometry *g = &e->geometry;
+	struct dstor_geometry *g = &e->disk.geometry;
 
 	/* Direct I/O wants the alignment of the disk below. */
-	g->logical_block = e->direct && below ? bdev_logical_block_size(below) : FILE_BLOCK;
+	g->logical_block = e->disk.direct && below ? bdev_logical_block_size(below) : FILE_BLOCK;
 	g->physical_block = max_t(u32, g->logical_block,
 				  clamp_t(u32, i_blocksize(inode), FILE_BLOCK, PAGE_SIZE));
 	g->io_min = g->physical_block;
 	g->disk_flags |= DST_DISK_VOLATILE;
 	if (below && dstor_compat_rotational(below))
 		g->disk_flags |= DST_DISK_ROTATIONAL;
-	if (e->file->f_op->fallocate) {
+	if (e->disk.file->f_op->fallocate) {
 		u32 unit = max_t(u32, g->logical_block, i_blocksize(inode));
 
 		g->disk_flags |= DST_DISK_DISCARD | DST_DISK_WRITE_ZEROES;
@@ -44,20 +44,20 @@ static void file_geometry(struct dstor_export *e)
 int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)
 {
 	int mode = (write ? O_RDWR : O_RDONLY) | O_LARGEFILE;
-	struct file *file = filp_open(e->path, mode | O_DIRECT, 0);
+	struct file *file = filp_open(e->config.path, mode | O_DIRECT, 0);
 
-	e->direct = !IS_ERR(file);
-	if (!e->direct)
-		file = filp_open(e->path, mode, 0);
+	e->disk.direct = !IS_ERR(file);
+	if (!e->disk.direct)
+		file = filp_open(e->config.path, mode, 0);
 	if (IS_ERR(file))
-		return dstor_fail(err, PTR_ERR(file), "cannot open %s: error %ld", e->path,
+		return dstor_fail(err, PTR_ERR(file), "cannot open %s: error %ld", e->config.path,
 				  -PTR_ERR(file));
 	if (!file->f_op->read_iter || !file->f_op->write_iter) {
 		fput(file);
 		return dstor_fail(err, -EINVAL, "%s cannot be read and written at any place",
-				  e->path);
+				  e->config.path);
 	}
-	e->file = file;
+	e->disk.file = file;
 	file_geometry(e);
 	return 0;
 }
@@ -87,7 +87,7 @@ static ssize_t file_step(struct file *file, struct iov_iter *iter, loff_t pos, b
 int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd)
 {
 	bool write = cmd->op == DST_OP_WRITE;
-	bool through = e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
 	loff_t pos = cmd->offset;
 	struct iov_iter iter;
 	ssize_t n;
@@ -95,7 +95,7 @@ int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd)
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, cmd->bio.bi_io_vec,
 		      cmd->bio.bi_vcnt, cmd->bytes);
 	while (iov_iter_count(&iter)) {
-		n = file_step(e->file, &iter, pos, write, through);
+		n = file_step(e->disk.file, &iter, pos, write, through);
 		if (n < 0)
 			return n;
 		if (!n)
@@ -116,8 +116,8 @@ int dstor_file_allocate(struct dstor_export *e, struct dstor_command *cmd)
 		mode |= FALLOC_FL_ZERO_RANGE;
 	else
 		mode |= FALLOC_FL_PUNCH_HOLE;
-	ret = vfs_fallocate(e->file, mode, cmd->offset, cmd->bytes);
-	if (!ret && (e->flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA))
-		ret = vfs_fsync(e->file, 1);
+	ret = vfs_fallocate(e->disk.file, mode, cmd->offset, cmd->bytes);
+	if (!ret && (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA))
+		ret = vfs_fsync(e->disk.file, 1);
 	return ret;
 }

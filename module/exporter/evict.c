@@ -25,7 +25,7 @@ static void evict_one(struct dstor_session *s)
 	struct dstor_export *e = s->export;
 
 	lockdep_assert_held(&e->lock);
-	memcpy(e->evicted[e->n_evicted++ % DSTOR_EVICTED_MAX], s->id, DST_ID_LEN);
+	memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX], s->id, DST_ID_LEN);
 	/* The list of the evicted does not outlive us; the token does, in the utility. */
 	if (dstor_session_is_writer(s)) {
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
@@ -39,7 +39,7 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 {
 	struct dstor_session *s, *n;
 
-	list_for_each_entry_safe(s, n, &e->sessions, entry)
+	list_for_each_entry_safe(s, n, &e->sessions.list, entry)
 		if (dstor_access_of(e, &s->who) < s->access)
 			evict_one(s);
 }
@@ -50,7 +50,7 @@ int dstor_session_evict(struct dstor_export *e, const char *who)
 	int found = 0;
 
 	lockdep_assert_held(&e->lock);
-	list_for_each_entry_safe(s, n, &e->sessions, entry) {
+	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
 		if (!is_called(s, who))
 			continue;
 		found++;
@@ -58,8 +58,8 @@ int dstor_session_evict(struct dstor_export *e, const char *who)
 	}
 	/* A writer from before our restart that has not come back. */
 	if (!found && e->lease.held && !strcmp(who, e->holder)) {
-		memcpy(e->evicted[e->n_evicted++ % DSTOR_EVICTED_MAX], e->lease.session,
-		       DST_ID_LEN);
+		memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX],
+		       e->lease.session, DST_ID_LEN);
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_release(&e->lease);
 		dstor_lease_save(e);

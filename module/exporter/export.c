@@ -19,12 +19,12 @@ static void free_export(struct kref *kref)
 
 	dstor_disk_close(e);
 	dstor_lease_close(e);
-	bioset_exit(&e->commands);
+	bioset_exit(&e->disk.commands);
 	free_percpu(e->stats);
 	kfree(e->listen);
 	kfree_sensitive(e->rules);
 	dstor_threads_stop(&e->threads);
-	kfree(e->path);
+	kfree(e->config.path);
 	kfree(e);
 }
 
@@ -139,7 +139,7 @@ int dstor_export_prepare_keys(struct dstor_export *e, const struct dstor_rule *r
 {
 	if (!dstor_rules_have_key(rules, n))
 		return 0;
-	if (dstor_threads_start(&e->threads, e->name, e->crypto_threads, false))
+	if (dstor_threads_start(&e->threads, e->name, e->config.crypto_threads, false))
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	return 0;
 }

@@ -19,50 +19,68 @@ struct dstor_listener;
 #define DSTOR_EVICTED_MAX 64
 #define DSTOR_ENDED_MAX 64
 
-struct dstor_export {
-	struct list_head entry;
-	struct kref kref;
-	char name[DST_NAME_LEN];
+/* What the export was made with, or was told since. */
+struct dstor_export_settings {
 	char *path;
 	u8 uuid[DST_ID_LEN];
 	u8 instance[DST_ID_LEN];
 	u32 flags;			/* enum dstor_export_flags */
-	u32 crypto_threads;
+	u32 crypto_threads;		/* export->lock */
 	char checksums[DST_ALGO_LIST_LEN];
 	char ciphers[DST_ALGO_LIST_LEN];
+};
+
+/* The disk: a block device or a file. */
+struct dstor_export_disk {
+	struct dstor_bdev bdev;
+	struct file *file;
+	bool direct;			/* file: O_DIRECT works */
+	struct dstor_geometry geometry;	/* size changes under export->lock */
+	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
+	struct bio_set commands;
+};
+
+/* Memory of commands, from the header of a request until its disk or socket has it (P11). */
+struct dstor_export_memory {
+	atomic64_t max;			/* bytes: max_inflight */
+	atomic64_t used;		/* bytes */
+	spinlock_t lock;
+	struct list_head waiting;	/* peers that wait for memory; lock */
+};
+
+/* Sessions, and the ids of those that may not come back. export->lock. */
+struct dstor_export_sessions {
+	struct list_head list;
+	unsigned int n;
+	u8 evicted[DSTOR_EVICTED_MAX][DST_ID_LEN];
+	unsigned int n_evicted;		/* ever; the ring holds the last ones */
+	u8 ended[DSTOR_ENDED_MAX][DST_ID_LEN];	/* a late hello must not revive them */
+	unsigned int n_ended;
+};
+
+struct dstor_export {
+	struct list_head entry;
+	struct kref kref;
+	char name[DST_NAME_LEN];
+	struct dstor_export_settings config;
 	struct dstor_threads threads;	/* when a rule has a key */
 	struct net *net;		/* not held: see netns.h */
 	unsigned int n_listen;
 	struct dstor_address *listen;
 	struct dstor_listener *listeners[DSTOR_LISTEN_MAX];
+	struct dstor_export_disk disk;
+	struct dstor_export_memory memory;
 
-	/* the disk: one of them */
-	struct dstor_bdev bdev;
-	struct file *file;
-	bool direct;			/* file: O_DIRECT works */
-	struct dstor_geometry geometry;	/* size changes under lock */
-	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
-	struct bio_set commands;
-
-	atomic64_t max_inflight;	/* bytes */
-	atomic64_t in_flight_bytes;
 	atomic_t in_flight;		/* commands submitted to the disk */
 	atomic_t admitting;		/* live peers that may submit; stopping, it only falls */
-	spinlock_t wait_lock;
-	struct list_head waiting;	/* peers that wait for memory */
 
 	struct mutex lock;		/* what follows */
 	unsigned int n_rules;
 	struct dstor_rule *rules;
-	struct list_head sessions;
-	unsigned int n_sessions;
+	struct dstor_export_sessions sessions;
 	struct dstor_lease lease;
 	char holder[DST_NAME_LEN];	/* its client's name */
 	struct file *lease_file;	/* or NULL: nothing outlives us */
-	u8 evicted[DSTOR_EVICTED_MAX][DST_ID_LEN];
-	unsigned int n_evicted;		/* ever; the ring holds the last ones */
-	u8 ended[DSTOR_ENDED_MAX][DST_ID_LEN];	/* a late hello must not revive them */
-	unsigned int n_ended;
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* somebody waits for the end right now */

@@ -37,11 +37,11 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		dstor_sessions_enforce_rules(e);
 	}
 	if (c->crypto_threads) {
-		e->crypto_threads = *c->crypto_threads;
-		dstor_threads_set(&e->threads, e->crypto_threads);
+		e->config.crypto_threads = *c->crypto_threads;
+		dstor_threads_set(&e->threads, e->config.crypto_threads);
 	}
 	if (c->max_inflight)
-		atomic64_set(&e->max_inflight, c->max_inflight);
+		atomic64_set(&e->memory.max, c->max_inflight);
 	if (c->evict && !dstor_session_evict(e, c->evict))
 		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
 				 c->evict);
@@ -57,10 +57,10 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 {
 	struct dstor_session *s;
 
-	info->clients = kvcalloc(max(e->n_sessions, 1U), sizeof(*info->clients), GFP_KERNEL);
+	info->clients = kvcalloc(max(e->sessions.n, 1U), sizeof(*info->clients), GFP_KERNEL);
 	if (!info->clients)
 		return;
-	list_for_each_entry(s, &e->sessions, entry) {
+	list_for_each_entry(s, &e->sessions.list, entry) {
 		struct dstor_client_info *c = &info->clients[info->n_clients++];
 
 		strscpy(c->name, s->client_name, sizeof(c->name));
@@ -82,17 +82,17 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 
 	mutex_lock(&e->lock);
 	strscpy(info->name, e->name, sizeof(info->name));
-	strscpy(info->checksums, e->checksums, sizeof(info->checksums));
-	strscpy(info->ciphers, e->ciphers, sizeof(info->ciphers));
-	memcpy(info->uuid, e->uuid, DST_ID_LEN);
-	memcpy(info->instance, e->instance, DST_ID_LEN);
-	info->path = kstrdup(e->path, GFP_KERNEL);
-	info->flags = e->flags;
-	info->size = e->geometry.size;
-	info->max_inflight = atomic64_read(&e->max_inflight);
+	strscpy(info->checksums, e->config.checksums, sizeof(info->checksums));
+	strscpy(info->ciphers, e->config.ciphers, sizeof(info->ciphers));
+	memcpy(info->uuid, e->config.uuid, DST_ID_LEN);
+	memcpy(info->instance, e->config.instance, DST_ID_LEN);
+	info->path = kstrdup(e->config.path, GFP_KERNEL);
+	info->flags = e->config.flags;
+	info->size = e->disk.geometry.size;
+	info->max_inflight = atomic64_read(&e->memory.max);
 	info->writer_token = e->lease.token;
 	info->in_flight = atomic_read(&e->in_flight);
-	info->crypto_threads = e->crypto_threads;
+	info->crypto_threads = e->config.crypto_threads;
 	info->n_listen = e->n_listen;
 	info->listen = kmemdup(e->listen, e->n_listen * sizeof(*e->listen), GFP_KERNEL);
 	info->n_rules = e->n_rules;

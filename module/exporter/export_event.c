@@ -19,8 +19,8 @@ void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 
 	if (!dstor_event_begin(&m, net, what, e->name))
 		return;
-	ret = nla_put(m.skb, DSTOR_A_UUID, DST_ID_LEN, e->uuid) ?:
-	      nla_put_u64_64bit(m.skb, DSTOR_A_SIZE, READ_ONCE(e->geometry.size), DSTOR_A_PAD);
+	ret = nla_put(m.skb, DSTOR_A_UUID, DST_ID_LEN, e->config.uuid) ?:
+	      nla_put_u64_64bit(m.skb, DSTOR_A_SIZE, READ_ONCE(e->disk.geometry.size), DSTOR_A_PAD);
 	dstor_event_end(&m, net, ret);
 }
 

@@ -25,7 +25,7 @@ struct dstor_rule {
 	bool read_only;
 	bool has_key;
 	u8 key[DST_KEY_LEN];
-	u8 print[DST_ID_LEN];	/* of the key, export.c's own */
+	u8 print[DST_ID_LEN];	/* of the key, rules.c's own */
 	char text[DSTOR_TEXT_LEN];
 };
 

@@ -101,9 +101,9 @@ static void add_entry(struct dstor_export *e, void *arg)
 	if (access == DST_ACCESS_NONE)
 		return;
 	strscpy(entry->name, e->name, sizeof(entry->name));
-	memcpy(entry->uuid, e->uuid, DST_ID_LEN);
-	entry->size = cpu_to_le64(e->geometry.size);
-	entry->disk_flags = cpu_to_le32(e->geometry.disk_flags);
+	memcpy(entry->uuid, e->config.uuid, DST_ID_LEN);
+	entry->size = cpu_to_le64(e->disk.geometry.size);
+	entry->disk_flags = cpu_to_le32(e->disk.geometry.disk_flags);
 	entry->access = access;
 	dstor_entry_set_crc(entry);
 	a->n++;

@@ -53,7 +53,7 @@ int dstor_lease_open(struct dstor_export *e, const char *path, struct dstor_erro
 		return dstor_fail(err, n, "cannot read %s: error %zd", path, -n);
 	/* Empty, torn, or about another disk: nothing is known. */
 	if (n != sizeof(r) || memcmp(r.magic, MAGIC, sizeof(r.magic)) || r.crc != crc_of(&r) ||
-	    !dstor_id_equal(r.uuid, e->uuid))
+	    !dstor_id_equal(r.uuid, e->config.uuid))
 		return 0;
 	memcpy(e->lease.session, r.session, DST_ID_LEN);
 	memcpy(e->lease.client, r.client, DST_ID_LEN);
@@ -81,7 +81,7 @@ int dstor_lease_save(struct dstor_export *e)
 	if (!e->lease_file)
 		return 0;
 	memcpy(r.magic, MAGIC, sizeof(r.magic));
-	memcpy(r.uuid, e->uuid, DST_ID_LEN);
+	memcpy(r.uuid, e->config.uuid, DST_ID_LEN);
 	memcpy(r.session, e->lease.session, DST_ID_LEN);
 	memcpy(r.client, e->lease.client, DST_ID_LEN);
 	memcpy(r.name, e->holder, sizeof(r.name));

@@ -8,7 +8,7 @@
  * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
- * after it (session.c).
+ * after it (session.c); peers_lock is a leaf.
  */
 #include <linux/module.h>
 #include <net/sock.h>
@@ -209,7 +209,7 @@ static void stop_admitting(struct dstor_peer *p)
 	if (!p->admitting)
 		return;
 	p->admitting = false;
-	/* fully ordered: pairs with drained() in export.c */
+	/* fully ordered: pairs with drained() in stop.c */
 	if (atomic_dec_and_test(&p->export->admitting))
 		wake_up_all(&p->export->wait);
 }
@@ -228,9 +228,9 @@ static void close_peer(struct dstor_peer *p)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
 	if (p->export) {
-		spin_lock_irqsave(&p->export->wait_lock, irq);
+		spin_lock_irqsave(&p->export->memory.lock, irq);
 		list_del_init(&p->waiting);
-		spin_unlock_irqrestore(&p->export->wait_lock, irq);
+		spin_unlock_irqrestore(&p->export->memory.lock, irq);
 	}
 	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
 }
@@ -302,7 +302,7 @@ static bool keep_time(struct dstor_peer *p)
 static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
-		p->bounds.size = atomic64_read(&p->export->grown);
+		p->bounds.size = atomic64_read(&p->export->disk.grown);
 		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A peer: one accepted connection.
+ * A peer: one accepted connection. It joins a session, which notifies it: peer.c
+ * and session.c call each other.
  */
 #ifndef DSTOR_PEER_H
 #define DSTOR_PEER_H
@@ -86,7 +87,7 @@ struct dstor_peer {
 	unsigned int first_spare;
 	unsigned int n_spares;
 	struct page_frag_cache heads;
-	struct list_head waiting;	/* for memory; export->wait_lock */
+	struct list_head waiting;	/* for memory; export->memory.lock */
 
 	struct llist_head done;		/* commands the disk has completed; any context */
 	struct llist_head opened;	/* writes whose data a thread has opened, or not */

@@ -64,7 +64,7 @@ u8 dstor_access_of(struct dstor_export *e, const struct dstor_who *who)
 		if (access > best && matches(r, who))
 			best = access;
 	}
-	return e->flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DST_ACCESS_READ) : best;
+	return e->config.flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DST_ACCESS_READ) : best;
 }
 
 void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_who *who,

@@ -40,7 +40,7 @@ struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST
 {
 	struct dstor_session *s;
 
-	list_for_each_entry(s, &e->sessions, entry)
+	list_for_each_entry(s, &e->sessions.list, entry)
 		if (dstor_id_equal(s->id, id))
 			return s;
 	return NULL;
@@ -131,9 +131,10 @@ void dstor_session_forget(struct dstor_session *s)
 			dstor_lease_save(e);
 	}
 	if (s->ended)
-		memcpy(e->ended[e->n_ended++ % DSTOR_ENDED_MAX], s->id, DST_ID_LEN);
+		memcpy(e->sessions.ended[e->sessions.n_ended++ % DSTOR_ENDED_MAX], s->id,
+		       DST_ID_LEN);
 	list_del_init(&s->entry);
-	e->n_sessions--;
+	e->sessions.n--;
 	dstor_session_put(s);
 }
 
@@ -159,7 +160,7 @@ void dstor_session_end_all(struct dstor_export *e)
 	struct dstor_session *s, *n;
 
 	lockdep_assert_held(&e->lock);
-	list_for_each_entry_safe(s, n, &e->sessions, entry)
+	list_for_each_entry_safe(s, n, &e->sessions.list, entry)
 		dstor_session_end(s);
 }
 
@@ -177,7 +178,7 @@ void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n)
 	struct dstor_session *s;
 
 	lockdep_assert_held(&e->lock);
-	list_for_each_entry(s, &e->sessions, entry)
+	list_for_each_entry(s, &e->sessions.list, entry)
 		dstor_session_notify(s, n);
 }
 
@@ -209,8 +210,8 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 			return NULL;
 		}
 	}
-	list_add_tail(&s->entry, &e->sessions);
-	e->n_sessions++;
+	list_add_tail(&s->entry, &e->sessions.list);
+	e->sessions.n++;
 	return s;
 }
 
@@ -218,9 +219,9 @@ bool dstor_session_make_room(struct dstor_export *e)
 {
 	struct dstor_session *s;
 
-	if (e->n_sessions < SESSIONS_MAX)
+	if (e->sessions.n < SESSIONS_MAX)
 		return true;
-	list_for_each_entry(s, &e->sessions, entry) {
+	list_for_each_entry(s, &e->sessions.list, entry) {
 		if (!dstor_session_busy(s) && !dstor_session_has_peer(s) &&
 		    !dstor_session_is_writer(s)) {
 			dstor_session_forget(s);
@@ -235,7 +236,7 @@ static void kick_waiting_peers(struct dstor_export *e)
 	struct dstor_session *s;
 	unsigned int i;
 
-	list_for_each_entry(s, &e->sessions, entry)
+	list_for_each_entry(s, &e->sessions.list, entry)
 		for (i = 0; i < s->n_lanes; i++)
 			if (s->lanes[i].peer && s->lanes[i].peer->state == DSTOR_PEER_DRAINING)
 				dstor_conn_kick(&s->lanes[i].peer->conn);
@@ -280,7 +281,7 @@ void dstor_session_expire(struct dstor_export *e)
 	struct dstor_session *s, *n;
 
 	lockdep_assert_held(&e->lock);
-	list_for_each_entry_safe(s, n, &e->sessions, entry) {
+	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
 		u64 keep = dstor_memory_ms(s->timeout_ms, s->retries);
 
 		if (dstor_session_busy(s) || dstor_session_has_peer(s))

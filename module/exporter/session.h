@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A session: what an export knows of one client. A lane is the memory of one of its
- * queues, which outlives its peers.
+ * queues, which outlives its peers. session.c and peer.c call each other.
  */
 #ifndef DSTOR_SESSION_H
 #define DSTOR_SESSION_H

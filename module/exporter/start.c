@@ -31,29 +31,29 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 		return NULL;
 	kref_init(&e->kref);
 	mutex_init(&e->lock);
-	spin_lock_init(&e->wait_lock);
+	spin_lock_init(&e->memory.lock);
 	INIT_LIST_HEAD(&e->entry);
-	INIT_LIST_HEAD(&e->waiting);
-	INIT_LIST_HEAD(&e->sessions);
+	INIT_LIST_HEAD(&e->memory.waiting);
+	INIT_LIST_HEAD(&e->sessions.list);
 	init_waitqueue_head(&e->wait);
 	INIT_DELAYED_WORK(&e->monitor, dstor_export_watch);
 	INIT_WORK(&e->burial, dstor_export_burial_work);
 	strscpy(e->name, c->name, sizeof(e->name));
-	strscpy(e->checksums, c->checksums[0] ? c->checksums : "crc32c,none",
-		sizeof(e->checksums));
-	memcpy(e->uuid, c->uuid, DST_ID_LEN);
-	memcpy(e->instance, c->instance, DST_ID_LEN);
-	e->flags = c->flags;
-	e->crypto_threads = c->crypto_threads;
-	atomic64_set(&e->max_inflight, c->max_inflight);
+	strscpy(e->config.checksums, c->checksums[0] ? c->checksums : "crc32c,none",
+		sizeof(e->config.checksums));
+	memcpy(e->config.uuid, c->uuid, DST_ID_LEN);
+	memcpy(e->config.instance, c->instance, DST_ID_LEN);
+	e->config.flags = c->flags;
+	e->config.crypto_threads = c->crypto_threads;
+	atomic64_set(&e->memory.max, c->max_inflight);
 	e->lease.token = c->writer_token;
 	e->n_rules = c->n_rules;
-	e->path = kstrdup(c->path, GFP_KERNEL);
+	e->config.path = kstrdup(c->path, GFP_KERNEL);
 	e->listen = kmemdup(c->listen, c->n_listen * sizeof(*c->listen), GFP_KERNEL);
 	e->rules = dstor_rules_copy(c->rules, c->n_rules);
 	e->stats = alloc_percpu(struct dstor_stats);
-	if (e->path && e->listen && e->rules && e->stats &&
-	    !bioset_init(&e->commands, COMMANDS_RESERVE, offsetof(struct dstor_command, bio),
+	if (e->config.path && e->listen && e->rules && e->stats &&
+	    !bioset_init(&e->disk.commands, COMMANDS_RESERVE, offsetof(struct dstor_command, bio),
 			 BIOSET_NEED_BVECS))
 		return e;
 	dstor_export_put(e);
@@ -100,7 +100,8 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	if (!e)
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	e->net = net;
-	if (dstor_cipher_list(c->ciphers, e->ciphers) && dstor_rules_have_key(c->rules, c->n_rules))
+	if (dstor_cipher_list(c->ciphers, e->config.ciphers) &&
+	    dstor_rules_have_key(c->rules, c->n_rules))
 		ret = dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				 c->ciphers[0] ? c->ciphers : "auto");
 	if (!ret)

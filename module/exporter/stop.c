@@ -36,7 +36,7 @@ static unsigned int count_clients(struct dstor_export *e)
 	struct dstor_session *s;
 	unsigned int n = 0;
 
-	list_for_each_entry(s, &e->sessions, entry)
+	list_for_each_entry(s, &e->sessions.list, entry)
 		n += dstor_session_connections(s) > 0;
 	return n;
 }
@@ -68,7 +68,7 @@ static int wind_down(struct dstor_export *e)
 	if (wait_event_killable(e->wait, drained(e)))
 		return -ERESTARTSYS;
 	dstor_point(STOP_BEFORE_FLUSH);
-	if (!(e->flags & DSTOR_EXPORT_READ_ONLY))
+	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY))
 		ret = dstor_disk_flush(e);
 	mutex_lock(&e->lock);
 	dstor_sessions_notify(e, ret ? DSTOR_NOTICE_UNFLUSHED : DSTOR_NOTICE_FLUSHED);
@@ -143,7 +143,7 @@ void dstor_export_burial_work(struct work_struct *work)
 	struct dstor_export *e = container_of(work, struct dstor_export, burial);
 
 	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
-	if (!(e->flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
+	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
 		pr_warn("dstor: the disk of export \"%s\" could not be flushed\n", e->name);
 	finish(e);
 }

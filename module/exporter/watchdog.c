@@ -20,11 +20,11 @@ void dstor_export_watch(struct work_struct *work)
 
 	mutex_lock(&e->lock);
 	size = dstor_disk_size(e);
-	if (!e->stopping && size && size != e->geometry.size) {
-		bool grew = size > e->geometry.size;
+	if (!e->stopping && size && size != e->disk.geometry.size) {
+		bool grew = size > e->disk.geometry.size;
 
-		e->geometry.size = size;
-		atomic64_set(&e->grown, size);
+		e->disk.geometry.size = size;
+		atomic64_set(&e->disk.grown, size);
 		if (grew)
 			dstor_sessions_notify(e, DSTOR_NOTICE_SIZE);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);

@@ -23,18 +23,16 @@ SEES = {
 # Files that call each other in a circle, and why they may. A new circle is an error, and so is
 # one in this list that is gone.
 CIRCLES = {
-    ("client/device.c", "client/device_control.c", "client/device_list.c", "client/link.c",
-     "client/queue.c", "client/sysfs.c", "client/watchdog.c"):
-        "a device makes its queues, and what happens to a queue changes its device; sysfs.c "
-        "shows the device that registers it",
+    ("client/link.c", "client/transaction.c"):
+        "a queue in two halves: a lost connection resends and fails transactions, and a "
+        "transaction that finds its connection lost starts the link",
     ("conn/cipher.c", "conn/connection.c", "conn/decrypt.c", "conn/encrypt.c", "conn/receive.c",
      "conn/send.c"):
         "one connection: its two halves, and what each does where there is a cipher",
-    ("control/netlink.c", "control/netlink_show.c"):
-        "one family of messages: netlink.c has its table, netlink_show.c answers what shows",
-    ("exporter/export.c", "exporter/hello.c", "exporter/keys.c", "exporter/listener.c",
-     "exporter/peer.c", "exporter/peer_list.c", "exporter/session.c"):
-        "an export listens, a listener makes peers, and a peer finds its export",
+    ("exporter/admission.c", "exporter/hello.c", "exporter/listener.c", "exporter/peer.c",
+     "exporter/session.c"):
+        "a listener makes peers and lives as long as they do; a peer says hello and joins a "
+        "session, and its session notifies it",
 }
 
 
