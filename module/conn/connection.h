@@ -145,7 +145,6 @@ struct dstor_conn {
 		struct list_head queue;	/* to be gathered, in order */
 		struct list_head batch;	/* gathered, not yet taken by the socket */
 		struct dstor_message *now;	/* gathered in part */
-		enum { DSTOR_TX_DATA, DSTOR_TX_TAIL } step;
 		struct dstor_bio_span from;	/* rest of the data of now */
 		u32 data_left;
 		unsigned int first;
@@ -155,7 +154,6 @@ struct dstor_conn {
 		u32 collected;		/* messages, ever */
 		u64 gathered;		/* positions in the stream */
 		u64 taken;
-		unsigned long spoke;	/* jiffies of the last byte sent */
 		struct bio_vec bv[DSTOR_TX_BVECS];
 	} tx;
 
