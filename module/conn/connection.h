@@ -50,7 +50,7 @@ struct dstor_message {
 
 enum dstor_rx_verdict {
 	DSTOR_RX_NEXT,			/* no data follows, or its destination is set */
-	DSTOR_RX_PAUSE,			/* it is paused: keep the header till all reasons are gone */
+	DSTOR_RX_PAUSE,			/* paused: the header stays until it is resumed */
 	DSTOR_RX_CLOSE,			/* the stream is lost */
 };
 
