@@ -187,7 +187,6 @@ void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->tx.bytes = 0;
 	c->tx.gathered = 0;
 	c->tx.taken = 0;
-	c->tx.spoke = jiffies;
 	/* LOST is the owner's to clear: it may have been lost again before it is open. */
 	c->flags &= BIT(DSTOR_CONN_LOST);
 	c->sock = sock;

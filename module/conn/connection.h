@@ -49,7 +49,7 @@ struct dstor_message {
 
 enum dstor_rx_verdict {
 	DSTOR_RX_NEXT,			/* no data follows, or its destination is set */
-	DSTOR_RX_PAUSE,			/* it is paused: keep the header till all reasons are gone */
+	DSTOR_RX_PAUSE,			/* paused: the header stays until it is resumed */
 	DSTOR_RX_CLOSE,			/* the stream is lost */
 };
 
@@ -144,7 +144,6 @@ struct dstor_conn {
 		struct list_head queue;	/* to be gathered, in order */
 		struct list_head batch;	/* gathered, not yet taken by the socket */
 		struct dstor_message *now;	/* gathered in part */
-		enum { DSTOR_TX_DATA, DSTOR_TX_TAIL } step;
 		struct dstor_bio_span from;	/* rest of the data of now */
 		u32 data_left;
 		unsigned int first;
@@ -154,7 +153,6 @@ struct dstor_conn {
 		u32 collected;		/* messages, ever */
 		u64 gathered;		/* positions in the stream */
 		u64 taken;
-		unsigned long spoke;	/* jiffies of the last byte sent */
 		struct bio_vec bv[DSTOR_TX_BVECS];
 	} tx;
 

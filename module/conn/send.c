@@ -63,7 +63,6 @@ static void begin(struct dstor_conn *c, struct dstor_message *m)
 		add_bytes(c, m->head, DST_FRAME_LEN + len);
 	}
 	c->tx.now = m;
-	c->tx.step = DSTOR_TX_DATA;
 	c->tx.from.bio = m->bio;
 	c->tx.from.iter = m->iter;
 	c->tx.data_left = m->bio ? m->length : 0;
@@ -235,7 +234,6 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 		if (n > 0) {
 			full = false;
 			taken(c, n);
-			c->tx.spoke = jiffies;
 		}
 		unmark(c);
 		if (n <= 0 && n != -EINTR) {
