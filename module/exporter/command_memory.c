@@ -3,7 +3,7 @@
  * Memory of commands: what an export may use at a time, pages for their data, and
  * peers that wait for it.
  *
- * Locks: export->wait_lock protects the list of the waiting; any context takes it.
+ * Locks: export->memory.lock protects the list of the waiting; any context takes it.
  * Pages kept for the next commands are the peer's work's own.
  */
 #include <linux/ioprio.h>
@@ -17,11 +17,11 @@
 
 static bool charge_memory(struct dstor_export *e, u32 bytes)
 {
-	u64 before = atomic64_fetch_add(bytes, &e->in_flight_bytes);
+	u64 before = atomic64_fetch_add(bytes, &e->memory.used);
 
 	/* One command always goes, however low the ceiling is. */
-	if (before && before + bytes > (u64)atomic64_read(&e->max_inflight)) {
-		atomic64_sub(bytes, &e->in_flight_bytes);
+	if (before && before + bytes > (u64)atomic64_read(&e->memory.max)) {
+		atomic64_sub(bytes, &e->memory.used);
 		return false;
 	}
 	return true;
@@ -33,15 +33,15 @@ static void wake_waiting(struct dstor_export *e)
 	struct dstor_peer *p, *n;
 	unsigned long irq;
 
-	if (list_empty_careful(&e->waiting))
+	if (list_empty_careful(&e->memory.waiting))
 		return;
-	spin_lock_irqsave(&e->wait_lock, irq);
-	list_for_each_entry_safe(p, n, &e->waiting, waiting) {
+	spin_lock_irqsave(&e->memory.lock, irq);
+	list_for_each_entry_safe(p, n, &e->memory.waiting, waiting) {
 		list_del_init(&p->waiting);
 		dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		dstor_conn_kick(&p->conn);
 	}
-	spin_unlock_irqrestore(&e->wait_lock, irq);
+	spin_unlock_irqrestore(&e->memory.lock, irq);
 }
 
 static void uncharge_memory(struct dstor_command *cmd)
@@ -50,7 +50,7 @@ static void uncharge_memory(struct dstor_command *cmd)
 
 	if (!cmd->charged)
 		return;
-	atomic64_sub(cmd->charged, &e->in_flight_bytes);
+	atomic64_sub(cmd->charged, &e->memory.used);
 	cmd->charged = 0;
 	smp_mb__after_atomic(); /* pairs with dstor_command_wait_for_memory() */
 	wake_waiting(e);
@@ -61,11 +61,11 @@ enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p)
 	struct dstor_export *e = p->export;
 	unsigned long irq;
 
-	spin_lock_irqsave(&e->wait_lock, irq);
+	spin_lock_irqsave(&e->memory.lock, irq);
 	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
 	if (list_empty(&p->waiting))
-		list_add_tail(&p->waiting, &e->waiting);
-	spin_unlock_irqrestore(&e->wait_lock, irq);
+		list_add_tail(&p->waiting, &e->memory.waiting);
+	spin_unlock_irqrestore(&e->memory.lock, irq);
 	smp_mb(); /* pairs with uncharge_memory() */
 	/* Nothing is out that would come back: the peer's tick tries again. */
 	return DSTOR_RX_PAUSE;
@@ -161,7 +161,7 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 		if (!n)
 			return NULL;
 	}
-	bio = bio_alloc_bioset(e->bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN, &e->commands);
+	bio = bio_alloc_bioset(e->disk.bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN, &e->disk.commands);
 	if (!bio) {
 		free_pages_of(p->scratch, n);
 		return NULL;
@@ -198,7 +198,7 @@ struct dstor_command *dstor_command_new(struct dstor_peer *p, const struct dstor
 		return NULL;
 	cmd = new_command(p, f, data);
 	if (!cmd)
-		atomic64_sub(data, &p->export->in_flight_bytes);
+		atomic64_sub(data, &p->export->memory.used);
 	return cmd;
 }
 
