@@ -22,7 +22,7 @@ install-utility: utility
 	install -m 644 dist/systemd/*.service $(DESTDIR)/usr/lib/systemd/system
 	install -D -m 755 dist/systemd/dst-generator \
 		$(DESTDIR)/usr/lib/systemd/system-generators/dst-generator
-	install -D -m 755 dist/systemd/hurry $(DESTDIR)/usr/lib/dst/hurry
+	install -D -m 755 dist/systemd/shutdown-timeouts $(DESTDIR)/usr/lib/dst/shutdown-timeouts
 	install -D -m 755 dist/initramfs/hook $(DESTDIR)$(INITRAMFS)/hooks/dst
 	install -D -m 644 dist/initramfs/conf-hook $(DESTDIR)$(INITRAMFS)/conf-hooks.d/dst
 	install -D -m 755 dist/initramfs/local-top $(DESTDIR)$(INITRAMFS)/scripts/local-top/dst
@@ -34,7 +34,7 @@ uninstall-utility:
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/dst \
 		$(DESTDIR)/usr/lib/udev/rules.d/59-dst.rules \
 		$(addprefix $(DESTDIR)/usr/lib/systemd/system/,$(notdir $(wildcard dist/systemd/*.service))) \
-		$(DESTDIR)/usr/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/hurry \
+		$(DESTDIR)/usr/lib/systemd/system-generators/dst-generator $(DESTDIR)/usr/lib/dst/shutdown-timeouts \
 		$(addprefix $(DESTDIR)$(INITRAMFS)/,hooks/dst conf-hooks.d/dst scripts/local-top/dst) \
 		$(DESTDIR)/usr/lib/ocf/resource.d/dst/dst \
 		$(patsubst docs/man/%.scd,$(DESTDIR)$(PREFIX)/share/man/man?/%,$(wildcard docs/man/*.scd))

@@ -42,7 +42,7 @@ const char *transport_name(enum transport t)
 	return names[t];
 }
 
-static void finish(struct address *a, int family, const void *addr, socklen_t len)
+static void address_finish(struct address *a, int family, const void *addr, socklen_t len)
 {
 	a->family = family;
 	a->type = SOCK_STREAM;
@@ -53,7 +53,7 @@ static void finish(struct address *a, int family, const void *addr, socklen_t le
 
 static void fill_ip(struct address *a, enum transport t, const struct addrinfo *ai)
 {
-	finish(a, ai->ai_family, ai->ai_addr, ai->ai_addrlen);
+	address_finish(a, ai->ai_family, ai->ai_addr, ai->ai_addrlen);
 	if (t == TRANSPORT_TCP)
 		a->protocol = IPPROTO_TCP;
 	if (t == TRANSPORT_MPTCP)
@@ -95,7 +95,8 @@ static void fill_unix(const struct uri *u, struct address *a)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
 	memcpy(sun.sun_path, u->socket, strlen(u->socket));
-	finish(a, AF_UNIX, &sun, offsetof(struct sockaddr_un, sun_path) + strlen(u->socket) + 1);
+	address_finish(a, AF_UNIX, &sun,
+		       offsetof(struct sockaddr_un, sun_path) + strlen(u->socket) + 1);
 }
 
 static void fill_vsock(const struct uri *u, struct address *a)
@@ -104,7 +105,7 @@ static void fill_vsock(const struct uri *u, struct address *a)
 		.svm_family = AF_VSOCK, .svm_port = u->port, .svm_cid = u->cid,
 	};
 
-	finish(a, AF_VSOCK, &vm, sizeof(vm));
+	address_finish(a, AF_VSOCK, &vm, sizeof(vm));
 }
 
 static void fill_tipc(const struct uri *u, struct address *a)
@@ -116,7 +117,7 @@ static void fill_tipc(const struct uri *u, struct address *a)
 		.addr.name.name = { .type = u->type, .instance = u->instance },
 	};
 
-	finish(a, AF_TIPC, &tipc, sizeof(tipc));
+	address_finish(a, AF_TIPC, &tipc, sizeof(tipc));
 }
 
 int uri_resolve(const struct uri *u, struct address a[DSTOR_ADDRESSES_MAX], struct reason *why)

@@ -32,7 +32,7 @@ const char help_attach[] =
 struct attach_wanted {
 	struct option_values values;
 	struct uri uri;
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 };
 
 /* 0 or the exit status, after having said why */
@@ -57,8 +57,8 @@ static int attach_take(struct attach_wanted *w, int argc, char **argv)
 
 static int attach_put(struct nl_msg *msg, const struct attach_wanted *w, struct reason *why)
 {
-	char client[DST_NAME_LEN];
-	u8 id[DST_ID_LEN];
+	char client[DSTOR_NAME_LEN];
+	u8 id[DSTOR_ID_LEN];
 
 	if (client_id(id, why))
 		return -1;
@@ -117,13 +117,13 @@ static int attach_no_such_export(const struct attach_wanted *w, const struct rea
 	const char *key_file = options_text(&w->values, "key", NULL);
 	struct dstor_entry *entries = NULL;
 	char offers[256] = "";
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	struct exporter x;
 	int i, n;
 
 	if (key_file && key_read(key_file, key, NULL))
 		return fail("%s", why->text);
-	n = exporter_dial(&w->uri, DST_HELLO_LIST, key_file ? key : NULL, &x, NULL);
+	n = exporter_dial(&w->uri, DSTOR_HELLO_LIST, key_file ? key : NULL, &x, NULL);
 	explicit_bzero(key, sizeof(key));
 	if (n)
 		return fail("%s", why->text);
@@ -161,7 +161,7 @@ static int attach_explain(const struct attach_wanted *w, int error, const struct
 static int attach_do(const struct attach_wanted *w)
 {
 	struct nl_msg *msg = netlink_request(DSTOR_CMD_DEVICE_ADD, 0);
-	char path[DST_NAME_LEN + 16];
+	char path[DSTOR_NAME_LEN + 16];
 	struct node node = { };
 	struct netlink nl;
 	struct reason why;

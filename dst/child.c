@@ -14,8 +14,9 @@
 
 #include "child.h"
 
-static void ATTRIBUTE(noreturn) run(int (*command)(int argc, char **argv), const char *name,
-				    const struct text_list *args, int complaints)
+static void ATTRIBUTE(noreturn) child_command(int (*command)(int argc, char **argv),
+					      const char *name,
+					      const struct text_list *args, int complaints)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char **argv = calloc(args->n + 2, sizeof(*argv));
@@ -64,7 +65,7 @@ int child_run(int (*command)(int argc, char **argv), const char *name,
 		return refuse(why, "cannot make a pipe: %s", strerror(errno));
 	pid = fork();
 	if (!pid)
-		run(command, name, args, pipes[1]);
+		child_command(command, name, args, pipes[1]);
 	close(pipes[1]);
 	if (pid < 0) {
 		close(pipes[0]);

@@ -42,7 +42,7 @@ static int config_begin_section(struct reading *r, const char *line)
 	struct config *c = r->config;
 	struct config_section *s;
 	enum object_kind kind;
-	char text[DST_NAME_LEN + 1], name[DST_NAME_LEN];
+	char text[DSTOR_NAME_LEN + 1], name[DSTOR_NAME_LEN];
 	struct reason why;
 	char what[16];
 	int end = 0;
@@ -138,7 +138,7 @@ static int config_on_setting(void *arg, const char *section, const char *name, c
 static int config_check_section(struct reading *r, const struct config_section *s)
 {
 	const struct option_spec *o = NULL;
-	char device[DST_NAME_LEN];
+	char device[DSTOR_NAME_LEN];
 
 	r->line = s->line;
 	while ((o = option_next(o, s->kind)))

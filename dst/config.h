@@ -14,7 +14,7 @@
 
 struct config_section {
 	enum object_kind kind;
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	int line;
 	struct option_values values;
 };

@@ -29,7 +29,7 @@ static const struct option options[] = {
 
 static int detach_busy(const char *name, struct reason *why)
 {
-	char disk[DST_NAME_LEN + 8], who[PATH_MAX + 16];
+	char disk[DSTOR_NAME_LEN + 8], who[PATH_MAX + 16];
 
 	snprintf(disk, sizeof(disk), "dst-%s", name);
 	if (disk_user(disk, who, sizeof(who)))

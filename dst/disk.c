@@ -21,13 +21,13 @@
 
 #define LOOP_DEPTH_MAX 4	/* loop device on a file on a loop device ... */
 
-static bool identify(const char *sysfs, char identity[DISK_IDENTITY_LEN], int depth);
+static bool disk_identify(const char *sysfs, char identity[DISK_IDENTITY_LEN], int depth);
 
 /* Too long a text is kept as its hash: cut off, two disks could look the same. */
 static bool __printf(2, 3) name_it(char identity[DISK_IDENTITY_LEN], const char *fmt, ...)
 {
 	char text[PATH_MAX + DISK_IDENTITY_LEN];
-	u8 digest[DST_HASH_LEN];
+	u8 digest[DSTOR_HASH_LEN];
 	va_list args;
 
 	va_start(args, fmt);
@@ -42,7 +42,7 @@ static bool __printf(2, 3) name_it(char identity[DISK_IDENTITY_LEN], const char 
 }
 
 /* Serial numbers come from hardware: blanks at the ends, sometimes nothing else. */
-static bool attribute(const char *sysfs, const char *name, char *value, size_t size)
+static bool disk_attribute(const char *sysfs, const char *name, char *value, size_t size)
 {
 	char path[PATH_MAX], *p = value;
 
@@ -68,7 +68,7 @@ static bool file_identity(const char *path, char identity[DISK_IDENTITY_LEN], in
 	if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &x) || statfs(path, &fs))
 		return false;
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", x.stx_dev_major, x.stx_dev_minor);
-	if (!x.stx_dev_major || !identify(dir, where, depth + 1))
+	if (!x.stx_dev_major || !disk_identify(dir, where, depth + 1))
 		name_it(where, "file system %08x%08x", fs.f_fsid.__val[0], fs.f_fsid.__val[1]);
 	if (!(x.stx_mask & STATX_BTIME))
 		memset(&x.stx_btime, 0, sizeof(x.stx_btime));
@@ -82,10 +82,10 @@ static bool loop_identity(const char *sysfs, char identity[DISK_IDENTITY_LEN], i
 	char path[PATH_MAX], file[DISK_IDENTITY_LEN], offset[24];
 
 	if (depth >= LOOP_DEPTH_MAX ||
-	    !attribute(sysfs, "loop/backing_file", path, sizeof(path)) ||
+	    !disk_attribute(sysfs, "loop/backing_file", path, sizeof(path)) ||
 	    !file_identity(path, file, depth))
 		return false;
-	attribute(sysfs, "loop/offset", offset, sizeof(offset));
+	disk_attribute(sysfs, "loop/offset", offset, sizeof(offset));
 	return name_it(identity, "loop at %s of %s", offset, file);
 }
 
@@ -95,13 +95,13 @@ static bool partition_identity(const char *sysfs, const char *number,
 	char parent[PATH_MAX + 4], whole[PATH_MAX], disk[DISK_IDENTITY_LEN], start[24];
 
 	snprintf(parent, sizeof(parent), "%s/..", sysfs);
-	if (!realpath(parent, whole) || !identify(whole, disk, depth))
+	if (!realpath(parent, whole) || !disk_identify(whole, disk, depth))
 		return false;
-	attribute(sysfs, "start", start, sizeof(start));
+	disk_attribute(sysfs, "start", start, sizeof(start));
 	return name_it(identity, "partition %s at %s of %s", number, start, disk);
 }
 
-static bool identify(const char *sysfs, char identity[DISK_IDENTITY_LEN], int depth)
+static bool disk_identify(const char *sysfs, char identity[DISK_IDENTITY_LEN], int depth)
 {
 	static const char * const names[] = {
 		"wwid", "device/wwid", "dm/uuid", "md/uuid", "serial", "device/serial",
@@ -112,17 +112,17 @@ static bool identify(const char *sysfs, char identity[DISK_IDENTITY_LEN], int de
 
 	if (!realpath(sysfs, real))
 		return false;
-	if (attribute(real, "partition", value, sizeof(value)))
+	if (disk_attribute(real, "partition", value, sizeof(value)))
 		return partition_identity(real, value, identity, depth);
 	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (attribute(real, names[i], value, sizeof(value)))
+		if (disk_attribute(real, names[i], value, sizeof(value)))
 			return name_it(identity, "%s %s", names[i], value);
 	return loop_identity(real, identity, depth);
 }
 
 bool disk_identity(const char *sysfs, char identity[DISK_IDENTITY_LEN])
 {
-	return identify(sysfs, identity, 0);
+	return disk_identify(sysfs, identity, 0);
 }
 
 int disk_find(const char *path, struct disk *d, struct reason *why)
@@ -180,7 +180,7 @@ static bool swapped_on(const char *dev, char *who, size_t size)
 	return found;
 }
 
-static bool held(const char *name, char *who, size_t size)
+static bool disk_held(const char *name, char *who, size_t size)
 {
 	char path[PATH_MAX];
 	struct dirent *e;
@@ -204,5 +204,6 @@ bool disk_user(const char *name, char *who, size_t size)
 	char dev[PATH_MAX];
 
 	snprintf(dev, sizeof(dev), "/dev/%s", name);
-	return is_mounted(dev, who, size) || held(name, who, size) || swapped_on(dev, who, size);
+	return is_mounted(dev, who, size) || disk_held(name, who, size) ||
+	       swapped_on(dev, who, size);
 }

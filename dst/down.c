@@ -34,8 +34,9 @@ static int take_away(const struct config_section *s, bool force, struct reason *
 }
 
 /* In the opposite order of up. Returns how many stay; @why is the first's. */
-static int down(const struct choice *c, const struct config *config,
-		const struct config_section *only, const struct info *info, struct reason *why)
+static int down_objects(const struct choice *c, const struct config *config,
+			const struct config_section *only, const struct info *info,
+			struct reason *why)
 {
 	enum object_kind kind;
 	struct reason what;
@@ -78,7 +79,7 @@ int cmd_down(int argc, char **argv)
 	if (!ret)
 		ret = choice_running(&info, &why);
 	if (!ret)
-		ret = down(&c, &config, only, &info, &why);
+		ret = down_objects(&c, &config, only, &info, &why);
 	info_free(&info);
 	config_free(&config);
 	if (ret > 1)

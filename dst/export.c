@@ -11,7 +11,7 @@
 #include "arguments.h"
 #include "disk.h"
 #include "netlink.h"
-#include "state.h"
+#include "export_state.h"
 #include "values.h"
 
 const char help_export[] =
@@ -19,7 +19,7 @@ const char help_export[] =
 "\n";
 
 struct export_wanted {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	struct disk disk;
 	struct option_values values;
 };
@@ -50,8 +50,8 @@ static void export_put(struct nl_msg *msg, const struct export_wanted *w, const 
 
 	put_text(msg, DSTOR_A_NAME, w->name);
 	put_text(msg, DSTOR_A_PATH, w->disk.path);
-	put_bytes(msg, DSTOR_A_UUID, s->disks[0].uuid, DST_ID_LEN);
-	put_bytes(msg, DSTOR_A_INSTANCE, s->instance, DST_ID_LEN);
+	put_bytes(msg, DSTOR_A_UUID, s->disks[0].uuid, DSTOR_ID_LEN);
+	put_bytes(msg, DSTOR_A_INSTANCE, s->instance, DSTOR_ID_LEN);
 	put_u64(msg, DSTOR_A_WRITER_TOKEN, token);
 	/* No export's name begins with a dot. */
 	snprintf(lease, sizeof(lease), "%s/.lease-%s", STATE_FOLDER, w->name);

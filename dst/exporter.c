@@ -47,7 +47,7 @@ static int wait_for(int fd, short events, u64 until)
 }
 
 /* 0, an errno, or EPIPE when the other side has closed */
-static int transfer(int fd, void *data, size_t len, bool out)
+static int exporter_transfer(int fd, void *data, size_t len, bool out)
 {
 	u64 until = now_us() + EXPORTER_PATIENCE_MS * 1000;
 	const int closed = EPIPE;
@@ -73,7 +73,7 @@ static int transfer(int fd, void *data, size_t len, bool out)
 	return 0;
 }
 
-static int failed(const struct exporter *x, int error, struct reason *why)
+static int exporter_failed(const struct exporter *x, int error, struct reason *why)
 {
 	switch (error) {
 	case ECONNREFUSED:
@@ -118,10 +118,10 @@ static int dial_one(const struct address *a, enum transport t, struct exporter *
 		return 0;
 	close(x->fd);
 	x->fd = -1;
-	return failed(x, error, why);
+	return exporter_failed(x, error, why);
 }
 
-static int dial(const struct uri *u, struct exporter *x, struct reason *why)
+static int exporter_try_addresses(const struct uri *u, struct exporter *x, struct reason *why)
 {
 	struct address a[DSTOR_ADDRESSES_MAX];
 	int i, n = uri_resolve(u, a, why);
@@ -133,18 +133,18 @@ static int dial(const struct uri *u, struct exporter *x, struct reason *why)
 }
 
 /* A message of the handshake. */
-static int hear(struct exporter *x, void *message, size_t len)
+static int exporter_receive(struct exporter *x, void *message, size_t len)
 {
-	u8 sealed[DST_WELCOME_LEN + DST_TAG_LEN];
+	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
 	int error;
 
 	if (!x->closed_channel)
-		return transfer(x->fd, message, len, false);
-	error = transfer(x->fd, sealed, len + DST_TAG_LEN, false);
-	if (!error && !dstor_channel_decrypt(&x->channel, sealed, len))
+		return exporter_transfer(x->fd, message, len, false);
+	error = exporter_transfer(x->fd, encrypted, len + DSTOR_TAG_LEN, false);
+	if (!error && !dstor_channel_decrypt(&x->channel, encrypted, len))
 		error = EBADMSG;
 	if (!error)
-		memcpy(message, sealed, len);
+		memcpy(message, encrypted, len);
 	return error;
 }
 
@@ -160,43 +160,43 @@ static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
 {
 	struct dstor_greeting g;
 	u64 unknown;
-	int error = transfer(x->fd, g.magic, sizeof(g.magic), false);
-	bool ours = !error && !memcmp(g.magic, DST_MAGIC, sizeof(g.magic));
+	int error = exporter_transfer(x->fd, g.magic, sizeof(g.magic), false);
+	bool ours = !error && !memcmp(g.magic, DSTOR_MAGIC, sizeof(g.magic));
 
 	/* A server of another protocol may send less than a greeting, and then wait. */
 	if (ours)
-		error = transfer(x->fd, (u8 *)&g + sizeof(g.magic), sizeof(g) - sizeof(g.magic),
-				 false);
+		error = exporter_transfer(x->fd, (u8 *)&g + sizeof(g.magic),
+					  sizeof(g) - sizeof(g.magic), false);
 	if (error)
-		return failed(x, error, why);
+		return exporter_failed(x, error, why);
 	if (!ours || !dstor_greeting_is_ours(&g))
 		return refuse(why, "%s does not speak the DST protocol (is it the right port?)",
 			      x->text);
-	if (g.status == DST_GREETING_VERSION)
+	if (g.status == DSTOR_GREETING_VERSION)
 		return refuse(why, "exporter %s speaks versions %u to %u of the protocol, not %u",
 			      x->text, le16_to_cpu(g.version_min), le16_to_cpu(g.version),
-			      DST_VERSION);
-	if (g.status == DST_GREETING_REFUSED)
+			      DSTOR_VERSION);
+	if (g.status == DSTOR_GREETING_REFUSED)
 		return refuse(why, "exporter %s: authentication failed, no rule has this key",
 			      x->text);
-	if (g.status == DST_GREETING_KEY_REQUIRED)
+	if (g.status == DSTOR_GREETING_KEY_REQUIRED)
 		return refuse(why, "exporter %s admits only clients with a key: give it with --key",
 			      x->text);
-	if (g.status != DST_GREETING_OK)
+	if (g.status != DSTOR_GREETING_OK)
 		return refuse(why, "exporter %s refuses: %s", x->text,
 			      dstor_greeting_text(g.status));
 	if (dstor_greeting_check(&g, &unknown) || g.mode != mode ||
-	    le16_to_cpu(g.version) != DST_VERSION)
+	    le16_to_cpu(g.version) != DSTOR_VERSION)
 		return refuse(why, "exporter %s wants to speak in a way not known here", x->text);
-	if (mode == DST_MODE_NOISE && !dstor_channel_confirm(&x->channel, &g))
+	if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&x->channel, &g))
 		return refuse(why, "exporter %s: authentication failed, it has not this key",
 			      x->text);
-	x->closed_channel = mode == DST_MODE_NOISE;
+	x->closed_channel = mode == DSTOR_MODE_NOISE;
 	return 0;
 }
 
 /* In the clear both messages go at once. */
-static int introduce(struct exporter *x, const struct dstor_hello *h, struct reason *why)
+static int exporter_introduce(struct exporter *x, const struct dstor_hello *h, struct reason *why)
 {
 	struct {
 		struct dstor_greeting g;
@@ -204,40 +204,40 @@ static int introduce(struct exporter *x, const struct dstor_hello *h, struct rea
 	} both;
 	int error;
 
-	dstor_greeting_init(&both.g, DST_MODE_PLAIN);
+	dstor_greeting_init(&both.g, DSTOR_MODE_PLAIN);
 	dstor_greeting_set_crc(&both.g);
 	both.h = *h;
-	error = transfer(x->fd, &both, sizeof(both), true);
-	return error ? failed(x, error, why) : take_greeting(x, DST_MODE_PLAIN, why);
+	error = exporter_transfer(x->fd, &both, sizeof(both), true);
+	return error ? exporter_failed(x, error, why) : take_greeting(x, DSTOR_MODE_PLAIN, why);
 }
 
-/* A sealed hello needs the exporter's greeting. */
+/* An encrypted hello needs the exporter's greeting. */
 static int introduce_with_key(struct exporter *x, const struct dstor_hello *h, const u8 *key,
 			      struct reason *why)
 {
-	u8 ephemeral[DST_KEY_LEN];
+	u8 ephemeral[DSTOR_KEY_LEN];
 	struct dstor_greeting g;
 	struct {
 		struct dstor_hello h;
-		u8 tag[DST_TAG_LEN];
-	} sealed = { .h = *h };
+		u8 tag[DSTOR_TAG_LEN];
+	} encrypted = { .h = *h };
 	int error;
 	bool ok;
 
-	dstor_greeting_init(&g, DST_MODE_NOISE);
+	dstor_greeting_init(&g, DSTOR_MODE_NOISE);
 	random_bytes(ephemeral, sizeof(ephemeral));
 	ok = dstor_channel_ask(&x->channel, &primitives, key, ephemeral, &g);
 	explicit_bzero(ephemeral, sizeof(ephemeral));
 	if (!ok)
 		return refuse(why, "cannot begin the handshake");
-	error = transfer(x->fd, &g, sizeof(g), true);
+	error = exporter_transfer(x->fd, &g, sizeof(g), true);
 	if (error)
-		return failed(x, error, why);
-	if (take_greeting(x, DST_MODE_NOISE, why))
+		return exporter_failed(x, error, why);
+	if (take_greeting(x, DSTOR_MODE_NOISE, why))
 		return -1;
-	dstor_channel_encrypt(&x->channel, &sealed, sizeof(sealed.h));
-	error = transfer(x->fd, &sealed, sizeof(sealed), true);
-	return error ? failed(x, error, why) : 0;
+	dstor_channel_encrypt(&x->channel, &encrypted, sizeof(encrypted.h));
+	error = exporter_transfer(x->fd, &encrypted, sizeof(encrypted), true);
+	return error ? exporter_failed(x, error, why) : 0;
 }
 
 static int take_welcome(struct exporter *x, const struct dstor_hello *h, struct reason *why)
@@ -247,15 +247,15 @@ static int take_welcome(struct exporter *x, const struct dstor_hello *h, struct 
 	int i, error;
 
 	for (i = 0; i < WAITS_MAX; i++) {
-		error = hear(x, w, sizeof(*w));
+		error = exporter_receive(x, w, sizeof(*w));
 		if (error)
-			return failed(x, error, why);
+			return exporter_failed(x, error, why);
 		if (!dstor_welcome_check(w, h, &fault))
 			return refuse(why, "exporter %s: %s", x->text, fault);
-		if (w->status != DST_WELCOME_WAIT)
+		if (w->status != DSTOR_WELCOME_WAIT)
 			break;
 	}
-	if (w->status != DST_WELCOME_OK)
+	if (w->status != DSTOR_WELCOME_OK)
 		return refuse(why, "exporter %s refuses: %s", x->text,
 			      w->reason[0] ? w->reason : dstor_welcome_text(w->status));
 	return 0;
@@ -269,18 +269,18 @@ int exporter_dial(const struct uri *u, enum dstor_hello_kind kind, const u8 *key
 
 	memset(x, 0, sizeof(*x));
 	x->fd = -1;
-	if (dial(u, x, why))
+	if (exporter_try_addresses(u, x, why))
 		return -1;
 	connected = now_us();
 	x->connect_us = connected - start;
 	fill_hello(&h, kind);
-	if ((key ? introduce_with_key(x, &h, key, why) : introduce(x, &h, why)) ||
+	if ((key ? introduce_with_key(x, &h, key, why) : exporter_introduce(x, &h, why)) ||
 	    take_welcome(x, &h, why)) {
 		exporter_close(x);
 		return -1;
 	}
 	if (x->closed_channel)
-		dstor_channel_frames(&x->channel, DST_CIPHER_PING, &x->send, &x->receive);
+		dstor_channel_frames(&x->channel, DSTOR_CIPHER_PING, &x->send, &x->receive);
 	x->handshake_us = now_us() - connected;
 	return 0;
 }
@@ -296,13 +296,13 @@ int exporter_list(struct exporter *x, struct dstor_entry **entries, struct reaso
 	for (i = 0; i < n; i++) {
 		struct dstor_entry *e = &(*entries)[i];
 
-		error = hear(x, e, sizeof(*e));
+		error = exporter_receive(x, e, sizeof(*e));
 		if (!error && dstor_entry_check(e))
 			continue;
 		free(*entries);
 		*entries = NULL;
 		if (error)
-			return failed(x, error, why);
+			return exporter_failed(x, error, why);
 		return refuse(why, "exporter %s: entry %u of its list is damaged", x->text, i + 1);
 	}
 	return n;
@@ -310,29 +310,30 @@ int exporter_list(struct exporter *x, struct dstor_entry **entries, struct reaso
 
 static int send_frame(struct exporter *x, const struct dstor_frame *f)
 {
-	u8 out[DST_FRAME_LEN + DST_TAG_LEN];
+	u8 out[DSTOR_FRAME_LEN + DSTOR_TAG_LEN];
 
 	memcpy(out, f, sizeof(*f));
 	if (!x->closed_channel)
-		return transfer(x->fd, out, sizeof(*f), true);
+		return exporter_transfer(x->fd, out, sizeof(*f), true);
 	dstor_stream_begin(&x->send, &primitives);
-	primitives.seal(out, out, sizeof(*f), NULL, 0, dstor_stream_next(&x->send, sizeof(*f)),
-			x->send.key);
-	return transfer(x->fd, out, sizeof(out), true);
+	primitives.encrypt(out, out, sizeof(*f), NULL, 0, dstor_stream_next(&x->send, sizeof(*f)),
+			   x->send.key);
+	return exporter_transfer(x->fd, out, sizeof(out), true);
 }
 
 static int receive_frame(struct exporter *x, struct dstor_frame *f)
 {
-	u8 in[DST_FRAME_LEN + DST_TAG_LEN];
+	u8 in[DSTOR_FRAME_LEN + DSTOR_TAG_LEN];
 	const int changed = EBADMSG;
-	int error = transfer(x->fd, in, x->closed_channel ? sizeof(in) : sizeof(*f), false);
+	int error = exporter_transfer(x->fd, in, x->closed_channel ? sizeof(in) : sizeof(*f),
+				      false);
 
 	if (error)
 		return error;
 	if (x->closed_channel) {
 		dstor_stream_begin(&x->receive, &primitives);
-		if (!primitives.open(in, in, sizeof(in), NULL, 0,
-				     dstor_stream_next(&x->receive, sizeof(*f)), x->receive.key))
+		if (!primitives.decrypt(in, in, sizeof(in), NULL, 0,
+					dstor_stream_next(&x->receive, sizeof(*f)), x->receive.key))
 			return changed;
 	}
 	memcpy(f, in, sizeof(*f));
@@ -341,9 +342,9 @@ static int receive_frame(struct exporter *x, struct dstor_frame *f)
 
 int exporter_ping(struct exporter *x, u64 seq, u64 *us, struct reason *why)
 {
-	struct dstor_frame ping = { .type = DST_FRAME_PING, .seq = cpu_to_le64(seq) }, f;
+	struct dstor_frame ping = { .type = DSTOR_FRAME_PING, .seq = cpu_to_le64(seq) }, f;
 	/* There is no disk: nothing but pings, pongs and notices is sane. */
-	struct dstor_bounds none = { .block = DST_BLOCK_MIN };
+	struct dstor_bounds none = { .block = DSTOR_BLOCK_MIN };
 	u64 start = now_us();
 	int i, error = send_frame(x, &ping);
 
@@ -353,17 +354,17 @@ int exporter_ping(struct exporter *x, u64 seq, u64 *us, struct reason *why)
 			break;
 		if (!dstor_response_sane(&f, &none))
 			return refuse(why, "exporter %s sends frames that are none", x->text);
-		if (f.type == DST_FRAME_PONG && f.seq == ping.seq) {
+		if (f.type == DSTOR_FRAME_PONG && f.seq == ping.seq) {
 			*us = now_us() - start;
 			return 0;
 		}
-		if (f.type == DST_FRAME_PING) {
-			f.type = DST_FRAME_PONG;
+		if (f.type == DSTOR_FRAME_PING) {
+			f.type = DSTOR_FRAME_PONG;
 			error = send_frame(x, &f);
 		}
 	}
 	if (error)
-		return failed(x, error, why);
+		return exporter_failed(x, error, why);
 	return refuse(why, "exporter %s answers everything but the ping", x->text);
 }
 

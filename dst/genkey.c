@@ -15,7 +15,7 @@ const char help_genkey[] =
 int cmd_genkey(int argc, char **argv)
 {
 	char text[KEY_TEXT_LEN];
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 
 	if (argc > 1)
 		return bad_usage("it takes no arguments, not even \"%s\"", argv[1]);

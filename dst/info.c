@@ -31,10 +31,10 @@ static u64 take_u64(struct nlattr *a)
 	return a && nla_len(a) >= (int)sizeof(u64) ? nla_get_u64(a) : 0;
 }
 
-static void take_id(u8 to[DST_ID_LEN], struct nlattr *a)
+static void take_id(u8 to[DSTOR_ID_LEN], struct nlattr *a)
 {
-	if (a && nla_len(a) == DST_ID_LEN)
-		memcpy(to, nla_data(a), DST_ID_LEN);
+	if (a && nla_len(a) == DSTOR_ID_LEN)
+		memcpy(to, nla_data(a), DSTOR_ID_LEN);
 }
 
 const char *stats_name(int attr)
@@ -119,9 +119,9 @@ struct gathering {
 	const char *name;
 };
 
-static bool wanted(const struct gathering *g, struct nlmsghdr *nlh, struct nlattr **tb)
+static bool info_wanted(const struct gathering *g, struct nlmsghdr *nlh, struct nlattr **tb)
 {
-	char name[DST_NAME_LEN] = "";
+	char name[DSTOR_NAME_LEN] = "";
 
 	if (genlmsg_parse(nlh, 0, tb, DSTOR_A_MAX, NULL) || !tb[DSTOR_A_NAME])
 		return false;
@@ -134,11 +134,11 @@ static void on_export(struct nlmsghdr *nlh, void *arg)
 	struct nlattr *tb[DSTOR_A_MAX + 1], *a;
 	const struct gathering *g = arg;
 	struct info *info = g->info;
-	char name[DST_NAME_LEN] = "";
+	char name[DSTOR_NAME_LEN] = "";
 	struct export_info *e;
 	int rem;
 
-	if (!wanted(g, nlh, tb))
+	if (!info_wanted(g, nlh, tb))
 		return;
 	take_text(name, sizeof(name), tb[DSTOR_A_NAME]);
 	e = info->n_exports ? &info->exports[info->n_exports - 1] : NULL;
@@ -161,7 +161,7 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	struct info *info = g->info;
 	struct device_info *d;
 
-	if (!wanted(g, nlh, tb))
+	if (!info_wanted(g, nlh, tb))
 		return;
 	info->devices = grow(info->devices, info->n_devices, sizeof(*info->devices));
 	d = &info->devices[info->n_devices++];
@@ -183,8 +183,8 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 }
 
 /* Dumps, whatever is wanted: an export may have more clients than one answer holds. */
-static int dump(struct netlink *nl, u8 cmd, const char *name, struct info *info,
-		struct reason *why)
+static int info_dump(struct netlink *nl, u8 cmd, const char *name, struct info *info,
+		     struct reason *why)
 {
 	struct gathering g = { .info = info, .name = name };
 
@@ -196,21 +196,21 @@ int info_load_export(struct netlink *nl, const char *name, struct info *info,
 		     struct reason *why)
 {
 	memset(info, 0, sizeof(*info));
-	if (dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
+	if (info_dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
 		return -1;
 	return info->n_exports ? 0 : refuse(why, "there is no export \"%s\"", name);
 }
 
 int info_load(struct netlink *nl, const char *name, struct info *info, struct reason *why)
 {
-	char device[DST_NAME_LEN];
+	char device[DSTOR_NAME_LEN];
 
 	memset(info, 0, sizeof(*info));
-	if (dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
+	if (info_dump(nl, DSTOR_CMD_EXPORT_GET, name, info, why))
 		return -1;
 	if (name && !device_name(name, device, NULL))
 		name = device;
-	if (dump(nl, DSTOR_CMD_DEVICE_GET, name, info, why))
+	if (info_dump(nl, DSTOR_CMD_DEVICE_GET, name, info, why))
 		return -1;
 	if (name && !info->n_exports && !info->n_devices)
 		return refuse(why, "there is no export and no device \"%s\"", name);

@@ -21,10 +21,10 @@ struct latency_info {
 };
 
 struct client_info {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	char address[DSTOR_TEXT_LEN];
-	u8 id[DST_ID_LEN];	/* of the machine */
-	u8 session[DST_ID_LEN];
+	u8 id[DSTOR_ID_LEN];	/* of the machine */
+	u8 session[DSTOR_ID_LEN];
 	u8 access;		/* enum dstor_access */
 	char key[DSTOR_TEXT_LEN];	/* empty: in the clear */
 	u32 connections;
@@ -33,17 +33,17 @@ struct client_info {
 };
 
 struct export_info {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	char path[PATH_MAX];
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u32 flags;
 	u64 size;
 	u64 max_inflight;
 	u64 token;
 	u32 in_flight;
 	u32 crypto_threads;
-	char checksums[DST_ALGO_LIST_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 	struct text_list listen;	/* without repetitions */
 	struct text_list rules;
 	struct client_info *clients;
@@ -52,16 +52,16 @@ struct export_info {
 };
 
 struct device_info {
-	char name[DST_NAME_LEN];
-	char export[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
+	char export[DSTOR_NAME_LEN];
 	char uri[DSTOR_URI_LEN];
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u64 size;
 	u32 timeout_ms, retries, ping_ms;
 	u32 connections, queue_depth, max_io, crypto_threads;
 	bool read_only;
-	char checksum[DST_ALGO_LEN];
-	char cipher[DST_ALGO_LEN];
+	char checksum[DSTOR_ALGO_LEN];
+	char cipher[DSTOR_ALGO_LEN];
 	u8 state;		/* enum dstor_device_state */
 	char reason[256];
 	u32 in_flight, retry, oldest_io_ms, next_ms, live;

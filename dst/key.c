@@ -19,18 +19,18 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void key_encode(const u8 key[DST_KEY_LEN], char text[KEY_TEXT_LEN])
+void key_encode(const u8 key[DSTOR_KEY_LEN], char text[KEY_TEXT_LEN])
 {
 	int i;
 
-	for (i = 0; i < DST_KEY_LEN; i += 3) {
+	for (i = 0; i < DSTOR_KEY_LEN; i += 3) {
 		u32 group = (u32)key[i] << 16 | (u32)key[i + 1] << 8 |
-			    (i + 2 < DST_KEY_LEN ? key[i + 2] : 0);
+			    (i + 2 < DSTOR_KEY_LEN ? key[i + 2] : 0);
 
 		*text++ = alphabet[group >> 18 & 63];
 		*text++ = alphabet[group >> 12 & 63];
 		*text++ = alphabet[group >> 6 & 63];
-		*text++ = i + 2 < DST_KEY_LEN ? alphabet[group & 63] : '=';
+		*text++ = i + 2 < DSTOR_KEY_LEN ? alphabet[group & 63] : '=';
 	}
 	*text = '\0';
 }
@@ -43,7 +43,7 @@ static int value_of(char c)
 }
 
 /* Exactly what key_encode() writes: 43 characters, one "=", no bit unused but zero. */
-bool key_decode(const char *text, u8 key[DST_KEY_LEN])
+bool key_decode(const char *text, u8 key[DSTOR_KEY_LEN])
 {
 	u32 group = 0, bits = 0;
 	int i, n = 0;
@@ -92,7 +92,7 @@ static int read_all(int fd, char *text, size_t size)
 	return 0;
 }
 
-int key_read(const char *path, u8 key[DST_KEY_LEN], struct reason *why)
+int key_read(const char *path, u8 key[DSTOR_KEY_LEN], struct reason *why)
 {
 	char text[FILE_MAX];
 	struct stat st;
@@ -110,7 +110,7 @@ int key_read(const char *path, u8 key[DST_KEY_LEN], struct reason *why)
 		ret = refuse(why, "cannot read the key file %s: %s", path, strerror(errno));
 	else if (!key_decode(text, key))
 		ret = refuse(why, "%s holds no key: %d bytes in base64, as of \"dst genkey\"", path,
-			     DST_KEY_LEN);
+			     DSTOR_KEY_LEN);
 	explicit_bzero(text, sizeof(text));
 	close(fd);
 	return ret;

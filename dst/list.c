@@ -31,9 +31,9 @@ static const struct option options[] = {
 static const char *access_name(u8 access)
 {
 	static const char * const names[] = {
-		[DST_ACCESS_NONE] = "none",
-		[DST_ACCESS_READ] = "read",
-		[DST_ACCESS_WRITE] = "write",
+		[DSTOR_ACCESS_NONE] = "none",
+		[DSTOR_ACCESS_READ] = "read",
+		[DSTOR_ACCESS_WRITE] = "write",
 	};
 
 	return names[access];	/* dstor_entry_check() saw to the range */
@@ -54,9 +54,9 @@ static void print_json(const struct dstor_entry *e, int n)
 		json_object_object_add(o, "access",
 				       json_object_new_string(access_name(e->access)));
 		json_object_object_add(o, "read_only",
-				       json_object_new_boolean(flags & DST_DISK_READ_ONLY));
+				       json_object_new_boolean(flags & DSTOR_DISK_READ_ONLY));
 		json_object_object_add(o, "shared",
-				       json_object_new_boolean(flags & DST_DISK_SHARED));
+				       json_object_new_boolean(flags & DSTOR_DISK_SHARED));
 		json_object_array_add(list, o);
 	}
 	json_object_object_add(top, "exports", list);
@@ -85,7 +85,7 @@ int cmd_list(int argc, char **argv)
 	struct exporter x;
 	struct reason why;
 	const char *key_file = NULL;
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	struct uri u;
 	bool json = false;
 	int c, n;
@@ -104,7 +104,7 @@ int cmd_list(int argc, char **argv)
 		return bad_usage("%s", why.text);
 	if (key_file && key_read(key_file, key, &why))
 		return fail("%s", why.text);
-	n = exporter_dial(&u, DST_HELLO_LIST, key_file ? key : NULL, &x, &why);
+	n = exporter_dial(&u, DSTOR_HELLO_LIST, key_file ? key : NULL, &x, &why);
 	explicit_bzero(key, sizeof(key));
 	if (n)
 		return fail("%s", why.text);

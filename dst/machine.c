@@ -48,27 +48,27 @@ int boot_id(char id[BOOT_ID_LEN], struct reason *why)
 	return 0;
 }
 
-int client_id(u8 id[DST_ID_LEN], struct reason *why)
+int client_id(u8 id[DSTOR_ID_LEN], struct reason *why)
 {
 	char machine[MACHINE_ID_LEN], text[64];
-	u8 digest[DST_HASH_LEN];
+	u8 digest[DSTOR_HASH_LEN];
 
 	if (!machine_id(machine))
 		return refuse(why, "no id of this machine in %s: run systemd-machine-id-setup",
 			      MACHINE_ID_FILE);
 	snprintf(text, sizeof(text), "dst client\n%s", machine);
 	sha256(text, strlen(text), digest);
-	memcpy(id, digest, DST_ID_LEN);
+	memcpy(id, digest, DSTOR_ID_LEN);
 	return 0;
 }
 
-void client_name(char name[DST_NAME_LEN])
+void client_name(char name[DSTOR_NAME_LEN])
 {
 	char *p;
 
-	if (gethostname(name, DST_NAME_LEN - 1))
+	if (gethostname(name, DSTOR_NAME_LEN - 1))
 		name[0] = '\0';
-	name[DST_NAME_LEN - 1] = '\0';
+	name[DSTOR_NAME_LEN - 1] = '\0';
 	for (p = name; *p; p++) {
 		char one[2] = { *p, '\0' };
 

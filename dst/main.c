@@ -91,7 +91,7 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
-static int run(int argc, char **argv)
+static int main_run(int argc, char **argv)
 {
 	const struct command *c;
 
@@ -110,7 +110,7 @@ static int run(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
 		return help_about(argv[2]);
 	if (!strcmp(argv[1], "--version"))
-		printf("dst %s, protocol %d\n", DST_RELEASE, DST_VERSION);
+		printf("dst %s, protocol %d\n", DST_RELEASE, DSTOR_VERSION);
 	else
 		return bad_usage("unknown command \"%s\" (dst --help lists them)", argv[1]);
 	return 0;
@@ -118,7 +118,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int ret = run(argc, argv);
+	int ret = main_run(argc, argv);
 
 	if ((fflush(stdout) || ferror(stdout)) && !ret)
 		ret = fail("cannot write the answer: %s", strerror(errno));

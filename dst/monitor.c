@@ -27,12 +27,12 @@ static const struct option options[] = {
 
 struct event {
 	u8 what;		/* enum dstor_event */
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	char reason[256];
 	u8 state;
 	bool has_state, has_client, has_size;
 	struct client_info client;
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u64 size;
 	struct timespec time;
 };
@@ -57,10 +57,10 @@ static bool monitor_take(struct event *e, struct nlmsghdr *nlh)
 	if (e->has_client)
 		info_take_client(&e->client, tb[DSTOR_A_CLIENT]);
 	e->has_size = tb[DSTOR_A_SIZE] && tb[DSTOR_A_UUID] &&
-		      nla_len(tb[DSTOR_A_UUID]) == DST_ID_LEN;
+		      nla_len(tb[DSTOR_A_UUID]) == DSTOR_ID_LEN;
 	if (e->has_size) {
 		e->size = nla_get_u64(tb[DSTOR_A_SIZE]);
-		memcpy(e->uuid, nla_data(tb[DSTOR_A_UUID]), DST_ID_LEN);
+		memcpy(e->uuid, nla_data(tb[DSTOR_A_UUID]), DSTOR_ID_LEN);
 	}
 	return true;
 }
@@ -118,7 +118,7 @@ static void monitor_json(const struct event *e)
 		monitor_add_text(c, "id", hex_text(e->client.id).s);
 		monitor_add_text(c, "session", hex_text(e->client.session).s);
 		monitor_add_text(c, "access",
-				 e->client.access == DST_ACCESS_WRITE ? "write" : "read");
+				 e->client.access == DSTOR_ACCESS_WRITE ? "write" : "read");
 		json_object_object_add(o, "client", c);
 	}
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));

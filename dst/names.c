@@ -25,7 +25,7 @@ int names_take(struct names *names, int argc, char **argv)
 
 int names_open(const struct names *names, struct netlink *nl)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	struct reason why;
 	int ret = netlink_open_if_loaded(nl, &why);
 

@@ -10,10 +10,10 @@
 
 struct names {
 	const char *noun;	/* what they name; set by the caller, as is: */
-	int (*check)(const char *text, char name[DST_NAME_LEN], struct reason *why);
+	int (*check)(const char *text, char name[DSTOR_NAME_LEN], struct reason *why);
 	char **operands;
 	int n, next;
-	char name[DST_NAME_LEN];	/* the current one */
+	char name[DSTOR_NAME_LEN];	/* the current one */
 	int failed;
 	struct reason first;	/* why the first that failed did */
 };

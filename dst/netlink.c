@@ -171,7 +171,7 @@ int netlink_ask(struct netlink *nl, struct nl_msg *msg, void (*each)(struct nlms
 	return a.error;
 }
 
-static void must(int ret)
+static void request_must(int ret)
 {
 	if (ret)
 		exit(fail("the request is too large for one message"));
@@ -179,41 +179,41 @@ static void must(int ret)
 
 void put_text(struct nl_msg *msg, int attr, const char *text)
 {
-	must(nla_put_string(msg, attr, text));
+	request_must(nla_put_string(msg, attr, text));
 }
 
 void put_u32(struct nl_msg *msg, int attr, u32 value)
 {
-	must(nla_put_u32(msg, attr, value));
+	request_must(nla_put_u32(msg, attr, value));
 }
 
 void put_u64(struct nl_msg *msg, int attr, u64 value)
 {
-	must(nla_put_u64(msg, attr, value));
+	request_must(nla_put_u64(msg, attr, value));
 }
 
 void put_bytes(struct nl_msg *msg, int attr, const void *data, size_t len)
 {
-	must(nla_put(msg, attr, len, data));
+	request_must(nla_put(msg, attr, len, data));
 }
 
 void put_flag(struct nl_msg *msg, int attr, bool value)
 {
 	if (value)
-		must(nla_put_flag(msg, attr));
+		request_must(nla_put_flag(msg, attr));
 }
 
-static struct nlattr *nest(struct nl_msg *msg, int attr)
+static struct nlattr *request_nest(struct nl_msg *msg, int attr)
 {
 	struct nlattr *n = nla_nest_start(msg, NLA_F_NESTED | attr);
 
-	must(!n);
+	request_must(!n);
 	return n;
 }
 
 void put_address(struct nl_msg *msg, int attr, const struct address *a, const char *text)
 {
-	struct nlattr *n = nest(msg, attr);
+	struct nlattr *n = request_nest(msg, attr);
 
 	put_u32(msg, DSTOR_ADDRESS_FAMILY, a->family);
 	put_u32(msg, DSTOR_ADDRESS_TYPE, a->type);
@@ -229,7 +229,7 @@ unsigned int put_rule(struct nl_msg *msg, const struct rule *r, const u8 *key)
 	unsigned int i, count = rule_matches(r, m);
 
 	for (i = 0; i < count; i++) {
-		struct nlattr *n = nest(msg, DSTOR_A_ALLOW);
+		struct nlattr *n = request_nest(msg, DSTOR_A_ALLOW);
 
 		if (m[i].family)
 			put_u32(msg, DSTOR_RULE_FAMILY, m[i].family);
@@ -240,7 +240,7 @@ unsigned int put_rule(struct nl_msg *msg, const struct rule *r, const u8 *key)
 		}
 		put_flag(msg, DSTOR_RULE_READ_ONLY, r->read_only);
 		if (key)
-			put_bytes(msg, DSTOR_RULE_KEY, key, DST_KEY_LEN);
+			put_bytes(msg, DSTOR_RULE_KEY, key, DSTOR_KEY_LEN);
 		put_text(msg, DSTOR_RULE_TEXT, r->text);
 		nla_nest_end(msg, n);
 	}

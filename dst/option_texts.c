@@ -101,7 +101,7 @@ static bool words_within(const char *few, const char *many)
 
 static int list_check(const struct option_spec *o, const char *text, struct reason *why)
 {
-	char list[DST_ALGO_LIST_LEN];
+	char list[DSTOR_ALGO_LIST_LEN];
 
 	return parse_algorithms(text, list, why);
 }
@@ -142,7 +142,7 @@ static int key_file_check(const struct option_spec *o, const char *text, struct 
 static int key_file_put(struct nl_msg *msg, const struct option_spec *o, const char *text,
 			struct reason *why)
 {
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	int ret = key_read(text, key, why);
 
 	if (!ret)
@@ -201,7 +201,7 @@ static char *rule_absolute(const char *text)
 static int rule_put(struct nl_msg *msg, const struct option_spec *o, const char *text,
 		    struct reason *why)
 {
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	struct rule r;
 	int ret = rule_parse(text, &r, why);
 
@@ -334,7 +334,7 @@ const struct option_type option_path = {
 
 static int name_check(const struct option_spec *o, const char *text, struct reason *why)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 
 	return device_name(text, name, why);
 }

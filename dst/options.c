@@ -76,7 +76,7 @@ static const struct option_spec options[] = { {
 	.help = "every write is durable before it is acked",
 }, {
 	.name = "max-inflight", .kind = OBJECT_EXPORT, .flags = OPTION_LIVE,
-	.type = &option_size, .standard = "64M", .min = DST_IO_MAX,
+	.type = &option_size, .standard = "64M", .min = DSTOR_IO_MAX,
 	.attr = DSTOR_A_MAX_INFLIGHT, EXPORT(max_inflight), .json = "max_inflight",
 	.help = "ceiling of memory for requests in flight",
 }, {
@@ -113,8 +113,8 @@ static const struct option_spec options[] = { {
 	.help = "until a transaction without an ack is resent",
 }, {
 	.name = "retries", .kind = OBJECT_DEVICE, .flags = OPTION_LIVE, .type = &option_number,
-	.standard = "24", .max = DST_RETRIES_FOREVER - 1,
-	.word = "forever", .word_means = DST_RETRIES_FOREVER,
+	.standard = "24", .max = DSTOR_RETRIES_FOREVER - 1,
+	.word = "forever", .word_means = DSTOR_RETRIES_FOREVER,
 	.attr = DSTOR_A_RETRIES, DEVICE(retries), .json = "retries",
 	.help = "resends before a transaction fails",
 }, {
@@ -124,19 +124,19 @@ static const struct option_spec options[] = { {
 }, {
 	.name = "connections", .kind = OBJECT_DEVICE, .flags = OPTION_FREE,
 	.type = &option_number, .of_machine = connections_default,
-	.min = 1, .max = DST_QUEUES_MAX,
+	.min = 1, .max = DSTOR_QUEUES_MAX,
 	.attr = DSTOR_A_CONNECTIONS, DEVICE(connections), .json = "connections",
 	.help = "one for each hardware queue",
 	.help_standard = "number of CPUs, at most 4",
 }, {
 	.name = "queue-depth", .kind = OBJECT_DEVICE, .flags = OPTION_FREE | OPTION_GRANTED,
-	.type = &option_number, .standard = "128", .min = 1, .max = DST_SLOTS_MAX,
+	.type = &option_number, .standard = "128", .min = 1, .max = DSTOR_SLOTS_MAX,
 	.attr = DSTOR_A_QUEUE_DEPTH, DEVICE(queue_depth), .json = "queue_depth",
 	.help = "transactions in flight on each connection",
 }, {
 	.name = "max-io", .kind = OBJECT_DEVICE, .flags = OPTION_FREE | OPTION_GRANTED,
-	.type = &option_size, .standard = "1M", .min = DST_IO_MIN, .max = DST_IO_MAX,
-	.unit = DST_IO_MIN, .attr = DSTOR_A_MAX_IO, DEVICE(max_io), .json = "max_io",
+	.type = &option_size, .standard = "1M", .min = DSTOR_IO_MIN, .max = DSTOR_IO_MAX,
+	.unit = DSTOR_IO_MIN, .attr = DSTOR_A_MAX_IO, DEVICE(max_io), .json = "max_io",
 	.help = "largest request",
 }, {
 	.name = "read-only", .kind = OBJECT_DEVICE, .flags = OPTION_GRANTED,

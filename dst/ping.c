@@ -35,12 +35,12 @@ struct times {
 	u32 n;
 };
 
-static double ms(u64 us)
+static double ms_of_us(u64 us)
 {
 	return us / 1000.0;
 }
 
-static int ping(struct exporter *x, u32 count, struct times *t, struct reason *why)
+static int ping_exporter(struct exporter *x, u32 count, struct times *t, struct reason *why)
 {
 	u64 us;
 	u32 i;
@@ -50,7 +50,7 @@ static int ping(struct exporter *x, u32 count, struct times *t, struct reason *w
 			usleep(INTERVAL_US);
 		if (exporter_ping(x, i, &us, why))
 			return -1;
-		printf("from %s: seq=%u time=%.3f ms\n", x->text, i, ms(us));
+		printf("from %s: seq=%u time=%.3f ms\n", x->text, i, ms_of_us(us));
 		fflush(stdout);
 		if (!t->n++ || us < t->min)
 			t->min = us;
@@ -66,7 +66,7 @@ int cmd_ping(int argc, char **argv)
 	u32 count = COUNT_DEFAULT;
 	struct times t = { };
 	const char *key_file = NULL;
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	struct exporter x;
 	struct reason why;
 	struct uri u;
@@ -86,18 +86,18 @@ int cmd_ping(int argc, char **argv)
 		return bad_usage("%s", why.text);
 	if (key_file && key_read(key_file, key, &why))
 		return fail("%s", why.text);
-	ret = exporter_dial(&u, DST_HELLO_PING, key_file ? key : NULL, &x, &why);
+	ret = exporter_dial(&u, DSTOR_HELLO_PING, key_file ? key : NULL, &x, &why);
 	explicit_bzero(key, sizeof(key));
 	if (ret)
 		return fail("%s", why.text);
 	printf("exporter %s: connected in %.3f ms, handshake %.3f ms, %s\n", x.text,
-	       ms(x.connect_us), ms(x.handshake_us),
+	       ms_of_us(x.connect_us), ms_of_us(x.handshake_us),
 	       x.closed_channel ? "encrypted" : "in the clear");
-	ret = ping(&x, count, &t, &why);
+	ret = ping_exporter(&x, count, &t, &why);
 	exporter_close(&x);
 	if (ret)
 		return fail("%s", why.text);
 	printf("%u round trip%s: min/avg/max = %.3f/%.3f/%.3f ms\n", t.n, t.n == 1 ? "" : "s",
-	       ms(t.min), ms(t.sum / t.n), ms(t.max));
+	       ms_of_us(t.min), ms_of_us(t.sum / t.n), ms_of_us(t.max));
 	return 0;
 }

@@ -11,12 +11,13 @@
 #include "noise.h"
 #include "primitives.h"
 
-static bool x25519(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN], const u8 point[DST_KEY_LEN])
+static bool primitive_x25519(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN],
+			     const u8 point[DSTOR_KEY_LEN])
 {
 	return !crypto_scalarmult_curve25519(out, secret, point);
 }
 
-static bool x25519_base(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN])
+static bool primitive_x25519_base(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN])
 {
 	return !crypto_scalarmult_curve25519_base(out, secret);
 }
@@ -34,8 +35,8 @@ static struct iv iv_of(u64 nonce)
 	return iv;
 }
 
-static void seal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		 const u8 key[DST_KEY_LEN])
+static void primitive_encrypt(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len,
+			      u64 nonce, const u8 key[DSTOR_KEY_LEN])
 {
 	struct iv iv = iv_of(nonce);
 
@@ -43,8 +44,8 @@ static void seal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_le
 						  key);
 }
 
-static bool unseal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		   const u8 key[DST_KEY_LEN])
+static bool primitive_decrypt(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len,
+			      u64 nonce, const u8 key[DSTOR_KEY_LEN])
 {
 	struct iv iv = iv_of(nonce);
 
@@ -52,7 +53,7 @@ static bool unseal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_
 							  iv.bytes, key);
 }
 
-static void hash_parts(u8 out[DST_HASH_LEN], const struct dstor_part *parts, unsigned int n)
+static void hash_parts(u8 out[DSTOR_HASH_LEN], const struct dstor_part *parts, unsigned int n)
 {
 	crypto_hash_sha256_state state;
 	unsigned int i;
@@ -64,22 +65,22 @@ static void hash_parts(u8 out[DST_HASH_LEN], const struct dstor_part *parts, uns
 	sodium_memzero(&state, sizeof(state));
 }
 
-static bool same(const void *a, const void *b, size_t len)
+static bool primitive_equal(const void *a, const void *b, size_t len)
 {
 	return !sodium_memcmp(a, b, len);
 }
 
 const struct dstor_primitives primitives = {
-	.x25519 = x25519,
-	.x25519_base = x25519_base,
-	.seal = seal,
-	.open = unseal,
+	.x25519 = primitive_x25519,
+	.x25519_base = primitive_x25519_base,
+	.encrypt = primitive_encrypt,
+	.decrypt = primitive_decrypt,
 	.sha256 = hash_parts,
-	.same = same,
+	.same = primitive_equal,
 	.wipe = sodium_memzero,
 };
 
-void sha256(const void *data, size_t len, u8 digest[DST_HASH_LEN])
+void sha256(const void *data, size_t len, u8 digest[DSTOR_HASH_LEN])
 {
 	crypto_hash_sha256(digest, data, len);
 }

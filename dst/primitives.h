@@ -10,6 +10,6 @@
 
 extern const struct dstor_primitives primitives;
 
-void sha256(const void *data, size_t len, u8 digest[DST_HASH_LEN]);
+void sha256(const void *data, size_t len, u8 digest[DSTOR_HASH_LEN]);
 
 #endif

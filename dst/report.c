@@ -32,7 +32,7 @@ int refuse(struct reason *why, const char *fmt, ...)
 	return -1;
 }
 
-static void say(const char *fmt, va_list args)
+static void report_line(const char *fmt, va_list args)
 {
 	char text[1024];
 	char *p;
@@ -50,7 +50,7 @@ int fail(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say(fmt, args);
+	report_line(fmt, args);
 	va_end(args);
 	return DST_EXIT_FAILED;
 }
@@ -60,7 +60,7 @@ int bad_usage(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say(fmt, args);
+	report_line(fmt, args);
 	va_end(args);
 	return DST_EXIT_USAGE;
 }

@@ -16,7 +16,7 @@
 static const u8 v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 /* Bits of a host behind the prefix say nothing; a rule of them would never match. */
-static void mask(u8 *bytes, size_t size, unsigned int bits)
+static void rule_mask(u8 *bytes, size_t size, unsigned int bits)
 {
 	size_t i;
 
@@ -58,7 +58,7 @@ static int parse_net(const char *cidr, struct rule *r, struct reason *why)
 		bits -= V4_MAPPED_BITS;
 	}
 	r->bits = bits;
-	mask(r->net, sizeof(r->net), bits);
+	rule_mask(r->net, sizeof(r->net), bits);
 	return 0;
 }
 

@@ -174,7 +174,7 @@ static int set_change(struct change *c, const char *name, struct reason *why)
 	return ret ? -1 : 0;
 }
 
-static int set_arguments(struct change *c, int argc, char **argv, char name[DST_NAME_LEN],
+static int set_arguments(struct change *c, int argc, char **argv, char name[DSTOR_NAME_LEN],
 			 struct reason *why)
 {
 	int i;
@@ -190,7 +190,7 @@ int cmd_set(int argc, char **argv)
 {
 	static const struct option none[] = { { } };
 	struct change c = { .kinds = OBJECT_EXPORT | OBJECT_DEVICE };
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	struct reason why;
 	int ret;
 

@@ -43,7 +43,7 @@ static u64 now_ms(void)
 }
 
 /* 0 or -1; @info is to be freed in either case. */
-static int load(const char *name, struct info *info, struct reason *why)
+static int show_load(const char *name, struct info *info, struct reason *why)
 {
 	struct netlink nl;
 	int ret = netlink_open_if_loaded(&nl, why);
@@ -71,11 +71,11 @@ static void show_names(const struct info *info)
 		printf("device %s\n", info->devices[i].name);
 }
 
-static int show(const char *name, int form)
+static int show_objects(const char *name, int form)
 {
 	struct reason why;
 	struct info info;
-	int ret = load(name, &info, &why);
+	int ret = show_load(name, &info, &why);
 
 	if (!ret && form == OPT_WHY && !info.n_devices)
 		ret = refuse(&why, "there is no device \"%s\"", name);
@@ -103,7 +103,7 @@ static int show(const char *name, int form)
 	return 0;
 }
 
-static int watch(const char *name, bool json)
+static int show_watch(const char *name, bool json)
 {
 	struct info now, then = { };
 	u64 time, before = 0;
@@ -111,7 +111,7 @@ static int watch(const char *name, bool json)
 
 	do {
 		time = now_ms();
-		if (load(name, &now, &why)) {
+		if (show_load(name, &now, &why)) {
 			info_free(&now);
 			info_free(&then);
 			return fail("%s", why.text);
@@ -157,8 +157,8 @@ int cmd_show(int argc, char **argv)
 	if (argc > optind)
 		name = argv[optind];
 	if (!watching)
-		return show(name, form);
+		return show_objects(name, form);
 	if (form && form != OPT_JSON)
 		return bad_usage("--watch goes with --json, or alone");
-	return watch(name, form == OPT_JSON);
+	return show_watch(name, form == OPT_JSON);
 }

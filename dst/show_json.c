@@ -107,7 +107,7 @@ static struct json_object *json_client(const struct client_info *c)
 	json_text(o, "id", hex_text(c->id).s);
 	json_text(o, "session", hex_text(c->session).s);
 	json_object_object_add(o, "key", c->key[0] ? json_object_new_string(c->key) : NULL);
-	json_text(o, "access", c->access == DST_ACCESS_WRITE ? "write" : "read");
+	json_text(o, "access", c->access == DSTOR_ACCESS_WRITE ? "write" : "read");
 	json_number(o, "connections", c->connections);
 	json_number(o, "in_flight", c->in_flight);
 	json_number(o, "silent_ms", c->silent_ms);
@@ -134,7 +134,7 @@ static struct json_object *json_export(const struct export_info *e)
 static struct json_object *json_device(const struct device_info *d)
 {
 	struct json_object *o = json_object_new_object(), *latency;
-	char path[DST_NAME_LEN + 16];
+	char path[DSTOR_NAME_LEN + 16];
 
 	snprintf(path, sizeof(path), "/dev/dst-%s", d->name);
 	json_text(o, "name", d->name);

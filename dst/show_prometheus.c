@@ -8,13 +8,13 @@
 #include "latency.h"
 #include "show.h"
 
-static void head(const char *name, const char *type, const char *help)
+static void metric_head(const char *name, const char *type, const char *help)
 {
 	printf("# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* A label's value, quoted */
-static void quoted(const char *text)
+static void metric_quoted(const char *text)
 {
 	putchar('"');
 	for (; *text; text++) {
@@ -25,10 +25,10 @@ static void quoted(const char *text)
 	putchar('"');
 }
 
-static void sample(const char *metric, const char *label, const char *name, u64 value)
+static void metric_sample(const char *metric, const char *label, const char *name, u64 value)
 {
 	printf("%s{%s=", metric, label);
-	quoted(name);
+	metric_quoted(name);
 	printf("} %llu\n", (unsigned long long)value);
 }
 
@@ -37,11 +37,11 @@ static void gauge_u32(const struct info *info, const char *metric, size_t offset
 {
 	size_t i;
 
-	head(metric, "gauge", help);
+	metric_head(metric, "gauge", help);
 	for (i = 0; i < info->n_devices; i++) {
 		const struct device_info *d = &info->devices[i];
 
-		sample(metric, "device", d->name, *(const u32 *)((const char *)d + offset));
+		metric_sample(metric, "device", d->name, *(const u32 *)((const char *)d + offset));
 	}
 }
 
@@ -50,26 +50,26 @@ static void print_devices(const struct info *info)
 	size_t i;
 	u8 s;
 
-	head("dst_device_state", "gauge", "1 for the state the device is in.");
+	metric_head("dst_device_state", "gauge", "1 for the state the device is in.");
 	for (i = 0; i < info->n_devices; i++) {
 		for (s = DSTOR_DEVICE_CONNECTED; s <= DSTOR_DEVICE_FAILED; s++) {
 			fputs("dst_device_state{device=", stdout);
-			quoted(info->devices[i].name);
+			metric_quoted(info->devices[i].name);
 			printf(",state=\"%s\"} %d\n", state_name(s), info->devices[i].state == s);
 		}
 	}
-	head("dst_device_info", "gauge", "Always 1; where the disk is.");
+	metric_head("dst_device_info", "gauge", "Always 1; where the disk is.");
 	for (i = 0; i < info->n_devices; i++) {
 		fputs("dst_device_info{device=", stdout);
-		quoted(info->devices[i].name);
+		metric_quoted(info->devices[i].name);
 		fputs(",uri=", stdout);
-		quoted(info->devices[i].uri);
+		metric_quoted(info->devices[i].uri);
 		printf(",uuid=\"%s\"} 1\n", uuid_text(info->devices[i].uuid).s);
 	}
-	head("dst_device_size_bytes", "gauge", "Size of the disk.");
+	metric_head("dst_device_size_bytes", "gauge", "Size of the disk.");
 	for (i = 0; i < info->n_devices; i++)
-		sample("dst_device_size_bytes", "device", info->devices[i].name,
-		       info->devices[i].size);
+		metric_sample("dst_device_size_bytes", "device", info->devices[i].name,
+			      info->devices[i].size);
 	gauge_u32(info, "dst_device_connections", offsetof(struct device_info, connections),
 		  "Connections it should have.");
 	gauge_u32(info, "dst_device_connections_live", offsetof(struct device_info, live),
@@ -84,18 +84,18 @@ static void print_exports(const struct info *info)
 {
 	size_t i;
 
-	head("dst_export_size_bytes", "gauge", "Size of the exported disk.");
+	metric_head("dst_export_size_bytes", "gauge", "Size of the exported disk.");
 	for (i = 0; i < info->n_exports; i++)
-		sample("dst_export_size_bytes", "export", info->exports[i].name,
-		       info->exports[i].size);
-	head("dst_export_clients", "gauge", "Clients, connected or expected back.");
+		metric_sample("dst_export_size_bytes", "export", info->exports[i].name,
+			      info->exports[i].size);
+	metric_head("dst_export_clients", "gauge", "Clients, connected or expected back.");
 	for (i = 0; i < info->n_exports; i++)
-		sample("dst_export_clients", "export", info->exports[i].name,
-		       info->exports[i].n_clients);
-	head("dst_export_in_flight", "gauge", "Requests the disk has.");
+		metric_sample("dst_export_clients", "export", info->exports[i].name,
+			      info->exports[i].n_clients);
+	metric_head("dst_export_in_flight", "gauge", "Requests the disk has.");
 	for (i = 0; i < info->n_exports; i++)
-		sample("dst_export_in_flight", "export", info->exports[i].name,
-		       info->exports[i].in_flight);
+		metric_sample("dst_export_in_flight", "export", info->exports[i].name,
+			      info->exports[i].in_flight);
 }
 
 static void print_counters(const struct info *info)
@@ -108,15 +108,15 @@ static void print_counters(const struct info *info)
 		if (!stats_name(c))
 			continue;
 		snprintf(metric, sizeof(metric), "dst_device_%s_total", stats_name(c));
-		head(metric, "counter", "Since it was attached.");
+		metric_head(metric, "counter", "Since it was attached.");
 		for (i = 0; i < info->n_devices; i++)
-			sample(metric, "device", info->devices[i].name,
-			       info->devices[i].stats.value[c]);
+			metric_sample(metric, "device", info->devices[i].name,
+				      info->devices[i].stats.value[c]);
 		snprintf(metric, sizeof(metric), "dst_export_%s_total", stats_name(c));
-		head(metric, "counter", "Since it was exported.");
+		metric_head(metric, "counter", "Since it was exported.");
 		for (i = 0; i < info->n_exports; i++)
-			sample(metric, "export", info->exports[i].name,
-			       info->exports[i].stats.value[c]);
+			metric_sample(metric, "export", info->exports[i].name,
+				      info->exports[i].stats.value[c]);
 	}
 }
 
@@ -128,7 +128,7 @@ static void print_histogram(const char *name, const char *op, const struct laten
 	for (i = 0; i < DSTOR_LATENCY_BUCKETS; i++) {
 		sum += l->bucket[i];
 		fputs("dst_device_latency_seconds_bucket{device=", stdout);
-		quoted(name);
+		metric_quoted(name);
 		if (i < DSTOR_LATENCY_BUCKETS - 1)
 			printf(",op=\"%s\",le=\"%.9g\"} %llu\n", op, latency_limit(i) / 1e9,
 			       (unsigned long long)sum);
@@ -136,10 +136,10 @@ static void print_histogram(const char *name, const char *op, const struct laten
 			printf(",op=\"%s\",le=\"+Inf\"} %llu\n", op, (unsigned long long)sum);
 	}
 	fputs("dst_device_latency_seconds_sum{device=", stdout);
-	quoted(name);
+	metric_quoted(name);
 	printf(",op=\"%s\"} %.9f\n", op, l->sum_ns / 1e9);
 	fputs("dst_device_latency_seconds_count{device=", stdout);
-	quoted(name);
+	metric_quoted(name);
 	printf(",op=\"%s\"} %llu\n", op, (unsigned long long)sum);
 }
 
@@ -150,7 +150,7 @@ void show_prometheus(const struct info *info)
 	print_devices(info);
 	print_exports(info);
 	print_counters(info);
-	head("dst_device_latency_seconds", "histogram", "From submission to answer.");
+	metric_head("dst_device_latency_seconds", "histogram", "From submission to answer.");
 	for (i = 0; i < info->n_devices; i++) {
 		print_histogram(info->devices[i].name, "read", &info->devices[i].read);
 		print_histogram(info->devices[i].name, "write", &info->devices[i].write);

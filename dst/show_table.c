@@ -12,7 +12,7 @@
 
 enum style { PLAIN, BOLD, GREEN, YELLOW, RED };
 
-static const char *style(enum style s)
+static const char *table_style(enum style s)
 {
 	static const char * const codes[] = {
 		[PLAIN] = "\033[0m",
@@ -40,7 +40,7 @@ static enum style state_style(const struct device_info *d)
 	}
 }
 
-static void widen(int *width, const char *text)
+static void table_widen(int *width, const char *text)
 {
 	int n = strlen(text);
 
@@ -66,7 +66,7 @@ static void print_texts(const char *what, const struct text_list *l)
 static void print_client(const struct client_info *c)
 {
 	printf("  client %s %s: %s, %u connection%s, %u in flight", c->name, c->address,
-	       c->access == DST_ACCESS_WRITE ? "writes" : "reads", c->connections,
+	       c->access == DSTOR_ACCESS_WRITE ? "writes" : "reads", c->connections,
 	       c->connections == 1 ? "" : "s", c->in_flight);
 	if (!c->connections)
 		printf(", silent for %s", time_text(c->silent_ms).s);
@@ -79,12 +79,12 @@ static void print_exports(const struct info *info)
 	size_t i, j;
 
 	for (i = 0; i < info->n_exports; i++) {
-		widen(&name, info->exports[i].name);
-		widen(&path, info->exports[i].path);
+		table_widen(&name, info->exports[i].name);
+		table_widen(&path, info->exports[i].path);
 	}
 	if (info->n_exports)
-		printf("%s%-*s  %-*s  %8s  %-10s  %s%s\n", style(BOLD), name, "EXPORT", path,
-		       "PATH", "SIZE", "ACCESS", "OFFERED", style(PLAIN));
+		printf("%s%-*s  %-*s  %8s  %-10s  %s%s\n", table_style(BOLD), name, "EXPORT", path,
+		       "PATH", "SIZE", "ACCESS", "OFFERED", table_style(PLAIN));
 	for (i = 0; i < info->n_exports; i++) {
 		const struct export_info *e = &info->exports[i];
 
@@ -103,7 +103,7 @@ static void print_trouble(const struct device_info *d)
 {
 	char retries[16] = "forever";
 
-	if (d->retries != DST_RETRIES_FOREVER)
+	if (d->retries != DSTOR_RETRIES_FOREVER)
 		snprintf(retries, sizeof(retries), "%u", d->retries);
 	if (d->state == DSTOR_DEVICE_CONNECTED) {
 		printf("  %u of %u connections%s%s\n", d->live, d->connections,
@@ -128,18 +128,18 @@ static void print_devices(const struct info *info)
 	size_t i;
 
 	for (i = 0; i < info->n_devices; i++) {
-		widen(&name, info->devices[i].name);
-		widen(&uri, info->devices[i].uri);
+		table_widen(&name, info->devices[i].name);
+		table_widen(&uri, info->devices[i].uri);
 	}
 	if (info->n_devices)
-		printf("%s%-*s  %-*s  %8s  %-10s  %s%s\n", style(BOLD), before + name, "DEVICE",
-		       uri, "URI", "SIZE", "ACCESS", "STATE", style(PLAIN));
+		printf("%s%-*s  %-*s  %8s  %-10s  %s%s\n", table_style(BOLD), before + name,
+		       "DEVICE", uri, "URI", "SIZE", "ACCESS", "STATE", table_style(PLAIN));
 	for (i = 0; i < info->n_devices; i++) {
 		const struct device_info *d = &info->devices[i];
 
 		printf("/dev/dst-%-*s  %-*s  %8s  %-10s  %s%s%s\n", name, d->name, uri, d->uri,
 		       size_text(d->size).s, d->read_only ? "read-only" : "read-write",
-		       style(state_style(d)), state_name(d->state), style(PLAIN));
+		       table_style(state_style(d)), state_name(d->state), table_style(PLAIN));
 		if (d->state != DSTOR_DEVICE_CONNECTED || d->live < d->connections)
 			print_trouble(d);
 	}
@@ -200,15 +200,15 @@ void show_rates(const struct info *now, const struct info *then, u64 ms)
 	size_t i;
 
 	for (i = 0; i < now->n_exports; i++)
-		widen(&width, now->exports[i].name);
+		table_widen(&width, now->exports[i].name);
 	for (i = 0; i < now->n_devices; i++)
-		widen(&width, now->devices[i].name);
+		table_widen(&width, now->devices[i].name);
 	if (now->n_exports + now->n_devices == 0)
 		return;
-	printf("\n%s%-*s  %7s  %7s  %7s  %8s  %8s", style(BOLD), width, "PER SECOND", "READS",
+	printf("\n%s%-*s  %7s  %7s  %7s  %8s  %8s", table_style(BOLD), width, "PER SECOND", "READS",
 	       "WRITES", "FLUSHES", "READ", "WRITTEN");
 	printf("  %7s  %7s  %7s  %7s  %9s%s\n", "R P50", "R P99", "W P50", "W P99", "IN FLIGHT",
-	       style(PLAIN));
+	       table_style(PLAIN));
 	/* Both lists are sorted by name, and seldom differ. */
 	for (i = 0; i < now->n_exports; i++) {
 		const struct export_info *e = &now->exports[i];

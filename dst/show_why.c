@@ -10,12 +10,12 @@
 
 #define SLOW_MS 1000	/* older requests are worth a word */
 
-static void line(const char *what)
+static void why_line(const char *what)
 {
 	printf("  %-12s ", what);
 }
 
-static const char *meaning(const struct device_info *d)
+static const char *why_meaning(const struct device_info *d)
 {
 	switch (d->state) {
 	case DSTOR_DEVICE_CONNECTED:
@@ -37,8 +37,8 @@ static void print_budget(const struct device_info *d)
 {
 	u64 budget = (u64)d->timeout_ms * (d->retries + 1ULL);
 
-	line("budget");
-	if (d->retries == DST_RETRIES_FOREVER) {
+	why_line("budget");
+	if (d->retries == DSTOR_RETRIES_FOREVER) {
 		printf("requests wait for ever (dst set %s retries=N ends that)\n", d->name);
 		return;
 	}
@@ -52,7 +52,7 @@ static void print_budget(const struct device_info *d)
 
 static void print_io(const struct device_info *d)
 {
-	line("I/O");
+	why_line("I/O");
 	if (!d->in_flight)
 		puts("none waits");
 	else
@@ -62,7 +62,7 @@ static void print_io(const struct device_info *d)
 
 static void print_connections(const struct device_info *d)
 {
-	line("connections");
+	why_line("connections");
 	printf("%u of %u work", d->live, d->connections);
 	if (d->live < d->connections && d->state != DSTOR_DEVICE_FAILED)
 		printf("; the next attempt is in %s", time_text(d->next_ms).s);
@@ -77,12 +77,12 @@ static void print_past(const struct device_info *d)
 	};
 	size_t i;
 
-	line("since attach");
+	why_line("since attach");
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
 		printf("%s%llu %s", i ? ", " : "",
 		       (unsigned long long)d->stats.value[counters[i]], stats_name(counters[i]));
 	putchar('\n');
-	line("latency");
+	why_line("latency");
 	printf("reads %s, writes %s; 99 of 100 within %s and %s\n",
 	       latency_text(latency_percentile(&d->read, 50)).s,
 	       latency_text(latency_percentile(&d->write, 50)).s,
@@ -98,38 +98,38 @@ static void print_advice(const struct device_info *d)
 	case DSTOR_DEVICE_CONNECTED:
 		if (d->oldest_io_ms < SLOW_MS)
 			return;
-		line("what to do");
+		why_line("what to do");
 		puts("look at the exporter's disk (dst show, iostat -x there) and at the network");
 		return;
 	case DSTOR_DEVICE_RECONNECTING:
-		line("what to do");
+		why_line("what to do");
 		printf("dst ping %s shows whether the exporter answers\n", d->uri);
-		line("");
+		why_line("");
 		printf("dst set %s uri=... if it is somewhere else now\n", name);
-		line("");
+		why_line("");
 		printf("dst detach %s --force ends the waiting with errors\n", name);
 		return;
 	case DSTOR_DEVICE_SUSPENDED:
-		line("what to do");
+		why_line("what to do");
 		puts("export the former disk again: it is known by its UUID, not by its name");
-		line("");
+		why_line("");
 		printf("dst detach %s --force if it is gone for good\n", name);
 		return;
 	case DSTOR_DEVICE_FAILED:
-		line("what to do");
+		why_line("what to do");
 		printf("dst detach %s --force, then attach it anew\n", name);
 	}
 }
 
 void show_why(const struct device_info *d)
 {
-	char disk[DST_NAME_LEN + 8], who[PATH_MAX + 16];
+	char disk[DSTOR_NAME_LEN + 8], who[PATH_MAX + 16];
 
-	printf("/dev/dst-%s is %s: %s\n", d->name, state_name(d->state), meaning(d));
-	line("exporter");
+	printf("/dev/dst-%s is %s: %s\n", d->name, state_name(d->state), why_meaning(d));
+	why_line("exporter");
 	puts(d->uri);
 	if (d->reason[0]) {
-		line("reason");
+		why_line("reason");
 		puts(d->reason);
 	}
 	print_connections(d);
@@ -138,7 +138,7 @@ void show_why(const struct device_info *d)
 	print_past(d);
 	snprintf(disk, sizeof(disk), "dst-%s", d->name);
 	if (disk_user(disk, who, sizeof(who))) {
-		line("user");
+		why_line("user");
 		printf("it is %s\n", who);
 	}
 	print_advice(d);

@@ -9,7 +9,7 @@
 
 #include "info.h"
 #include "names.h"
-#include "state.h"
+#include "export_state.h"
 #include "transport.h"
 #include "values.h"
 

@@ -34,7 +34,7 @@ struct parts {
 	char query[DSTOR_URI_LEN];
 };
 
-static void cut(const char *text, struct parts *p)
+static void uri_cut(const char *text, struct parts *p)
 {
 	size_t n = strcspn(text, "/?");
 
@@ -47,7 +47,7 @@ static void cut(const char *text, struct parts *p)
 }
 
 /* %41 becomes A. False for a broken escape or an escaped NUL. */
-static bool unescape(char *s)
+static bool uri_unescape(char *s)
 {
 	char *to = s;
 	u8 byte;
@@ -74,7 +74,7 @@ static bool unescape(char *s)
 
 static int parse_port(const char *text, u32 max, struct uri *u, struct reason *why)
 {
-	u->port = DST_PORT;
+	u->port = DSTOR_PORT;
 	if (!text)
 		return 0;
 	if (parse_number(text, 1, max, &u->port, NULL))
@@ -161,7 +161,7 @@ static int parse_unix(struct parts *p, struct uri *u, struct reason *why)
 {
 	if (p->authority[0])
 		return refuse(why, "three slashes are needed: dst+unix:///EXPORT?socket=/path");
-	if (strncmp(p->query, "socket=/", 8) || strchr(p->query, '&') || !unescape(p->query))
+	if (strncmp(p->query, "socket=/", 8) || strchr(p->query, '&') || !uri_unescape(p->query))
 		return refuse(why, "the path of the socket is missing: ?socket=/path");
 	if (strlen(p->query + 7) >= sizeof(u->socket))
 		return refuse(why, "the path of the socket is longer than %zu characters",
@@ -211,7 +211,7 @@ int uri_parse(const char *text, struct uri *u, struct reason *why)
 	if (i == ARRAY_SIZE(schemes))
 		return refuse(why, "\"%.80s\" is not a URI of DST: dst://HOST[:PORT]/EXPORT", text);
 	u->transport = schemes[i].transport;
-	cut(text + n, &p);
+	uri_cut(text + n, &p);
 	if (parse_parts(&p, u, &what))
 		return refuse(why, "\"%.200s\": %.300s", text, what.text);
 	return 0;

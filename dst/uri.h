@@ -31,7 +31,7 @@ struct uri {
 	char socket[URI_SOCKET_LEN];	/* UNIX */
 	u32 cid;			/* vsock */
 	u32 type, instance;		/* TIPC */
-	char export[DST_NAME_LEN];	/* empty when left out */
+	char export[DSTOR_NAME_LEN];	/* empty when left out */
 };
 
 int uri_parse(const char *text, struct uri *u, struct reason *why);

@@ -13,7 +13,7 @@
 #define US_PER_MS 1000ULL
 
 /* Digits at *@p; false when there are none or they do not fit. */
-static bool digits(const char **p, u64 *value)
+static bool parse_digits(const char **p, u64 *value)
 {
 	const char *s = *p;
 
@@ -34,7 +34,7 @@ int parse_size(const char *text, u64 *bytes, struct reason *why)
 	unsigned int shift = 0;
 	u64 n;
 
-	if (!digits(&p, &n))
+	if (!parse_digits(&p, &n))
 		return refuse(why, "\"%.80s\" is not a size (for example 64M)", text);
 	if (*p) {
 		unit = strchr(units, *p == 'k' ? 'K' : *p);
@@ -42,14 +42,14 @@ int parse_size(const char *text, u64 *bytes, struct reason *why)
 			return refuse(why, "\"%.80s\" is not a size: units are K M G T", text);
 		shift = 10 * (unit - units + 1);
 	}
-	if (n > DST_SIZE_MAX >> shift)
+	if (n > DSTOR_SIZE_MAX >> shift)
 		return refuse(why, "\"%.80s\" is too large for a size", text);
 	*bytes = n << shift;
 	return 0;
 }
 
 /* What follows the point, in millionths of @unit. */
-static u64 fraction(const char **p, u64 unit)
+static u64 parse_fraction(const char **p, u64 unit)
 {
 	u64 part = 0, weight = unit / 10;
 
@@ -71,10 +71,10 @@ int parse_time(const char *text, u32 *ms, struct reason *why)
 	u64 n, millionths = 0, us;
 	size_t i;
 
-	if (!digits(&p, &n))
+	if (!parse_digits(&p, &n))
 		return refuse(why, "\"%.80s\" is not a time (for example 5s)", text);
 	if (*p == '.')
-		millionths = fraction(&p, 1000000);
+		millionths = parse_fraction(&p, 1000000);
 	for (i = 0; i < ARRAY_SIZE(units) && strcmp(units[i].name, p); i++)
 		;
 	if (i == ARRAY_SIZE(units))
@@ -94,7 +94,7 @@ int parse_number(const char *text, u32 min, u32 max, u32 *value, struct reason *
 	const char *p = text;
 	u64 n;
 
-	if (!digits(&p, &n) || *p || n < min || n > max)
+	if (!parse_digits(&p, &n) || *p || n < min || n > max)
 		return refuse(why, "\"%.80s\" is not a number from %u to %u", text, min, max);
 	*value = n;
 	return 0;
@@ -104,15 +104,15 @@ static bool word_ok(const char *s, size_t len)
 {
 	static const char set[] = LETTERS_AND_DIGITS "-_().,";
 
-	return len && len < DST_ALGO_LEN && strspn(s, set) >= len;
+	return len && len < DSTOR_ALGO_LEN && strspn(s, set) >= len;
 }
 
-int parse_algorithms(const char *text, char list[DST_ALGO_LIST_LEN], struct reason *why)
+int parse_algorithms(const char *text, char list[DSTOR_ALGO_LIST_LEN], struct reason *why)
 {
 	const char *p = text;
 	size_t len;
 
-	if (strlen(text) >= DST_ALGO_LIST_LEN)
+	if (strlen(text) >= DSTOR_ALGO_LIST_LEN)
 		return refuse(why, "the list \"%.80s\" is too long", text);
 	for (;; p += len + 1) {
 		len = dstor_word_len(p);
@@ -121,20 +121,20 @@ int parse_algorithms(const char *text, char list[DST_ALGO_LIST_LEN], struct reas
 		if (!p[len])
 			break;
 	}
-	copy_text(list, DST_ALGO_LIST_LEN, text);
+	copy_text(list, DSTOR_ALGO_LIST_LEN, text);
 	return 0;
 }
 
-int export_name(const char *text, char name[DST_NAME_LEN], struct reason *why)
+int export_name(const char *text, char name[DSTOR_NAME_LEN], struct reason *why)
 {
 	if (!dstor_name_ok(text, strlen(text) + 1))
 		return refuse(why, "\"%.80s\" is no name: 1 to 63 of A-Za-z0-9._-, first no - or .",
 			      text);
-	copy_text(name, DST_NAME_LEN, text);
+	copy_text(name, DSTOR_NAME_LEN, text);
 	return 0;
 }
 
-int device_name(const char *text, char name[DST_NAME_LEN], struct reason *why)
+int device_name(const char *text, char name[DSTOR_NAME_LEN], struct reason *why)
 {
 	const char *p = text;
 
@@ -181,17 +181,17 @@ struct text time_text(u64 ms)
 	return t;
 }
 
-struct text hex_text(const u8 id[DST_ID_LEN])
+struct text hex_text(const u8 id[DSTOR_ID_LEN])
 {
 	struct text t;
 	int i;
 
-	for (i = 0; i < DST_ID_LEN; i++)
+	for (i = 0; i < DSTOR_ID_LEN; i++)
 		snprintf(t.s + 2 * i, 3, "%02x", id[i]);
 	return t;
 }
 
-struct text uuid_text(const u8 id[DST_ID_LEN])
+struct text uuid_text(const u8 id[DSTOR_ID_LEN])
 {
 	struct text hex = hex_text(id), t;
 

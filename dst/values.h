@@ -14,11 +14,11 @@ int parse_size(const char *text, u64 *bytes, struct reason *why);
 int parse_time(const char *text, u32 *ms, struct reason *why);
 int parse_number(const char *text, u32 min, u32 max, u32 *value, struct reason *why);
 /* crc32c,none: words of an algorithm list */
-int parse_algorithms(const char *text, char list[DST_ALGO_LIST_LEN], struct reason *why);
+int parse_algorithms(const char *text, char list[DSTOR_ALGO_LIST_LEN], struct reason *why);
 
-int export_name(const char *text, char name[DST_NAME_LEN], struct reason *why);
+int export_name(const char *text, char name[DSTOR_NAME_LEN], struct reason *why);
 /* NAME, dst-NAME or /dev/dst-NAME. How long it may be is the module's to say. */
-int device_name(const char *text, char name[DST_NAME_LEN], struct reason *why);
+int device_name(const char *text, char name[DSTOR_NAME_LEN], struct reason *why);
 
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -28,8 +28,8 @@ struct text {
 
 struct text size_text(u64 bytes);	/* 256M, 1.5G, 1000 */
 struct text time_text(u64 ms);		/* 14s, 1.5s, 20ms */
-struct text uuid_text(const u8 id[DST_ID_LEN]);
-struct text hex_text(const u8 id[DST_ID_LEN]);
+struct text uuid_text(const u8 id[DSTOR_ID_LEN]);
+struct text hex_text(const u8 id[DSTOR_ID_LEN]);
 bool parse_hex(const char *text, u8 *to, size_t len);
 
 void copy_text(char *to, size_t size, const char *from);	/* cuts what is too long */

@@ -31,7 +31,7 @@ static struct notifier_block reboot_notifier = { .notifier_call = going_down };
  * transport takes that for writing: no lock that we take here may be held
  * while a socket is made.
  */
-static void __net_exit leave(struct net *net)
+static void __net_exit netns_leave(struct net *net)
 {
 	dstor_devices_leave(net);
 	dstor_point(NETNS_LEAVE);
@@ -40,7 +40,7 @@ static void __net_exit leave(struct net *net)
 }
 
 /* As a "device": those are left first, while the network still carries a farewell. */
-static struct pernet_operations operations = { .exit = leave };
+static struct pernet_operations operations = { .exit = netns_leave };
 
 static int __init dstor_init(void)
 {

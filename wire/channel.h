@@ -7,18 +7,18 @@
  * access to each structure. dstor_stream_next() may be called in any context; all
  * others call the host's primitives and have their contexts (noise.h).
  */
-#ifndef DST_WIRE_CHANNEL_H
-#define DST_WIRE_CHANNEL_H
+#ifndef DSTOR_WIRE_CHANNEL_H
+#define DSTOR_WIRE_CHANNEL_H
 
 #include "noise.h"
 #include "protocol.h"
 
-/* Keys and nonces of one direction. A "seal" is one use of the key (RFC 5116). */
+/* Keys and nonces of one direction. */
 struct dstor_stream {
-	u8 key[DST_KEY_LEN];
-	u64 nonce;		/* of the next seal under this key */
-	u64 bytes;		/* sealed under this key */
-	u64 most;		/* seals under one key */
+	u8 key[DSTOR_KEY_LEN];
+	u64 nonce;		/* of the next use of this key */
+	u64 bytes;		/* encrypted under this key */
+	u64 most;		/* uses of one key */
 };
 
 struct dstor_channel {
@@ -26,7 +26,7 @@ struct dstor_channel {
 	struct dstor_noise noise;
 	struct dstor_stream send;
 	struct dstor_stream receive;
-	u8 hash[DST_HASH_LEN];
+	u8 hash[DSTOR_HASH_LEN];
 };
 
 /*
@@ -35,14 +35,14 @@ struct dstor_channel {
  * @g may not be sent. The caller wipes @c in the end, in both cases.
  */
 bool dstor_channel_ask(struct dstor_channel *c, const struct dstor_primitives *p,
-		       const u8 psk[DST_KEY_LEN], const u8 ephemeral[DST_KEY_LEN],
+		       const u8 psk[DSTOR_KEY_LEN], const u8 ephemeral[DSTOR_KEY_LEN],
 		       struct dstor_greeting *g);
 
 /*
  * Exporter: is @psk the key that @g names? It does not prove that the client has the
  * key; dstor_channel_accept() does.
  */
-bool dstor_channel_names(const struct dstor_primitives *p, const u8 psk[DST_KEY_LEN],
+bool dstor_channel_names(const struct dstor_primitives *p, const u8 psk[DSTOR_KEY_LEN],
 			 const struct dstor_greeting *g);
 
 /*
@@ -51,7 +51,7 @@ bool dstor_channel_names(const struct dstor_primitives *p, const u8 psk[DST_KEY_
  * wiped.
  */
 bool dstor_channel_accept(struct dstor_channel *c, const struct dstor_primitives *p,
-			  const u8 psk[DST_KEY_LEN], const u8 ephemeral[DST_KEY_LEN],
+			  const u8 psk[DSTOR_KEY_LEN], const u8 ephemeral[DSTOR_KEY_LEN],
 			  const struct dstor_greeting *g, struct dstor_greeting *answer);
 
 /*
@@ -62,7 +62,7 @@ bool dstor_channel_confirm(struct dstor_channel *c, const struct dstor_greeting 
 
 /*
  * A hello, welcome or entry of @len bytes, in place, with the handshake's
- * ChaCha20-Poly1305 (RFC 8439). The tag of DST_TAG_LEN (16) bytes stands behind
+ * ChaCha20-Poly1305 (RFC 8439). The tag of DSTOR_TAG_LEN (16) bytes stands behind
  * @message and is not counted in @len. Messages go through in the order of the
  * stream. dstor_channel_decrypt() returns false if the tag is wrong; then the caller
  * closes the connection.
@@ -72,7 +72,7 @@ bool dstor_channel_decrypt(struct dstor_channel *c, void *message, size_t len);
 
 /*
  * The first keys of the frames, under @cipher, a terminated name of less than
- * DST_ALGO_LEN bytes. They come from the handshake's keys by HKDF (RFC 5869).
+ * DSTOR_ALGO_LEN bytes. They come from the handshake's keys by HKDF (RFC 5869).
  */
 void dstor_channel_frames(const struct dstor_channel *c, const char *cipher,
 			  struct dstor_stream *send, struct dstor_stream *receive);
@@ -81,20 +81,20 @@ void dstor_channel_frames(const struct dstor_channel *c, const char *cipher,
 void dstor_channel_wipe(struct dstor_channel *c);
 
 /*
- * A name of @psk that may be shown: DST_ID_LEN (16) bytes of an HMAC (RFC 2104),
+ * A name of @psk that may be shown: DSTOR_ID_LEN (16) bytes of an HMAC (RFC 2104),
  * equal for equal keys.
  */
-void dstor_key_print(const struct dstor_primitives *p, const u8 psk[DST_KEY_LEN],
-		     u8 print[DST_ID_LEN]);
+void dstor_key_fingerprint(const struct dstor_primitives *p, const u8 psk[DSTOR_KEY_LEN],
+			   u8 fingerprint[DSTOR_ID_LEN]);
 
 /*
  * A frame begins. True: @s has its next key (HKDF), and the nonces begin anew. A
- * key ends after s->most seals or DST_REKEY_BYTES bytes, at the next frame.
+ * key ends after s->most uses or DSTOR_REKEY_BYTES bytes, at the next frame.
  */
 bool dstor_stream_begin(struct dstor_stream *s, const struct dstor_primitives *p);
 
 /*
- * The nonce for sealing or opening the next @len bytes. Each call is one use of the
+ * The nonce to encrypt or decrypt the next @len bytes. Each call is one use of the
  * key.
  */
 u64 dstor_stream_next(struct dstor_stream *s, u32 len);

@@ -2,8 +2,8 @@
 /*
  * CRC-32C of the messages of the handshake. Pure: any context, no locks.
  */
-#ifndef DST_WIRE_CRC32C_H
-#define DST_WIRE_CRC32C_H
+#ifndef DSTOR_WIRE_CRC32C_H
+#define DSTOR_WIRE_CRC32C_H
 
 #include "host.h"
 

@@ -8,7 +8,7 @@
  *
  * The submitter of that next flush may ignore the result, as jbd2 does before it
  * frees a part of its journal. File systems commit with FUA writes, so these report
- * the loss as well. All FUA writes that begin within DST_FUA_TELLS_MS of the first
+ * the loss as well. All FUA writes that begin within DSTOR_FUA_TELLS_MS of the first
  * one fail and are not sent. Otherwise a journal would drop blocks of which it has
  * the only copy. An opener of the device after the last close has no acked writes
  * that could be lost.
@@ -22,7 +22,7 @@ u64 dstor_flush_mark_acked(const struct dstor_flush_marks *m)
 
 bool dstor_flush_mark_uncovered(const struct dstor_flush_marks *m, u64 mark)
 {
-	return mark != DST_FLUSH_MARK_CLEAN && mark > m->flushed;
+	return mark != DSTOR_FLUSH_MARK_CLEAN && mark > m->flushed;
 }
 
 u64 dstor_flush_mark_begin(struct dstor_flush_marks *m, u64 *losses)
@@ -56,7 +56,7 @@ bool dstor_flush_mark_fua_begin(struct dstor_flush_marks *m, u64 now_ms, u64 *lo
 	if (!m->fua_tells)
 		m->fua_since_ms = now_ms;
 	m->fua_tells = true;
-	if (now_ms - m->fua_since_ms < DST_FUA_TELLS_MS)
+	if (now_ms - m->fua_since_ms < DSTOR_FUA_TELLS_MS)
 		return false;
 	m->fua_told = m->losses;
 	return true;

@@ -7,8 +7,8 @@
  * clock. The caller serialises access to each structure. Times are milliseconds of
  * one monotonic clock.
  */
-#ifndef DST_WIRE_FLUSH_MARK_H
-#define DST_WIRE_FLUSH_MARK_H
+#ifndef DSTOR_WIRE_FLUSH_MARK_H
+#define DSTOR_WIRE_FLUSH_MARK_H
 
 #include "host.h"
 
@@ -23,8 +23,8 @@ struct dstor_flush_marks {
 	bool fua_tells;	/* if any has */
 };
 
-#define DST_FLUSH_MARK_CLEAN 0ULL	/* of a connection without acked writes */
-#define DST_FUA_TELLS_MS 60000U	/* time for each journal to commit (ext4: every 5 s) */
+#define DSTOR_FLUSH_MARK_CLEAN 0ULL	/* of a connection without acked writes */
+#define DSTOR_FUA_TELLS_MS 60000U	/* time for each journal to commit (ext4: every 5 s) */
 
 /*
  * A write was acked. Returns the number of the first flush that covers it, which
@@ -47,7 +47,7 @@ bool dstor_flush_mark_end(struct dstor_flush_marks *m, u64 number, u64 losses);
 
 /*
  * May a FUA write begin? False: it fails and must not be sent. True: @losses gets
- * the losses known by now. Refusals last DST_FUA_TELLS_MS from the first one on.
+ * the losses known by now. Refusals last DSTOR_FUA_TELLS_MS from the first one on.
  */
 bool dstor_flush_mark_fua_begin(struct dstor_flush_marks *m, u64 now_ms, u64 *losses);
 

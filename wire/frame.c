@@ -8,7 +8,7 @@
 
 bool dstor_op_writes(u8 op)
 {
-	return op == DST_OP_WRITE || op == DST_OP_DISCARD || op == DST_OP_WRITE_ZEROES;
+	return op == DSTOR_OP_WRITE || op == DSTOR_OP_DISCARD || op == DSTOR_OP_WRITE_ZEROES;
 }
 
 static bool has_no_operation(const struct dstor_frame *f)
@@ -20,11 +20,11 @@ static bool change_shape(const struct dstor_frame *f)
 {
 	u16 flags = le16_to_cpu(f->flags);
 
-	if (!flags || flags & ~DST_CHANGE_FLAGS_KNOWN)
+	if (!flags || flags & ~DSTOR_CHANGE_FLAGS_KNOWN)
 		return false;
-	if (flags & DST_CHANGE_SIZE && (!f->offset || le64_to_cpu(f->offset) > DST_SIZE_MAX))
+	if (flags & DSTOR_CHANGE_SIZE && (!f->offset || le64_to_cpu(f->offset) > DSTOR_SIZE_MAX))
 		return false;
-	return !(flags & DST_CHANGE_ACCESS) || le16_to_cpu(f->status) <= DST_ACCESS_WRITE;
+	return !(flags & DSTOR_CHANGE_ACCESS) || le16_to_cpu(f->status) <= DSTOR_ACCESS_WRITE;
 }
 
 static bool request_shape(const struct dstor_frame *f, const struct dstor_bounds *b)
@@ -32,16 +32,16 @@ static bool request_shape(const struct dstor_frame *f, const struct dstor_bounds
 	u32 length = le32_to_cpu(f->length);
 	u32 bytes = le32_to_cpu(f->bytes);
 
-	if (f->op > DST_OP_MAX || !f->seq || le16_to_cpu(f->slot) >= b->slots)
+	if (f->op > DSTOR_OP_MAX || !f->seq || le16_to_cpu(f->slot) >= b->slots)
 		return false;
-	if (le16_to_cpu(f->flags) & ~DST_REQ_FLAGS_KNOWN)
+	if (le16_to_cpu(f->flags) & ~DSTOR_REQ_FLAGS_KNOWN)
 		return false;
 	switch (f->op) {
-	case DST_OP_WRITE:
+	case DSTOR_OP_WRITE:
 		return length == bytes && length && length <= b->max_io;
-	case DST_OP_READ:
+	case DSTOR_OP_READ:
 		return !length && bytes && bytes <= b->max_io;
-	case DST_OP_FLUSH:
+	case DSTOR_OP_FLUSH:
 		return !length && !bytes && !f->offset;
 	default:
 		return !length && bytes;
@@ -51,13 +51,13 @@ static bool request_shape(const struct dstor_frame *f, const struct dstor_bounds
 bool dstor_request_sane(const struct dstor_frame *f, const struct dstor_bounds *b)
 {
 	switch (f->type) {
-	case DST_FRAME_REQUEST:
+	case DSTOR_FRAME_REQUEST:
 		return request_shape(f, b);
-	case DST_FRAME_PING:
-	case DST_FRAME_PONG:
-	case DST_FRAME_BYE:
+	case DSTOR_FRAME_PING:
+	case DSTOR_FRAME_PONG:
+	case DSTOR_FRAME_BYE:
 		return has_no_operation(f) && !f->flags && !f->slot && !f->status && !f->offset;
-	case DST_FRAME_ASK:
+	case DSTOR_FRAME_ASK:
 		return has_no_operation(f) && f->seq && le16_to_cpu(f->slot) < b->slots &&
 		       !f->flags && !f->status && !f->offset;
 	}
@@ -69,17 +69,17 @@ enum dstor_status dstor_request_check(const struct dstor_frame *f, const struct 
 	u64 offset = le64_to_cpu(f->offset);
 	u32 bytes = le32_to_cpu(f->bytes);
 
-	if (f->op == DST_OP_FLUSH)
-		return DST_STATUS_OK;
+	if (f->op == DSTOR_OP_FLUSH)
+		return DSTOR_STATUS_OK;
 	if (dstor_op_writes(f->op) && b->read_only)
-		return DST_STATUS_READ_ONLY;
+		return DSTOR_STATUS_READ_ONLY;
 	if ((offset | bytes) & (b->block - 1))
-		return DST_STATUS_INVALID;
-	if (bytes > DST_EXTENT_MAX)
-		return DST_STATUS_INVALID;
+		return DSTOR_STATUS_INVALID;
+	if (bytes > DSTOR_EXTENT_MAX)
+		return DSTOR_STATUS_INVALID;
 	if (offset > b->size || bytes > b->size - offset)
-		return DST_STATUS_RANGE;
-	return DST_STATUS_OK;
+		return DSTOR_STATUS_RANGE;
+	return DSTOR_STATUS_OK;
 }
 
 bool dstor_response_sane(const struct dstor_frame *f, const struct dstor_bounds *b)
@@ -88,21 +88,21 @@ bool dstor_response_sane(const struct dstor_frame *f, const struct dstor_bounds 
 	u16 status = le16_to_cpu(f->status);
 
 	switch (f->type) {
-	case DST_FRAME_RESPONSE:
-		if (f->op > DST_OP_MAX || status > DST_STATUS_MAX || !f->seq || f->flags ||
+	case DSTOR_FRAME_RESPONSE:
+		if (f->op > DSTOR_OP_MAX || status > DSTOR_STATUS_MAX || !f->seq || f->flags ||
 		    le16_to_cpu(f->slot) >= b->slots)
 			return false;
-		if (f->op == DST_OP_READ && status == DST_STATUS_OK)
+		if (f->op == DSTOR_OP_READ && status == DSTOR_STATUS_OK)
 			return length && length <= b->max_io;
 		return !length;
-	case DST_FRAME_PING:
-	case DST_FRAME_PONG:
+	case DSTOR_FRAME_PING:
+	case DSTOR_FRAME_PONG:
 		return has_no_operation(f) && !f->flags && !f->slot && !f->status && !f->offset;
-	case DST_FRAME_CHANGE:
+	case DSTOR_FRAME_CHANGE:
 		return has_no_operation(f) && !f->slot && change_shape(f);
-	case DST_FRAME_STATE:
+	case DSTOR_FRAME_STATE:
 		return has_no_operation(f) && f->seq && le16_to_cpu(f->slot) < b->slots &&
-		       !f->flags && status <= DST_STATE_DONE && !f->offset;
+		       !f->flags && status <= DSTOR_STATE_DONE && !f->offset;
 	}
 	return false;
 }

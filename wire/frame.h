@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Checks of the frames after the handshake (docs/protocol.md, section 6). A header
- * has DST_FRAME_LEN (32) bytes in the byte order of the wire; none of them is
+ * has DSTOR_FRAME_LEN (32) bytes in the byte order of the wire; none of them is
  * trusted. "Sane" is about the stream, "check" is about the operation.
  *
  * Pure functions on the caller's memory: any context, no locks, no allocation.
  */
-#ifndef DST_WIRE_FRAME_H
-#define DST_WIRE_FRAME_H
+#ifndef DSTOR_WIRE_FRAME_H
+#define DSTOR_WIRE_FRAME_H
 
 #include "protocol.h"
 
@@ -27,7 +27,7 @@ struct dstor_bounds {
 bool dstor_request_sane(const struct dstor_frame *f, const struct dstor_bounds *b);
 
 /*
- * Exporter: may the operation of a sane REQUEST be done? Returns DST_STATUS_OK, or
+ * Exporter: may the operation of a sane REQUEST be done? Returns DSTOR_STATUS_OK, or
  * the status to answer with: _READ_ONLY, _INVALID (alignment, extent) or _RANGE.
  */
 enum dstor_status dstor_request_check(const struct dstor_frame *f, const struct dstor_bounds *b);

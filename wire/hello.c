@@ -51,15 +51,15 @@ bool dstor_name_ok(const char *name, size_t size)
 	for (i = 0; i < size && name[i]; i++)
 		if (!name_char(name[i]))
 			return false;
-	return i > 0 && i < size && i < DST_NAME_LEN;
+	return i > 0 && i < size && i < DSTOR_NAME_LEN;
 }
 
 void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode)
 {
 	memset(g, 0, sizeof(*g));
-	memcpy(g->magic, DST_MAGIC, sizeof(g->magic));
-	g->version = cpu_to_le16(DST_VERSION);
-	g->version_min = cpu_to_le16(DST_VERSION);
+	memcpy(g->magic, DSTOR_MAGIC, sizeof(g->magic));
+	g->version = cpu_to_le16(DSTOR_VERSION);
+	g->version_min = cpu_to_le16(DSTOR_VERSION);
 	g->mode = mode;
 }
 
@@ -70,20 +70,21 @@ void dstor_greeting_set_crc(struct dstor_greeting *g)
 
 bool dstor_greeting_is_ours(const struct dstor_greeting *g)
 {
-	return memcmp(g->magic, DST_MAGIC, sizeof(g->magic)) == 0 &&
+	return memcmp(g->magic, DSTOR_MAGIC, sizeof(g->magic)) == 0 &&
 	       le32_to_cpu(g->crc) == CRC_OF(g);
 }
 
 enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 *unknown)
 {
 	*unknown = le64_to_cpu(g->features_required);
-	if (le16_to_cpu(g->version) < DST_VERSION || le16_to_cpu(g->version_min) > DST_VERSION ||
+	if (le16_to_cpu(g->version) < DSTOR_VERSION ||
+	    le16_to_cpu(g->version_min) > DSTOR_VERSION ||
 	    le16_to_cpu(g->version_min) > le16_to_cpu(g->version))
-		return DST_GREETING_VERSION;
-	if (*unknown || g->mode > DST_MODE_NOISE || g->reserved0 ||
+		return DSTOR_GREETING_VERSION;
+	if (*unknown || g->mode > DSTOR_MODE_NOISE || g->reserved0 ||
 	    !is_zero(g->reserved1, sizeof(g->reserved1)))
-		return DST_GREETING_FEATURE;
-	return DST_GREETING_OK;
+		return DSTOR_GREETING_FEATURE;
+	return DSTOR_GREETING_OK;
 }
 
 void dstor_hello_set_crc(struct dstor_hello *h)
@@ -93,13 +94,13 @@ void dstor_hello_set_crc(struct dstor_hello *h)
 
 static const char *hello_fault(const struct dstor_hello *h)
 {
-	bool attach = h->kind == DST_HELLO_ATTACH;
+	bool attach = h->kind == DSTOR_HELLO_ATTACH;
 
 	if (le32_to_cpu(h->crc) != CRC_OF(h))
 		return "checksum of the hello is wrong";
-	if (h->kind < DST_HELLO_ATTACH || h->kind > DST_HELLO_PING)
+	if (h->kind < DSTOR_HELLO_ATTACH || h->kind > DSTOR_HELLO_PING)
 		return "unknown kind of hello";
-	if (h->flags & ~DST_HELLO_FLAGS_KNOWN || h->reserved0 || h->reserved1 ||
+	if (h->flags & ~DSTOR_HELLO_FLAGS_KNOWN || h->reserved0 || h->reserved1 ||
 	    !is_zero(h->reserved2, sizeof(h->reserved2)))
 		return "reserved bits are set";
 	if (!is_text(h->export, sizeof(h->export)) ||
@@ -112,13 +113,13 @@ static const char *hello_fault(const struct dstor_hello *h)
 	if (!dstor_name_ok(h->export, sizeof(h->export)) ||
 	    (h->client_name[0] && !dstor_name_ok(h->client_name, sizeof(h->client_name))))
 		return "a name has characters that no name has";
-	if (!le16_to_cpu(h->queues) || le16_to_cpu(h->queues) > DST_QUEUES_MAX ||
+	if (!le16_to_cpu(h->queues) || le16_to_cpu(h->queues) > DSTOR_QUEUES_MAX ||
 	    le16_to_cpu(h->queue) >= le16_to_cpu(h->queues))
 		return "number of connections out of range";
-	if (!le16_to_cpu(h->slots) || le16_to_cpu(h->slots) > DST_SLOTS_MAX)
+	if (!le16_to_cpu(h->slots) || le16_to_cpu(h->slots) > DSTOR_SLOTS_MAX)
 		return "number of slots out of range";
-	if (le32_to_cpu(h->max_io) < DST_IO_MIN || le32_to_cpu(h->max_io) > DST_IO_MAX ||
-	    le32_to_cpu(h->max_io) % DST_IO_MIN)
+	if (le32_to_cpu(h->max_io) < DSTOR_IO_MIN || le32_to_cpu(h->max_io) > DSTOR_IO_MAX ||
+	    le32_to_cpu(h->max_io) % DSTOR_IO_MIN)
 		return "largest I/O out of range";
 	if (!le64_to_cpu(h->generation) || dstor_id_is_zero(h->session) ||
 	    dstor_id_is_zero(h->client))
@@ -131,7 +132,7 @@ static const char *hello_fault(const struct dstor_hello *h)
 enum dstor_welcome_status dstor_hello_check(const struct dstor_hello *h, const char **why)
 {
 	*why = hello_fault(h);
-	return *why ? DST_WELCOME_MALFORMED : DST_WELCOME_OK;
+	return *why ? DSTOR_WELCOME_MALFORMED : DSTOR_WELCOME_OK;
 }
 
 void dstor_welcome_set_crc(struct dstor_welcome *w)
@@ -141,7 +142,7 @@ void dstor_welcome_set_crc(struct dstor_welcome *w)
 
 static bool block_ok(u32 n)
 {
-	return n >= DST_BLOCK_MIN && n <= DST_BLOCK_MAX && is_power_of_two(n);
+	return n >= DSTOR_BLOCK_MIN && n <= DSTOR_BLOCK_MAX && is_power_of_two(n);
 }
 
 size_t dstor_word_len(const char *s)
@@ -189,20 +190,20 @@ static const char *grant_fault(const struct dstor_welcome *w, const struct dstor
 {
 	u32 block = le32_to_cpu(w->logical_block);
 
-	if (w->access != DST_ACCESS_READ && w->access != DST_ACCESS_WRITE)
+	if (w->access != DSTOR_ACCESS_READ && w->access != DSTOR_ACCESS_WRITE)
 		return "exporter grants an unknown access";
-	if (!le16_to_cpu(w->queues) || le16_to_cpu(w->queues) > DST_QUEUES_MAX)
+	if (!le16_to_cpu(w->queues) || le16_to_cpu(w->queues) > DSTOR_QUEUES_MAX)
 		return "exporter allows an impossible number of connections";
 	if (!le16_to_cpu(w->slots) || le16_to_cpu(w->slots) > le16_to_cpu(h->slots))
 		return "exporter grants more slots than were asked for";
-	if (le32_to_cpu(w->max_io) < DST_IO_MIN || le32_to_cpu(w->max_io) % DST_IO_MIN ||
+	if (le32_to_cpu(w->max_io) < DSTOR_IO_MIN || le32_to_cpu(w->max_io) % DSTOR_IO_MIN ||
 	    le32_to_cpu(w->max_io) > le32_to_cpu(h->max_io))
 		return "exporter grants a larger I/O than was asked for";
 	if (!block_ok(block) || le32_to_cpu(w->physical_block) < block ||
 	    !is_power_of_two(le32_to_cpu(w->physical_block)))
 		return "exporter reports an impossible block size";
 	if (!le64_to_cpu(w->size) || le64_to_cpu(w->size) & (block - 1) ||
-	    le64_to_cpu(w->size) > DST_SIZE_MAX)
+	    le64_to_cpu(w->size) > DSTOR_SIZE_MAX)
 		return "exporter reports an impossible size";
 	if (dstor_id_is_zero(w->uuid) || dstor_id_is_zero(w->instance))
 		return "exporter has no identity";
@@ -217,16 +218,16 @@ bool dstor_welcome_check(const struct dstor_welcome *w, const struct dstor_hello
 	*why = NULL;
 	if (le32_to_cpu(w->crc) != CRC_OF(w))
 		*why = "checksum of the exporter's answer is wrong";
-	else if (w->status > DST_WELCOME_STATUS_MAX || w->reserved0 || w->reserved1[0] ||
+	else if (w->status > DSTOR_WELCOME_STATUS_MAX || w->reserved0 || w->reserved1[0] ||
 		 w->reserved1[1] || !is_zero(w->reserved2, sizeof(w->reserved2)) ||
-		 le32_to_cpu(w->disk_flags) & ~DST_DISK_FLAGS_KNOWN)
+		 le32_to_cpu(w->disk_flags) & ~DSTOR_DISK_FLAGS_KNOWN)
 		*why = "exporter's answer has unknown bits";
 	else if (!is_text(w->checksum, sizeof(w->checksum)) ||
 		 !is_text(w->cipher, sizeof(w->cipher)) || !is_text(w->reason, sizeof(w->reason)))
 		*why = "exporter's answer has a text that is not terminated";
-	else if (le32_to_cpu(w->entries) > DST_ENTRIES_MAX)
+	else if (le32_to_cpu(w->entries) > DSTOR_ENTRIES_MAX)
 		*why = "exporter's list is too long";
-	else if (w->status == DST_WELCOME_OK && h->kind == DST_HELLO_ATTACH)
+	else if (w->status == DSTOR_WELCOME_OK && h->kind == DSTOR_HELLO_ATTACH)
 		*why = grant_fault(w, h);
 	return !*why;
 }
@@ -239,18 +240,18 @@ void dstor_entry_set_crc(struct dstor_entry *e)
 bool dstor_entry_check(const struct dstor_entry *e)
 {
 	return le32_to_cpu(e->crc) == CRC_OF(e) && dstor_name_ok(e->name, sizeof(e->name)) &&
-	       e->access <= DST_ACCESS_WRITE &&
-	       !(le32_to_cpu(e->disk_flags) & ~DST_DISK_FLAGS_KNOWN) &&
+	       e->access <= DSTOR_ACCESS_WRITE &&
+	       !(le32_to_cpu(e->disk_flags) & ~DSTOR_DISK_FLAGS_KNOWN) &&
 	       is_zero(e->reserved, sizeof(e->reserved));
 }
 
-int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[DST_ALGO_LEN])
+int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[DSTOR_ALGO_LEN])
 {
 	while (*wanted) {
 		size_t n = dstor_word_len(wanted);
 
-		if (n && n < DST_ALGO_LEN && list_has(offered, wanted, n)) {
-			memset(chosen, 0, DST_ALGO_LEN);
+		if (n && n < DSTOR_ALGO_LEN && list_has(offered, wanted, n)) {
+			memset(chosen, 0, DSTOR_ALGO_LEN);
 			memcpy(chosen, wanted, n);
 			return 0;
 		}
@@ -262,37 +263,37 @@ int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[
 const char *dstor_welcome_text(u8 status)
 {
 	static const char * const text[] = {
-		[DST_WELCOME_OK] = "ok",
-		[DST_WELCOME_WAIT] = "older writes are still draining",
-		[DST_WELCOME_MALFORMED] = "the exporter could not understand the hello",
-		[DST_WELCOME_NO_EXPORT] = "no such export",
-		[DST_WELCOME_DENIED] = "access denied by the exporter's --allow rules",
-		[DST_WELCOME_IN_USE] = "export is in use by another writing client",
-		[DST_WELCOME_STALE] = "a newer connection exists",
-		[DST_WELCOME_EXPIRED] = "another client became the writer meanwhile",
-		[DST_WELCOME_EVICTED] = "this client was evicted",
-		[DST_WELCOME_ALGORITHM] = "no checksum or cipher in common",
-		[DST_WELCOME_STOPPING] = "the export is being stopped",
-		[DST_WELCOME_BUSY] = "the exporter is out of resources",
+		[DSTOR_WELCOME_OK] = "ok",
+		[DSTOR_WELCOME_WAIT] = "older writes are still draining",
+		[DSTOR_WELCOME_MALFORMED] = "the exporter could not understand the hello",
+		[DSTOR_WELCOME_NO_EXPORT] = "no such export",
+		[DSTOR_WELCOME_DENIED] = "access denied by the exporter's --allow rules",
+		[DSTOR_WELCOME_IN_USE] = "export is in use by another writing client",
+		[DSTOR_WELCOME_STALE] = "a newer connection exists",
+		[DSTOR_WELCOME_EXPIRED] = "another client became the writer meanwhile",
+		[DSTOR_WELCOME_EVICTED] = "this client was evicted",
+		[DSTOR_WELCOME_ALGORITHM] = "no checksum or cipher in common",
+		[DSTOR_WELCOME_STOPPING] = "the export is being stopped",
+		[DSTOR_WELCOME_BUSY] = "the exporter is out of resources",
 	};
 
-	return status <= DST_WELCOME_STATUS_MAX ? text[status] : "unknown answer";
+	return status <= DSTOR_WELCOME_STATUS_MAX ? text[status] : "unknown answer";
 }
 
 const char *dstor_greeting_text(u8 status)
 {
 	switch (status) {
-	case DST_GREETING_OK:
+	case DSTOR_GREETING_OK:
 		return "ok";
-	case DST_GREETING_VERSION:
+	case DSTOR_GREETING_VERSION:
 		return "no protocol version in common";
-	case DST_GREETING_FEATURE:
+	case DSTOR_GREETING_FEATURE:
 		return "the other side lacks a required feature";
-	case DST_GREETING_KEY_REQUIRED:
+	case DSTOR_GREETING_KEY_REQUIRED:
 		return "the exporter admits only clients with a key";
-	case DST_GREETING_REFUSED:
+	case DSTOR_GREETING_REFUSED:
 		return "authentication failed";
-	case DST_GREETING_BUSY:
+	case DSTOR_GREETING_BUSY:
 		return "the exporter has too many connections in the handshake";
 	}
 	return "unknown answer";

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The handshake (docs/protocol.md, sections 3 to 5): greeting, hello, welcome and
- * the entries of a list. Their sizes are fixed: DST_GREETING_LEN, DST_HELLO_LEN,
- * DST_WELCOME_LEN and DST_ENTRY_LEN bytes. A check function takes a message as it
+ * the entries of a list. Their sizes are fixed: DSTOR_GREETING_LEN, DSTOR_HELLO_LEN,
+ * DSTOR_WELCOME_LEN and DSTOR_ENTRY_LEN bytes. A check function takes a message as it
  * arrived, in the byte order of the wire, and trusts none of its bytes.
  *
  * Pure functions on the caller's memory: any context, no locks, no allocation.
  * Texts that they return are constants, never NULL unless said so.
  */
-#ifndef DST_WIRE_HELLO_H
-#define DST_WIRE_HELLO_H
+#ifndef DSTOR_WIRE_HELLO_H
+#define DSTOR_WIRE_HELLO_H
 
 #include "protocol.h"
 
@@ -32,15 +32,15 @@ void dstor_entry_set_crc(struct dstor_entry *e);
 bool dstor_greeting_is_ours(const struct dstor_greeting *g);
 
 /*
- * Only after dstor_greeting_is_ours(). Returns DST_GREETING_OK, _VERSION (none in
+ * Only after dstor_greeting_is_ours(). Returns DSTOR_GREETING_OK, _VERSION (none in
  * common) or _FEATURE (a reserved bit, a mode or a required feature is unknown).
  * @unknown gets the required features that are not known here, 0 if there are none.
  */
 enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 *unknown);
 
 /*
- * Exporter: is the hello well-formed? Returns DST_WELCOME_OK with @why NULL, or
- * DST_WELCOME_MALFORMED with a text in @why. Access is not decided here.
+ * Exporter: is the hello well-formed? Returns DSTOR_WELCOME_OK with @why NULL, or
+ * DSTOR_WELCOME_MALFORMED with a text in @why. Access is not decided here.
  */
 enum dstor_welcome_status dstor_hello_check(const struct dstor_hello *h, const char **why);
 
@@ -71,9 +71,9 @@ size_t dstor_word_len(const char *s);
 /*
  * The first word of @wanted that @offered has too; both are terminated lists. It
  * is copied to @chosen, padded with NULs. Returns 0, or -1 if there is none; then
- * @chosen is untouched. A word of DST_ALGO_LEN bytes or more is passed over.
+ * @chosen is untouched. A word of DSTOR_ALGO_LEN bytes or more is passed over.
  */
-int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[DST_ALGO_LEN]);
+int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[DSTOR_ALGO_LEN]);
 
 /* @status as it arrived, any value: a text for people. */
 const char *dstor_welcome_text(u8 status);

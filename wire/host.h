@@ -5,8 +5,8 @@
  * they are the kernel's own; in userspace they come from the compiler and the
  * kernel's uapi headers. Nothing else of the host is visible to wire/.
  */
-#ifndef DST_WIRE_HOST_H
-#define DST_WIRE_HOST_H
+#ifndef DSTOR_WIRE_HOST_H
+#define DSTOR_WIRE_HOST_H
 
 #ifdef __KERNEL__
 #include <linux/types.h>

@@ -30,15 +30,15 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 					const struct dstor_lease_request *r, u64 now_ms)
 {
 	if (l->held && dstor_id_equal(r->session, l->session))
-		return DST_LEASE_GRANTED;
+		return DSTOR_LEASE_GRANTED;
 	/* A session that was the writer once: is it still the last one? */
 	if (r->token && l->token && r->token != l->token)
-		return DST_LEASE_EXPIRED;
+		return DSTOR_LEASE_EXPIRED;
 	if (!l->held)
-		return DST_LEASE_GRANTED;
+		return DSTOR_LEASE_GRANTED;
 	if (takes_over(l, r) || silent_too_long(l, now_ms))
-		return DST_LEASE_AFTER_FENCE;
-	return DST_LEASE_HELD;
+		return DSTOR_LEASE_AFTER_FENCE;
+	return DSTOR_LEASE_HELD;
 }
 
 u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
@@ -47,8 +47,8 @@ u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r
 	bool same = l->held && dstor_id_equal(r->session, l->session);
 
 	if (!same) {
-		memcpy(l->session, r->session, DST_ID_LEN);
-		memcpy(l->client, r->client, DST_ID_LEN);
+		memcpy(l->session, r->session, DSTOR_ID_LEN);
+		memcpy(l->client, r->client, DSTOR_ID_LEN);
 		/* A writer that returns to an exporter which forgot it keeps its token. */
 		l->token = r->token ? r->token : new_token;
 	}
@@ -63,7 +63,7 @@ void dstor_lease_release(struct dstor_lease *l)
 {
 	l->held = false;
 	l->connected = false;
-	memset(l->session, 0, DST_ID_LEN);
+	memset(l->session, 0, DSTOR_ID_LEN);
 }
 
 /*
@@ -79,7 +79,7 @@ u64 dstor_lease_ms(u32 timeout_ms, u32 retries)
 {
 	u64 budget = (u64)timeout_ms * retries;
 
-	if (retries == DST_RETRIES_FOREVER)
+	if (retries == DSTOR_RETRIES_FOREVER)
 		return ~0ULL;
 	return budget < LEASE_MIN_MS ? LEASE_MIN_MS : budget;
 }

@@ -7,15 +7,15 @@
  * Pure functions on the caller's memory: any context, no locks, no allocation, no
  * clock. The caller serialises access to each lease.
  */
-#ifndef DST_WIRE_LEASE_H
-#define DST_WIRE_LEASE_H
+#ifndef DSTOR_WIRE_LEASE_H
+#define DSTOR_WIRE_LEASE_H
 
 #include "protocol.h"
 
 /* All zero: free, and no token is known. */
 struct dstor_lease {
-	u8 session[DST_ID_LEN];	/* the holder, or 0 */
-	u8 client[DST_ID_LEN];
+	u8 session[DSTOR_ID_LEN];	/* the holder, or 0 */
+	u8 client[DSTOR_ID_LEN];
 	u64 token;		/* of the last grant; 0: not known */
 	u64 heard_ms;		/* last byte from the holder */
 	u64 budget_ms;		/* dstor_lease_ms() of the holder; a length of time */
@@ -24,18 +24,18 @@ struct dstor_lease {
 };
 
 struct dstor_lease_request {
-	u8 session[DST_ID_LEN];
-	u8 client[DST_ID_LEN];
-	u8 takeover[DST_ID_LEN];
+	u8 session[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
+	u8 takeover[DSTOR_ID_LEN];
 	u64 token;		/* 0: a new session */
 	u64 budget_ms;		/* all ones: silence never ends the lease */
 };
 
 enum dstor_lease_answer {
-	DST_LEASE_GRANTED,
-	DST_LEASE_AFTER_FENCE,	/* granted once the holder's writes have drained */
-	DST_LEASE_HELD,
-	DST_LEASE_EXPIRED,	/* somebody else wrote since: never again without a new attach */
+	DSTOR_LEASE_GRANTED,
+	DSTOR_LEASE_AFTER_FENCE,	/* granted once the holder's writes have drained */
+	DSTOR_LEASE_HELD,
+	DSTOR_LEASE_EXPIRED,	/* somebody else wrote since: never again without a new attach */
 };
 
 /* Would @r get the lease at @now_ms? Changes nothing. */

@@ -13,10 +13,10 @@
 #define FAILED 0xff
 
 void dstor_hmac(const struct dstor_primitives *p, const u8 *key, size_t key_len,
-		const struct dstor_part *parts, unsigned int n, u8 out[DST_HASH_LEN])
+		const struct dstor_part *parts, unsigned int n, u8 out[DSTOR_HASH_LEN])
 {
 	struct dstor_part all[PARTS_MAX + 1];
-	u8 pad[BLOCK] = { 0 }, inner[DST_HASH_LEN];
+	u8 pad[BLOCK] = { 0 }, inner[DSTOR_HASH_LEN];
 	unsigned int i;
 
 	memcpy(pad, key, key_len);
@@ -37,14 +37,14 @@ void dstor_hmac(const struct dstor_primitives *p, const u8 *key, size_t key_len,
 void dstor_hkdf(const struct dstor_primitives *p, struct dstor_part salt, struct dstor_part ikm,
 		struct dstor_part info, u8 *out, unsigned int n)
 {
-	u8 prk[DST_HASH_LEN];
+	u8 prk[DSTOR_HASH_LEN];
 	unsigned int i;
 
 	dstor_hmac(p, salt.data, salt.len, &ikm, 1, prk);
-	for (i = 0; i < n; i++, out += DST_HASH_LEN) {
+	for (i = 0; i < n; i++, out += DSTOR_HASH_LEN) {
 		u8 count = i + 1;
 		struct dstor_part parts[] = {
-			{ i ? out - DST_HASH_LEN : prk, i ? DST_HASH_LEN : 0 },
+			{ i ? out - DSTOR_HASH_LEN : prk, i ? DSTOR_HASH_LEN : 0 },
 			info,
 			{ &count, 1 },
 		};
@@ -57,20 +57,20 @@ void dstor_hkdf(const struct dstor_primitives *p, struct dstor_part salt, struct
 static void mix_hash(struct dstor_noise *s, const void *data, size_t len)
 {
 	struct dstor_part parts[] = { { s->h, sizeof(s->h) }, { data, len } };
-	u8 h[DST_HASH_LEN];
+	u8 h[DSTOR_HASH_LEN];
 
 	s->p->sha256(h, parts, 2);
 	memcpy(s->h, h, sizeof(h));
 }
 
 /* @n keys of the chaining key and @ikm: first the new chaining key, last the cipher's */
-static void mix(struct dstor_noise *s, const u8 *ikm, unsigned int n)
+static void noise_mix_key(struct dstor_noise *s, const u8 *ikm, unsigned int n)
 {
 	const struct dstor_part none = { ikm, 0 };
-	u8 keys[3][DST_HASH_LEN];
+	u8 keys[3][DSTOR_HASH_LEN];
 
 	dstor_hkdf(s->p, (struct dstor_part){ s->ck, sizeof(s->ck) },
-		   (struct dstor_part){ ikm, DST_KEY_LEN }, none, keys[0], n);
+		   (struct dstor_part){ ikm, DSTOR_KEY_LEN }, none, keys[0], n);
 	memcpy(s->ck, keys[0], sizeof(s->ck));
 	if (n == 3)
 		mix_hash(s, keys[1], sizeof(keys[1]));
@@ -80,8 +80,8 @@ static void mix(struct dstor_noise *s, const u8 *ikm, unsigned int n)
 }
 
 void dstor_noise_begin(struct dstor_noise *s, const struct dstor_primitives *p, bool initiator,
-		       const void *prologue, size_t len, const u8 psk[DST_KEY_LEN],
-		       const u8 ephemeral[DST_KEY_LEN])
+		       const void *prologue, size_t len, const u8 psk[DSTOR_KEY_LEN],
+		       const u8 ephemeral[DSTOR_KEY_LEN])
 {
 	static const char name[] = "Noise_NNpsk0_25519_ChaChaPoly_SHA256";
 	struct dstor_part part = { name, sizeof(name) - 1 };
@@ -93,24 +93,24 @@ void dstor_noise_begin(struct dstor_noise *s, const struct dstor_primitives *p, 
 	p->sha256(s->h, &part, 1);
 	memcpy(s->ck, s->h, sizeof(s->ck));
 	mix_hash(s, prologue, len);
-	mix(s, psk, 3);
+	noise_mix_key(s, psk, 3);
 }
 
 /* e: with a pre-shared key the public key is mixed into the cipher's key, too */
 static void mix_public(struct dstor_noise *s, const u8 *public)
 {
-	mix_hash(s, public, DST_KEY_LEN);
-	mix(s, public, 2);
+	mix_hash(s, public, DSTOR_KEY_LEN);
+	noise_mix_key(s, public, 2);
 }
 
 /* ee, in the second message */
 static bool mix_secret(struct dstor_noise *s)
 {
-	u8 shared[DST_KEY_LEN];
+	u8 shared[DSTOR_KEY_LEN];
 	bool ok = s->p->x25519(shared, s->secret, s->peer);
 
 	if (ok)
-		mix(s, shared, 2);
+		noise_mix_key(s, shared, 2);
 	s->p->wipe(shared, sizeof(shared));
 	return ok;
 }
@@ -120,7 +120,7 @@ static bool my_turn(const struct dstor_noise *s, bool writing)
 	return s->step < MESSAGES && (s->step == 0) == (s->initiator == writing);
 }
 
-static bool ended(struct dstor_noise *s, bool ok)
+static bool noise_ended(struct dstor_noise *s, bool ok)
 {
 	if (ok)
 		s->step++;
@@ -132,44 +132,44 @@ static bool ended(struct dstor_noise *s, bool ok)
 bool dstor_noise_write(struct dstor_noise *s, const void *payload, size_t len, u8 *out)
 {
 	if (!my_turn(s, true) || !s->p->x25519_base(out, s->secret))
-		return ended(s, false);
+		return noise_ended(s, false);
 	mix_public(s, out);
 	if (s->step && !mix_secret(s))
-		return ended(s, false);
-	s->p->seal(out + DST_KEY_LEN, payload, len, s->h, sizeof(s->h), s->n++, s->k);
-	mix_hash(s, out + DST_KEY_LEN, len + DST_TAG_LEN);
-	return ended(s, true);
+		return noise_ended(s, false);
+	s->p->encrypt(out + DSTOR_KEY_LEN, payload, len, s->h, sizeof(s->h), s->n++, s->k);
+	mix_hash(s, out + DSTOR_KEY_LEN, len + DSTOR_TAG_LEN);
+	return noise_ended(s, true);
 }
 
 bool dstor_noise_read(struct dstor_noise *s, const u8 *in, size_t len, u8 *payload)
 {
-	if (!my_turn(s, false) || len < DST_KEY_LEN + DST_TAG_LEN)
-		return ended(s, false);
+	if (!my_turn(s, false) || len < DSTOR_KEY_LEN + DSTOR_TAG_LEN)
+		return noise_ended(s, false);
 	memcpy(s->peer, in, sizeof(s->peer));
 	mix_public(s, in);
 	if (s->step && !mix_secret(s))
-		return ended(s, false);
-	if (!s->p->open(payload, in + DST_KEY_LEN, len - DST_KEY_LEN, s->h, sizeof(s->h), s->n++,
-			s->k))
-		return ended(s, false);
-	mix_hash(s, in + DST_KEY_LEN, len - DST_KEY_LEN);
-	return ended(s, true);
+		return noise_ended(s, false);
+	if (!s->p->decrypt(payload, in + DSTOR_KEY_LEN, len - DSTOR_KEY_LEN, s->h, sizeof(s->h),
+			   s->n++, s->k))
+		return noise_ended(s, false);
+	mix_hash(s, in + DSTOR_KEY_LEN, len - DSTOR_KEY_LEN);
+	return noise_ended(s, true);
 }
 
-bool dstor_noise_split(struct dstor_noise *s, u8 send[DST_KEY_LEN], u8 receive[DST_KEY_LEN],
-		       u8 hash[DST_HASH_LEN])
+bool dstor_noise_split(struct dstor_noise *s, u8 send[DSTOR_KEY_LEN], u8 receive[DSTOR_KEY_LEN],
+		       u8 hash[DSTOR_HASH_LEN])
 {
 	const struct dstor_part none = { s->ck, 0 };
-	u8 keys[2][DST_HASH_LEN];
+	u8 keys[2][DSTOR_HASH_LEN];
 
 	if (s->step != MESSAGES) {
 		dstor_noise_wipe(s);
 		return false;
 	}
 	dstor_hkdf(s->p, (struct dstor_part){ s->ck, sizeof(s->ck) }, none, none, keys[0], 2);
-	memcpy(send, keys[!s->initiator], DST_KEY_LEN);
-	memcpy(receive, keys[s->initiator], DST_KEY_LEN);
-	memcpy(hash, s->h, DST_HASH_LEN);
+	memcpy(send, keys[!s->initiator], DSTOR_KEY_LEN);
+	memcpy(receive, keys[s->initiator], DSTOR_KEY_LEN);
+	memcpy(hash, s->h, DSTOR_HASH_LEN);
 	s->p->wipe(keys, sizeof(keys));
 	dstor_noise_wipe(s);
 	return true;

@@ -7,8 +7,8 @@
  * caller serialises access to each structure. Contexts: those in which the host's
  * primitives may be called; both hosts do it in a thread or a process.
  */
-#ifndef DST_WIRE_NOISE_H
-#define DST_WIRE_NOISE_H
+#ifndef DSTOR_WIRE_NOISE_H
+#define DSTOR_WIRE_NOISE_H
 
 #include "protocol.h"
 
@@ -20,20 +20,20 @@ struct dstor_part {
 
 struct dstor_primitives {
 	/* RFC 7748. False: the result is all zero, as of a point of low order. */
-	bool (*x25519)(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN],
-		       const u8 point[DST_KEY_LEN]);
-	bool (*x25519_base)(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN]);
+	bool (*x25519)(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN],
+		       const u8 point[DSTOR_KEY_LEN]);
+	bool (*x25519_base)(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN]);
 	/*
 	 * ChaCha20-Poly1305 (RFC 8439), named as in RFC 5116. The nonce is 4 zero bytes
-	 * and @nonce in little-endian. seal() writes @len + 16 bytes, open() takes @len
+	 * and @nonce in little-endian. encrypt() writes @len + 16 bytes, decrypt() takes @len
 	 * with the tag. open() returns false if the tag is wrong. @out may be @in.
 	 */
-	void (*seal)(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		     const u8 key[DST_KEY_LEN]);
-	bool (*open)(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		     const u8 key[DST_KEY_LEN]);
+	void (*encrypt)(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
+			const u8 key[DSTOR_KEY_LEN]);
+	bool (*decrypt)(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
+			const u8 key[DSTOR_KEY_LEN]);
 	/* FIPS 180-4, of @n parts. */
-	void (*sha256)(u8 out[DST_HASH_LEN], const struct dstor_part *parts, unsigned int n);
+	void (*sha256)(u8 out[DSTOR_HASH_LEN], const struct dstor_part *parts, unsigned int n);
 	/* In a time that does not depend on the bytes. */
 	bool (*same)(const void *a, const void *b, size_t len);
 	/* Sets to zero, and no compiler may leave it out. */
@@ -45,7 +45,7 @@ struct dstor_primitives {
  * caller checks both; there is no error.
  */
 void dstor_hmac(const struct dstor_primitives *p, const u8 *key, size_t key_len,
-		const struct dstor_part *parts, unsigned int n, u8 out[DST_HASH_LEN]);
+		const struct dstor_part *parts, unsigned int n, u8 out[DSTOR_HASH_LEN]);
 
 /*
  * HKDF-SHA256 (RFC 5869): @n blocks of 32 bytes, at most 255, to @out. @salt has at
@@ -57,12 +57,12 @@ void dstor_hkdf(const struct dstor_primitives *p, struct dstor_part salt, struct
 /* A handshake; the names of its parts are those of Noise, section 5. */
 struct dstor_noise {
 	const struct dstor_primitives *p;
-	u8 ck[DST_HASH_LEN];
-	u8 h[DST_HASH_LEN];
-	u8 k[DST_KEY_LEN];
+	u8 ck[DSTOR_HASH_LEN];
+	u8 h[DSTOR_HASH_LEN];
+	u8 k[DSTOR_KEY_LEN];
 	u64 n;
-	u8 secret[DST_KEY_LEN];	/* our ephemeral key */
-	u8 peer[DST_KEY_LEN];	/* the peer's, public */
+	u8 secret[DSTOR_KEY_LEN];	/* our ephemeral key */
+	u8 peer[DSTOR_KEY_LEN];	/* the peer's, public */
 	u8 step;		/* messages so far */
 	bool initiator;
 };
@@ -73,8 +73,8 @@ struct dstor_noise {
  * secrets until dstor_noise_split() or dstor_noise_wipe().
  */
 void dstor_noise_begin(struct dstor_noise *s, const struct dstor_primitives *p, bool initiator,
-		       const void *prologue, size_t len, const u8 psk[DST_KEY_LEN],
-		       const u8 ephemeral[DST_KEY_LEN]);
+		       const void *prologue, size_t len, const u8 psk[DSTOR_KEY_LEN],
+		       const u8 ephemeral[DSTOR_KEY_LEN]);
 
 /*
  * Write the next message to @out: 32 + @len + 16 bytes for @len bytes of @payload.
@@ -92,8 +92,8 @@ bool dstor_noise_read(struct dstor_noise *s, const u8 *in, size_t len, u8 *paylo
  * After both messages: the keys of both directions and the hash of the handshake,
  * which names this channel. Wipes @s. False: a message is missing or has failed.
  */
-bool dstor_noise_split(struct dstor_noise *s, u8 send[DST_KEY_LEN], u8 receive[DST_KEY_LEN],
-		       u8 hash[DST_HASH_LEN]);
+bool dstor_noise_split(struct dstor_noise *s, u8 send[DSTOR_KEY_LEN], u8 receive[DSTOR_KEY_LEN],
+		       u8 hash[DSTOR_HASH_LEN]);
 
 /* Only after dstor_noise_begin(). Later calls on @s fail. */
 void dstor_noise_wipe(struct dstor_noise *s);

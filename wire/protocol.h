@@ -7,65 +7,65 @@
  * fields are naturally aligned. Reserved bytes are sent as zero and refused
  * when they are not.
  */
-#ifndef DST_WIRE_PROTOCOL_H
-#define DST_WIRE_PROTOCOL_H
+#ifndef DSTOR_WIRE_PROTOCOL_H
+#define DSTOR_WIRE_PROTOCOL_H
 
 #include "host.h"
 
-#define DST_MAGIC "DSTstor1"
+#define DSTOR_MAGIC "DSTstor1"
 
 enum dstor_limits {
-	DST_PORT = 7710,
-	DST_VERSION = 1,
-	DST_ID_LEN = 16,
-	DST_NAME_LEN = 64, /* bytes, the closing NUL included */
-	DST_ALGO_LEN = 64,
-	DST_ALGO_LIST_LEN = 128,
-	DST_REASON_LEN = 160,
-	DST_KEY_LEN = 32,
-	DST_NOISE_LEN = 64,
-	DST_HASH_LEN = 32,
-	DST_TAG_LEN = 16,
-	DST_REKEY_SEALS = 1 << 22, /* of one key, then the next */
+	DSTOR_PORT = 7710,
+	DSTOR_VERSION = 1,
+	DSTOR_ID_LEN = 16,
+	DSTOR_NAME_LEN = 64, /* bytes, the closing NUL included */
+	DSTOR_ALGO_LEN = 64,
+	DSTOR_ALGO_LIST_LEN = 128,
+	DSTOR_REASON_LEN = 160,
+	DSTOR_KEY_LEN = 32,
+	DSTOR_NOISE_LEN = 64,
+	DSTOR_HASH_LEN = 32,
+	DSTOR_TAG_LEN = 16,
+	DSTOR_REKEY_USES = 1 << 22, /* of one key, then the next */
 
-	DST_GREETING_LEN = 128,
-	DST_HELLO_LEN = 512,
-	DST_WELCOME_LEN = 512,
-	DST_ENTRY_LEN = 128,
-	DST_FRAME_LEN = 32,
-	DST_DIGEST_MAX = 64,
+	DSTOR_GREETING_LEN = 128,
+	DSTOR_HELLO_LEN = 512,
+	DSTOR_WELCOME_LEN = 512,
+	DSTOR_ENTRY_LEN = 128,
+	DSTOR_FRAME_LEN = 32,
+	DSTOR_DIGEST_MAX = 64,
 
-	DST_QUEUES_MAX = 64,
-	DST_SLOTS_MAX = 1024,
-	DST_ENTRIES_MAX = 4096,
-	DST_IO_MIN = 4096,
-	DST_IO_MAX = 1 << 20,
-	DST_BLOCK_MIN = 512,
-	DST_BLOCK_MAX = 4096,
+	DSTOR_QUEUES_MAX = 64,
+	DSTOR_SLOTS_MAX = 1024,
+	DSTOR_ENTRIES_MAX = 4096,
+	DSTOR_IO_MIN = 4096,
+	DSTOR_IO_MAX = 1 << 20,
+	DSTOR_BLOCK_MIN = 512,
+	DSTOR_BLOCK_MAX = 4096,
 };
 
-#define DST_SIZE_MAX ((1ULL << 62) - 1) /* bytes of a disk */
-#define DST_RETRIES_FOREVER 0xffffffffU
+#define DSTOR_SIZE_MAX ((1ULL << 62) - 1) /* bytes of a disk */
+#define DSTOR_RETRIES_FOREVER 0xffffffffU
 /*
- * Bytes under one key. With it and DST_REKEY_SEALS AES-GCM stays far below its
+ * Bytes under one key. With it and DSTOR_REKEY_USES AES-GCM stays far below its
  * limits (RFC 8446, 5.5; RFC 9001, B.1), and ChaCha20-Poly1305 has none as near.
  */
-#define DST_REKEY_BYTES 0x1000000000ULL
-#define DST_EXTENT_MAX (0xffffffffU & ~4095U) /* bytes of one discard or write-zeroes */
+#define DSTOR_REKEY_BYTES 0x1000000000ULL
+#define DSTOR_EXTENT_MAX (0xffffffffU & ~4095U) /* bytes of one discard or write-zeroes */
 
 /* How the bytes after the greeting are protected. */
 enum dstor_mode {
-	DST_MODE_PLAIN = 0,
-	DST_MODE_NOISE = 1,
+	DSTOR_MODE_PLAIN = 0,
+	DSTOR_MODE_NOISE = 1,
 };
 
 enum dstor_greeting_status {
-	DST_GREETING_OK = 0,
-	DST_GREETING_VERSION = 1,	/* no version in common */
-	DST_GREETING_FEATURE = 2,	/* features_required holds the unknown ones */
-	DST_GREETING_KEY_REQUIRED = 3,
-	DST_GREETING_REFUSED = 4,	/* authentication failed, nothing more is said */
-	DST_GREETING_BUSY = 5,		/* too many unauthenticated connections */
+	DSTOR_GREETING_OK = 0,
+	DSTOR_GREETING_VERSION = 1,	/* no version in common */
+	DSTOR_GREETING_FEATURE = 2,	/* features_required holds the unknown ones */
+	DSTOR_GREETING_KEY_REQUIRED = 3,
+	DSTOR_GREETING_REFUSED = 4,	/* authentication failed, nothing more is said */
+	DSTOR_GREETING_BUSY = 5,	/* too many unauthenticated connections */
 };
 
 /* The first message of each side. */
@@ -78,24 +78,24 @@ struct dstor_greeting {
 	__le16 reserved0;
 	__le64 features_required;
 	__le64 features_optional;
-	u8 key_id[DST_ID_LEN];
-	u8 noise[DST_NOISE_LEN];
+	u8 key_id[DSTOR_ID_LEN];
+	u8 noise[DSTOR_NOISE_LEN];
 	u8 reserved1[12];
 	__le32 crc;		/* CRC-32C of all bytes before it */
 };
 
 enum dstor_hello_kind {
-	DST_HELLO_ATTACH = 1,
-	DST_HELLO_LIST = 2,
-	DST_HELLO_PING = 3,
+	DSTOR_HELLO_ATTACH = 1,
+	DSTOR_HELLO_LIST = 2,
+	DSTOR_HELLO_PING = 3,
 };
 
 enum dstor_hello_flags {
-	DST_HELLO_READ_ONLY = 1 << 0,	/* the client will not write */
-	DST_HELLO_RESUME = 1 << 1,	/* the session was established before */
+	DSTOR_HELLO_READ_ONLY = 1 << 0,	/* the client will not write */
+	DSTOR_HELLO_RESUME = 1 << 1,	/* the session was established before */
 };
 
-#define DST_HELLO_FLAGS_KNOWN (DST_HELLO_READ_ONLY | DST_HELLO_RESUME)
+#define DSTOR_HELLO_FLAGS_KNOWN (DSTOR_HELLO_READ_ONLY | DSTOR_HELLO_RESUME)
 
 /* The client's second message: what it wants. */
 struct dstor_hello {
@@ -107,56 +107,56 @@ struct dstor_hello {
 	__le32 max_io;		/* bytes of data in one frame */
 	__le32 reserved0;
 	__le64 generation;	/* of this queue, from 1; higher wins */
-	u8 session[DST_ID_LEN];
-	u8 client[DST_ID_LEN];	/* the same across reboots of the client */
-	u8 takeover[DST_ID_LEN];/* former session of this client to be fenced, or 0 */
-	u8 uuid[DST_ID_LEN];	/* RESUME: the export's identity so far */
+	u8 session[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];	/* the same across reboots of the client */
+	u8 takeover[DSTOR_ID_LEN];/* former session of this client to be fenced, or 0 */
+	u8 uuid[DSTOR_ID_LEN];	/* RESUME: the export's identity so far */
 	__le64 writer_token;	/* RESUME: from the welcome, or 0 */
 	__le32 ping_ms;
 	__le32 timeout_ms;
-	__le32 retries;		/* DST_RETRIES_FOREVER: no limit */
+	__le32 retries;		/* DSTOR_RETRIES_FOREVER: no limit */
 	__le32 reserved1;
-	char export[DST_NAME_LEN];
-	char client_name[DST_NAME_LEN];
-	char checksums[DST_ALGO_LIST_LEN];	/* comma-separated, best first */
-	char ciphers[DST_ALGO_LIST_LEN];
+	char export[DSTOR_NAME_LEN];
+	char client_name[DSTOR_NAME_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];	/* comma-separated, best first */
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 	u8 reserved2[12];
 	__le32 crc;
 };
 
 enum dstor_welcome_status {
-	DST_WELCOME_OK = 0,
-	DST_WELCOME_WAIT = 1,		/* older writes drain; another welcome follows */
-	DST_WELCOME_MALFORMED = 2,
-	DST_WELCOME_NO_EXPORT = 3,
-	DST_WELCOME_DENIED = 4,		/* no --allow rule admits this client */
-	DST_WELCOME_IN_USE = 5,		/* another client writes; reason names it */
-	DST_WELCOME_STALE = 6,		/* generation not higher than the current one */
-	DST_WELCOME_EXPIRED = 7,	/* another client became the writer meanwhile */
-	DST_WELCOME_EVICTED = 8,
-	DST_WELCOME_ALGORITHM = 9,	/* no checksum or cipher in common */
-	DST_WELCOME_STOPPING = 10,	/* the export is being stopped */
-	DST_WELCOME_BUSY = 11,		/* no memory or too many sessions */
-	DST_WELCOME_STATUS_MAX = 11,
+	DSTOR_WELCOME_OK = 0,
+	DSTOR_WELCOME_WAIT = 1,		/* older writes drain; another welcome follows */
+	DSTOR_WELCOME_MALFORMED = 2,
+	DSTOR_WELCOME_NO_EXPORT = 3,
+	DSTOR_WELCOME_DENIED = 4,	/* no --allow rule admits this client */
+	DSTOR_WELCOME_IN_USE = 5,	/* another client writes; reason names it */
+	DSTOR_WELCOME_STALE = 6,	/* generation not higher than the current one */
+	DSTOR_WELCOME_EXPIRED = 7,	/* another client became the writer meanwhile */
+	DSTOR_WELCOME_EVICTED = 8,
+	DSTOR_WELCOME_ALGORITHM = 9,	/* no checksum or cipher in common */
+	DSTOR_WELCOME_STOPPING = 10,	/* the export is being stopped */
+	DSTOR_WELCOME_BUSY = 11,	/* no memory or too many sessions */
+	DSTOR_WELCOME_STATUS_MAX = 11,
 };
 
 enum dstor_access {
-	DST_ACCESS_NONE = 0,
-	DST_ACCESS_READ = 1,
-	DST_ACCESS_WRITE = 2,	/* includes reading */
+	DSTOR_ACCESS_NONE = 0,
+	DSTOR_ACCESS_READ = 1,
+	DSTOR_ACCESS_WRITE = 2,	/* includes reading */
 };
 
 enum dstor_disk_flags {
-	DST_DISK_VOLATILE = 1 << 0,	/* acked writes need a flush to be durable */
-	DST_DISK_FUA = 1 << 1,
-	DST_DISK_ROTATIONAL = 1 << 2,
-	DST_DISK_DISCARD = 1 << 3,
-	DST_DISK_WRITE_ZEROES = 1 << 4,
-	DST_DISK_SHARED = 1 << 5,
-	DST_DISK_READ_ONLY = 1 << 6,
+	DSTOR_DISK_VOLATILE = 1 << 0,	/* acked writes need a flush to be durable */
+	DSTOR_DISK_FUA = 1 << 1,
+	DSTOR_DISK_ROTATIONAL = 1 << 2,
+	DSTOR_DISK_DISCARD = 1 << 3,
+	DSTOR_DISK_WRITE_ZEROES = 1 << 4,
+	DSTOR_DISK_SHARED = 1 << 5,
+	DSTOR_DISK_READ_ONLY = 1 << 6,
 };
 
-#define DST_DISK_FLAGS_KNOWN 0x7fU
+#define DSTOR_DISK_FLAGS_KNOWN 0x7fU
 
 /* The exporter's second message: what the client gets, or why it does not. */
 struct dstor_welcome {
@@ -167,8 +167,8 @@ struct dstor_welcome {
 	__le16 reserved0;
 	__le32 max_io;		/* granted, at most the wanted */
 	__le32 disk_flags;	/* enum dstor_disk_flags */
-	u8 uuid[DST_ID_LEN];
-	u8 instance[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	__le64 size;		/* bytes */
 	__le32 logical_block;	/* bytes, as all below */
 	__le32 physical_block;
@@ -179,24 +179,24 @@ struct dstor_welcome {
 	__le32 max_discard;
 	__le32 max_write_zeroes;
 	__le64 writer_token;
-	u8 holder[DST_ID_LEN];	/* IN_USE by the same client: that session */
+	u8 holder[DSTOR_ID_LEN];	/* IN_USE by the same client: that session */
 	__le32 waiting;		/* WAIT: transactions still draining */
 	__le32 entries;		/* LIST: struct dstor_entry that follow */
 	__le32 reserved1[2];
-	char checksum[DST_ALGO_LEN];
-	char cipher[DST_ALGO_LEN];
-	char reason[DST_REASON_LEN];
+	char checksum[DSTOR_ALGO_LEN];
+	char cipher[DSTOR_ALGO_LEN];
+	char reason[DSTOR_REASON_LEN];
 	u8 reserved2[92];
 	__le32 crc;
 };
 
 /* After the welcome to PING in mode NOISE, whose cipher is empty. */
-#define DST_CIPHER_PING "chacha20-poly1305"
+#define DSTOR_CIPHER_PING "chacha20-poly1305"
 
 /* One export in the answer to LIST. */
 struct dstor_entry {
-	char name[DST_NAME_LEN];
-	u8 uuid[DST_ID_LEN];
+	char name[DSTOR_NAME_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	__le64 size;
 	__le32 disk_flags;
 	u8 access;		/* what this client would get */
@@ -205,78 +205,78 @@ struct dstor_entry {
 };
 
 enum dstor_frame_type {
-	DST_FRAME_REQUEST = 1,	/* client: do op */
-	DST_FRAME_RESPONSE = 2,	/* exporter: op is done, for ever */
-	DST_FRAME_PING = 3,	/* either: answer me */
-	DST_FRAME_PONG = 4,	/* either: the ping's seq */
-	DST_FRAME_CHANGE = 5,	/* exporter: flags say what changed */
-	DST_FRAME_ASK = 6,	/* client: what became of (slot, seq)? */
-	DST_FRAME_STATE = 7,	/* exporter: status says it */
-	DST_FRAME_BYE = 8,	/* client: detached in order, the session may end */
-	DST_FRAME_TYPE_MAX = 8,
+	DSTOR_FRAME_REQUEST = 1,	/* client: do op */
+	DSTOR_FRAME_RESPONSE = 2,	/* exporter: op is done, for ever */
+	DSTOR_FRAME_PING = 3,	/* either: answer me */
+	DSTOR_FRAME_PONG = 4,	/* either: the ping's seq */
+	DSTOR_FRAME_CHANGE = 5,	/* exporter: flags say what changed */
+	DSTOR_FRAME_ASK = 6,	/* client: what became of (slot, seq)? */
+	DSTOR_FRAME_STATE = 7,	/* exporter: status says it */
+	DSTOR_FRAME_BYE = 8,	/* client: detached in order, the session may end */
+	DSTOR_FRAME_TYPE_MAX = 8,
 };
 
 enum dstor_op {
-	DST_OP_READ = 0,
-	DST_OP_WRITE = 1,
-	DST_OP_FLUSH = 2,
-	DST_OP_DISCARD = 3,
-	DST_OP_WRITE_ZEROES = 4,
-	DST_OP_MAX = 4,
+	DSTOR_OP_READ = 0,
+	DSTOR_OP_WRITE = 1,
+	DSTOR_OP_FLUSH = 2,
+	DSTOR_OP_DISCARD = 3,
+	DSTOR_OP_WRITE_ZEROES = 4,
+	DSTOR_OP_MAX = 4,
 };
 
 /* Request flags: what the block layer said of it. */
 enum dstor_request_flags {
-	DST_REQ_FUA = 1 << 0,
-	DST_REQ_PREFLUSH = 1 << 1,
-	DST_REQ_SYNC = 1 << 2,
-	DST_REQ_META = 1 << 3,
-	DST_REQ_PRIO = 1 << 4,
-	DST_REQ_IDLE = 1 << 5,
-	DST_REQ_RAHEAD = 1 << 6,
-	DST_REQ_NOUNMAP = 1 << 7,	/* WRITE_ZEROES: keep the space allocated */
-	DST_REQ_BACKGROUND = 1 << 8,
-	DST_REQ_RESEND = 1 << 9,	/* a copy was sent before; for statistics */
+	DSTOR_REQ_FUA = 1 << 0,
+	DSTOR_REQ_PREFLUSH = 1 << 1,
+	DSTOR_REQ_SYNC = 1 << 2,
+	DSTOR_REQ_META = 1 << 3,
+	DSTOR_REQ_PRIO = 1 << 4,
+	DSTOR_REQ_IDLE = 1 << 5,
+	DSTOR_REQ_RAHEAD = 1 << 6,
+	DSTOR_REQ_NOUNMAP = 1 << 7,	/* WRITE_ZEROES: keep the space allocated */
+	DSTOR_REQ_BACKGROUND = 1 << 8,
+	DSTOR_REQ_RESEND = 1 << 9,	/* a copy was sent before; for statistics */
 };
 
-#define DST_REQ_FLAGS_KNOWN 0x3ffU
+#define DSTOR_REQ_FLAGS_KNOWN 0x3ffU
 
 /* CHANGE: what changed. */
 enum dstor_change_flags {
-	DST_CHANGE_SIZE = 1 << 0,	/* offset holds the new size in bytes */
-	DST_CHANGE_STOPPING = 1 << 1,	/* the export goes away in order */
-	DST_CHANGE_EVICTED = 1 << 2,
-	DST_CHANGE_ACCESS = 1 << 3,	/* status holds the new enum dstor_access */
-	DST_CHANGE_FLUSHED = 1 << 4,	/* all that was acked is durable; the last frame */
+	DSTOR_CHANGE_SIZE = 1 << 0,	/* offset holds the new size in bytes */
+	DSTOR_CHANGE_STOPPING = 1 << 1,	/* the export goes away in order */
+	DSTOR_CHANGE_EVICTED = 1 << 2,
+	DSTOR_CHANGE_ACCESS = 1 << 3,	/* status holds the new enum dstor_access */
+	DSTOR_CHANGE_FLUSHED = 1 << 4,	/* all that was acked is durable; the last frame */
 };
 
-#define DST_CHANGE_FLAGS_KNOWN 0x1fU
+#define DSTOR_CHANGE_FLAGS_KNOWN 0x1fU
 
 /* Result of a transaction. Never an errno: each end maps its own. */
 enum dstor_status {
-	DST_STATUS_OK = 0,
-	DST_STATUS_IO = 1,		/* any error without a code of its own */
-	DST_STATUS_MEDIUM = 2,
-	DST_STATUS_NO_SPACE = 3,
-	DST_STATUS_NOT_SUPPORTED = 4,
-	DST_STATUS_READ_ONLY = 5,
-	DST_STATUS_RANGE = 6,		/* beyond the end of the disk */
-	DST_STATUS_INVALID = 7,		/* misaligned or senseless */
-	DST_STATUS_TIMEOUT = 8,		/* the exporter's disk timed out */
-	DST_STATUS_TARGET = 9,
-	DST_STATUS_RESERVED = 10,	/* reservation conflict */
-	DST_STATUS_PROTECTION = 11,
-	DST_STATUS_NO_MEMORY = 12,
-	DST_STATUS_TRANSPORT = 13,	/* the exporter's own path to its disk */
-	DST_STATUS_OFFLINE = 14,
-	DST_STATUS_MAX = 14,
+	DSTOR_STATUS_OK = 0,
+	DSTOR_STATUS_IO = 1,		/* any error without a code of its own */
+	DSTOR_STATUS_MEDIUM = 2,
+	DSTOR_STATUS_NO_SPACE = 3,
+	DSTOR_STATUS_NOT_SUPPORTED = 4,
+	DSTOR_STATUS_READ_ONLY = 5,
+	DSTOR_STATUS_RANGE = 6,		/* beyond the end of the disk */
+	DSTOR_STATUS_INVALID = 7,	/* misaligned or senseless */
+	DSTOR_STATUS_TIMEOUT = 8,	/* the exporter's disk timed out */
+	DSTOR_STATUS_TARGET = 9,
+	DSTOR_STATUS_RESERVED = 10,	/* reservation conflict */
+	DSTOR_STATUS_PROTECTION = 11,
+	DSTOR_STATUS_NO_MEMORY = 12,
+	DSTOR_STATUS_TRANSPORT = 13,	/* the exporter's own path to its disk */
+	DSTOR_STATUS_OFFLINE = 14,
+	DSTOR_STATUS_MAX = 14,
 };
 
 /* STATE: what the exporter knows of a transaction it was asked about. */
-enum dstor_state {
-	DST_STATE_UNKNOWN = 0,		/* never seen here: resend */
-	DST_STATE_BUSY = 1,		/* in progress */
-	DST_STATE_DONE = 2,		/* the response is on its way */
+enum dstor_ask_reply {
+	DSTOR_STATE_UNKNOWN = 0,	/* never seen here: resend */
+	DSTOR_STATE_BUSY = 1,		/* in progress */
+	DSTOR_STATE_DONE = 2,		/* the response is on its way */
 };
 
 /*
@@ -296,10 +296,10 @@ struct dstor_frame {
 	__le64 offset;		/* bytes from the start of the disk */
 };
 
-static_assert(sizeof(struct dstor_greeting) == DST_GREETING_LEN, "greeting");
-static_assert(sizeof(struct dstor_hello) == DST_HELLO_LEN, "hello");
-static_assert(sizeof(struct dstor_welcome) == DST_WELCOME_LEN, "welcome");
-static_assert(sizeof(struct dstor_entry) == DST_ENTRY_LEN, "entry");
-static_assert(sizeof(struct dstor_frame) == DST_FRAME_LEN, "frame");
+static_assert(sizeof(struct dstor_greeting) == DSTOR_GREETING_LEN, "greeting");
+static_assert(sizeof(struct dstor_hello) == DSTOR_HELLO_LEN, "hello");
+static_assert(sizeof(struct dstor_welcome) == DSTOR_WELCOME_LEN, "welcome");
+static_assert(sizeof(struct dstor_entry) == DSTOR_ENTRY_LEN, "entry");
+static_assert(sizeof(struct dstor_frame) == DSTOR_FRAME_LEN, "frame");
 
 #endif

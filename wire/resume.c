@@ -10,33 +10,33 @@ enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w)
 {
 	if (!dstor_id_equal(mine->uuid, w->uuid))
-		return DST_RESUME_OTHER_DISK;
+		return DSTOR_RESUME_OTHER_DISK;
 	if (le64_to_cpu(w->size) < mine->size)
-		return DST_RESUME_SMALLER;
+		return DSTOR_RESUME_SMALLER;
 	if (le32_to_cpu(w->logical_block) > mine->block)
-		return DST_RESUME_OTHER_BLOCK;
+		return DSTOR_RESUME_OTHER_BLOCK;
 	if (le16_to_cpu(w->slots) < mine->slots || le32_to_cpu(w->max_io) < mine->max_io)
-		return DST_RESUME_LESS;
-	return DST_RESUME_OK;
+		return DSTOR_RESUME_LESS;
+	return DSTOR_RESUME_OK;
 }
 
-bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DST_ID_LEN])
+bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DSTOR_ID_LEN])
 {
-	return h->flags & DST_HELLO_RESUME && !dstor_id_equal(h->uuid, uuid);
+	return h->flags & DSTOR_HELLO_RESUME && !dstor_id_equal(h->uuid, uuid);
 }
 
 const char *dstor_resume_text(enum dstor_resume r)
 {
 	switch (r) {
-	case DST_RESUME_OK:
+	case DSTOR_RESUME_OK:
 		return "same disk";
-	case DST_RESUME_OTHER_DISK:
+	case DSTOR_RESUME_OTHER_DISK:
 		return "the exporter now offers a different disk (other UUID) under this name";
-	case DST_RESUME_SMALLER:
+	case DSTOR_RESUME_SMALLER:
 		return "the exporter's disk is smaller than before";
-	case DST_RESUME_OTHER_BLOCK:
+	case DSTOR_RESUME_OTHER_BLOCK:
 		return "the exporter's disk has a larger logical block size than before";
-	case DST_RESUME_LESS:
+	case DSTOR_RESUME_LESS:
 		return "the exporter now grants fewer slots or a smaller I/O than are in use";
 	}
 	return "unknown";

@@ -3,22 +3,22 @@
  * The same disk after a reconnection (P6). Pure functions on the caller's memory:
  * any context, no locks, no allocation.
  */
-#ifndef DST_WIRE_RESUME_H
-#define DST_WIRE_RESUME_H
+#ifndef DSTOR_WIRE_RESUME_H
+#define DSTOR_WIRE_RESUME_H
 
 #include "protocol.h"
 
 enum dstor_resume {
-	DST_RESUME_OK,
-	DST_RESUME_OTHER_DISK,
-	DST_RESUME_SMALLER,
-	DST_RESUME_OTHER_BLOCK,	/* logical block size grew */
-	DST_RESUME_LESS,	/* fewer slots or smaller I/O than in use */
+	DSTOR_RESUME_OK,
+	DSTOR_RESUME_OTHER_DISK,
+	DSTOR_RESUME_SMALLER,
+	DSTOR_RESUME_OTHER_BLOCK,	/* logical block size grew */
+	DSTOR_RESUME_LESS,	/* fewer slots or smaller I/O than in use */
 };
 
 /* The promises to the client's block device, in the byte order of the host. */
 struct dstor_identity {
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u64 size;	/* bytes */
 	u32 block;	/* logical block, bytes */
 	u32 max_io;	/* bytes */
@@ -27,7 +27,7 @@ struct dstor_identity {
 
 /*
  * Client: does @w offer the disk of @mine with at least what was promised? Only
- * after dstor_welcome_check() passed and w->status is DST_WELCOME_OK.
+ * after dstor_welcome_check() passed and w->status is DSTOR_WELCOME_OK.
  */
 enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w);
@@ -40,6 +40,6 @@ const char *dstor_resume_text(enum dstor_resume r);
  * gets read access and no lease. It must learn that the disk is another one, rather
  * than that its lease has expired. Only after dstor_hello_check() passed.
  */
-bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DST_ID_LEN]);
+bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DSTOR_ID_LEN]);
 
 #endif

@@ -22,7 +22,7 @@ static u64 elapsed_ms(u64 now_ms, u64 then_ms)
 
 u64 dstor_budget_ms(const struct dstor_retry_policy *p)
 {
-	if (p->retries == DST_RETRIES_FOREVER)
+	if (p->retries == DSTOR_RETRIES_FOREVER)
 		return ~0ULL;
 	return (u64)p->timeout_ms * ((u64)p->retries + 1);
 }
@@ -34,10 +34,10 @@ enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 
 	if (live && elapsed_ms(now_ms, a->sent_ms) < p->timeout_ms &&
 	    (!spent || a->resends <= p->retries))
-		return DST_VERDICT_WAIT;
+		return DSTOR_VERDICT_WAIT;
 	if (spent)
-		return DST_VERDICT_FAIL;
-	return live ? DST_VERDICT_ASK : DST_VERDICT_WAIT;
+		return DSTOR_VERDICT_FAIL;
+	return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
 }
 
 u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry_policy *p,
@@ -46,7 +46,7 @@ u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry
 	u64 ms = elapsed_ms(now_ms, a->start_ms);
 	u32 n;
 
-	if (p->retries != DST_RETRIES_FOREVER && ms >= dstor_budget_ms(p))
+	if (p->retries != DSTOR_RETRIES_FOREVER && ms >= dstor_budget_ms(p))
 		return p->retries;
 	/* Only shown to people; a 32-bit kernel cannot divide 64 bits. */
 	n = (ms < ~0U ? (u32)ms : ~0U) / (p->timeout_ms ? p->timeout_ms : 1);

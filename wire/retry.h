@@ -7,14 +7,14 @@
  * Pure functions on the caller's memory: any context, no locks, no allocation, no
  * clock. The caller serialises access to each structure.
  */
-#ifndef DST_WIRE_RETRY_H
-#define DST_WIRE_RETRY_H
+#ifndef DSTOR_WIRE_RETRY_H
+#define DSTOR_WIRE_RETRY_H
 
 #include "protocol.h"
 
 struct dstor_retry_policy {
 	u32 timeout_ms;	/* of one attempt; a length of time */
-	u32 retries;	/* DST_RETRIES_FOREVER: no limit */
+	u32 retries;	/* DSTOR_RETRIES_FOREVER: no limit */
 };
 
 struct dstor_attempt {
@@ -24,9 +24,9 @@ struct dstor_attempt {
 };
 
 enum dstor_verdict {
-	DST_VERDICT_WAIT,
-	DST_VERDICT_ASK,	/* live connection, attempt timed out: ask the exporter */
-	DST_VERDICT_FAIL,	/* budget used up */
+	DSTOR_VERDICT_WAIT,
+	DSTOR_VERDICT_ASK,	/* live connection, attempt timed out: ask the exporter */
+	DSTOR_VERDICT_FAIL,	/* budget used up */
 };
 
 /* timeout x (retries + 1), the time of a transaction; all ones: no limit. */

@@ -12,41 +12,41 @@
 enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op)
 {
 	if (seq < s->seq)
-		return DST_ADMIT_REFUSE;
-	if (seq == s->seq && s->state != DST_SLOT_FREE) {
+		return DSTOR_ADMIT_REFUSE;
+	if (seq == s->seq && s->state != DSTOR_SLOT_FREE) {
 		if (op != s->op)
-			return DST_ADMIT_REFUSE;
-		if (s->state == DST_SLOT_BUSY)
-			return DST_ADMIT_BUSY;
-		if (op != DST_OP_READ && op != DST_OP_FLUSH)
-			return DST_ADMIT_REPLAY;
-	} else if (s->state == DST_SLOT_BUSY) {
-		return DST_ADMIT_REFUSE;
+			return DSTOR_ADMIT_REFUSE;
+		if (s->state == DSTOR_SLOT_BUSY)
+			return DSTOR_ADMIT_BUSY;
+		if (op != DSTOR_OP_READ && op != DSTOR_OP_FLUSH)
+			return DSTOR_ADMIT_REPLAY;
+	} else if (s->state == DSTOR_SLOT_BUSY) {
+		return DSTOR_ADMIT_REFUSE;
 	}
 	s->seq = seq;
 	s->op = op;
-	s->status = DST_STATUS_OK;
-	s->state = DST_SLOT_BUSY;
-	return DST_ADMIT_EXECUTE;
+	s->status = DSTOR_STATUS_OK;
+	s->state = DSTOR_SLOT_BUSY;
+	return DSTOR_ADMIT_EXECUTE;
 }
 
 void dstor_slot_done(struct dstor_slot *s, u64 seq, u8 status)
 {
-	if (s->seq != seq || s->state != DST_SLOT_BUSY)
+	if (s->seq != seq || s->state != DSTOR_SLOT_BUSY)
 		return;
 	s->status = status;
-	s->state = DST_SLOT_DONE;
+	s->state = DSTOR_SLOT_DONE;
 }
 
 void dstor_slot_drop(struct dstor_slot *s, u64 seq)
 {
-	if (s->seq == seq && s->state == DST_SLOT_BUSY)
-		s->state = DST_SLOT_FREE;
+	if (s->seq == seq && s->state == DSTOR_SLOT_BUSY)
+		s->state = DSTOR_SLOT_FREE;
 }
 
-enum dstor_state dstor_slot_ask(const struct dstor_slot *s, u64 seq)
+enum dstor_ask_reply dstor_slot_ask(const struct dstor_slot *s, u64 seq)
 {
-	if (s->seq != seq || s->state == DST_SLOT_FREE)
-		return DST_STATE_UNKNOWN;
-	return s->state == DST_SLOT_BUSY ? DST_STATE_BUSY : DST_STATE_DONE;
+	if (s->seq != seq || s->state == DSTOR_SLOT_FREE)
+		return DSTOR_STATE_UNKNOWN;
+	return s->state == DSTOR_SLOT_BUSY ? DSTOR_STATE_BUSY : DSTOR_STATE_DONE;
 }

@@ -7,15 +7,15 @@
  * Pure functions on the caller's memory: any context, no locks, no allocation. The
  * caller serialises access to each slot.
  */
-#ifndef DST_WIRE_SLOT_H
-#define DST_WIRE_SLOT_H
+#ifndef DSTOR_WIRE_SLOT_H
+#define DSTOR_WIRE_SLOT_H
 
 #include "protocol.h"
 
 enum dstor_slot_state {
-	DST_SLOT_FREE = 0,	/* nothing, or dropped before it was executed */
-	DST_SLOT_BUSY,
-	DST_SLOT_DONE,
+	DSTOR_SLOT_FREE = 0,	/* nothing, or dropped before it was executed */
+	DSTOR_SLOT_BUSY,
+	DSTOR_SLOT_DONE,
 };
 
 /* All zero: never used. */
@@ -27,14 +27,14 @@ struct dstor_slot {
 };
 
 enum dstor_admit {
-	DST_ADMIT_EXECUTE,
-	DST_ADMIT_REPLAY,	/* executed before: answer slot->status */
-	DST_ADMIT_BUSY,		/* being executed: its response will come */
-	DST_ADMIT_REFUSE,	/* older than what is known, or slot reused: close */
+	DSTOR_ADMIT_EXECUTE,
+	DSTOR_ADMIT_REPLAY,	/* executed before: answer slot->status */
+	DSTOR_ADMIT_BUSY,	/* being executed: its response will come */
+	DSTOR_ADMIT_REFUSE,	/* older than what is known, or slot reused: close */
 };
 
 /*
- * A sane REQUEST with @seq and @op arrived in this slot. On DST_ADMIT_EXECUTE the
+ * A sane REQUEST with @seq and @op arrived in this slot. On DSTOR_ADMIT_EXECUTE the
  * slot is BUSY until dstor_slot_done() or dstor_slot_drop(). A READ or FLUSH that is
  * resent is executed again: a slot keeps no data, and a second flush does no harm.
  */
@@ -50,6 +50,6 @@ void dstor_slot_done(struct dstor_slot *s, u64 seq, u8 status);
 void dstor_slot_drop(struct dstor_slot *s, u64 seq);
 
 /* The answer to a client's ASK about @seq. The slot does not change. */
-enum dstor_state dstor_slot_ask(const struct dstor_slot *s, u64 seq);
+enum dstor_ask_reply dstor_slot_ask(const struct dstor_slot *s, u64 seq);
 
 #endif

@@ -44,12 +44,12 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 		       struct dstor_error *err)
 {
 	const char *left = c->checksums[0] ? c->checksums : "none";
-	char word[DST_ALGO_LEN], chosen[DST_ALGO_LEN];
+	char word[DSTOR_ALGO_LEN], chosen[DSTOR_ALGO_LEN];
 
 	strscpy(dev->name, c->name, sizeof(dev->name));
 	strscpy(dev->config.export, c->export, sizeof(dev->config.export));
 	strscpy(dev->config.client_name, c->client_name, sizeof(dev->config.client_name));
-	memcpy(dev->config.client_id, c->client_id, DST_ID_LEN);
+	memcpy(dev->config.client_id, c->client_id, DSTOR_ID_LEN);
 	dev->config.policy.timeout_ms = c->timeout_ms;
 	dev->config.policy.retries = c->retries;
 	dev->config.ping_ms = c->ping_ms;
@@ -71,7 +71,7 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 		return dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the checksums %s",
 				  c->checksums);
 	dev->config.has_key = c->has_key;
-	memcpy(dev->config.key, c->key, DST_KEY_LEN);
+	memcpy(dev->config.key, c->key, DSTOR_KEY_LEN);
 	if (dev->config.has_key && dstor_cipher_list(c->ciphers, dev->config.ciphers))
 		return dstor_fail(err, -ENOPROTOOPT, "this kernel has none of the ciphers %s",
 				  c->ciphers);
@@ -106,8 +106,8 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	spin_lock_init(&dev->cache_lock);
 	INIT_LIST_HEAD(&dev->entry);
 	INIT_WORK(&dev->resize, dstor_device_resize_work);
-	INIT_DELAYED_WORK(&dev->monitor, dstor_monitor_work);
-	get_random_bytes(dev->recovery.session, DST_ID_LEN);
+	INIT_DELAYED_WORK(&dev->watchdog, dstor_watchdog_work);
+	get_random_bytes(dev->recovery.session, DSTOR_ID_LEN);
 	dev->stats = alloc_percpu(struct dstor_stats);
 	ret = copy_config(dev, c, err);
 	if (ret)
@@ -134,7 +134,7 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	unsigned int i;
 
-	memcpy(dev->geometry.identity.uuid, w->uuid, DST_ID_LEN);
+	memcpy(dev->geometry.identity.uuid, w->uuid, DSTOR_ID_LEN);
 	dev->geometry.identity.size = le64_to_cpu(w->size);
 	dev->geometry.identity.block = le32_to_cpu(w->logical_block);
 	dev->geometry.depth = le16_to_cpu(w->slots);
@@ -144,7 +144,7 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 	dev->geometry.disk_flags = le32_to_cpu(w->disk_flags);
 	if (dev->config.has_key)
 		dstor_threads_keep(&dev->threads, w->cipher);
-	if (w->access == DST_ACCESS_READ)
+	if (w->access == DSTOR_ACCESS_READ)
 		dev->config.read_only = true;
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
@@ -161,13 +161,13 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 			    struct dstor_error *err)
 {
 	struct dstor_queue *q = &dev->queues[0];
-	u8 holder[DST_ID_LEN];
+	u8 holder[DSTOR_ID_LEN];
 	u16 most;
 	int ret = dstor_link_connect(q, g, NULL, err);
 
 	/* Our own former session, from before a reboot or a forced detach. */
-	memcpy(holder, g->welcome.holder, DST_ID_LEN);
-	if (g->welcome.status == DST_WELCOME_IN_USE && !dstor_id_is_zero(holder) &&
+	memcpy(holder, g->welcome.holder, DSTOR_ID_LEN);
+	if (g->welcome.status == DSTOR_WELCOME_IN_USE && !dstor_id_is_zero(holder) &&
 	    !dstor_device_has_session(holder))
 		ret = dstor_link_connect(q, g, holder, err);
 	if (ret && READ_ONCE(dev->dead))
@@ -187,7 +187,7 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 	return 0;
 }
 
-static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct dstor_error *err)
+static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struct dstor_error *err)
 {
 	int ret = dstor_device_make_disk(dev, &g->welcome);
 	unsigned int i;
@@ -209,7 +209,7 @@ static int take_stage(struct dstor_device *dev, struct dstor_grant *g, struct ds
 	mutex_unlock(&dev->lock);
 	if (ret)
 		goto err_live;
-	queue_delayed_work(dstor_link_wq, &dev->monitor, 0);
+	queue_delayed_work(dstor_link_wq, &dev->watchdog, 0);
 	for (i = 1; i < dev->n_queues; i++)
 		queue_delayed_work(dstor_link_wq, &dev->queues[i].link, 0);
 	ret = device_add_disk(NULL, dev->disk, dstor_device_groups);
@@ -264,7 +264,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	dstor_point(ATTACH_CONNECTED);
 	/* The disk takes one reference over (free_disk), and a detach may drop that at once. */
 	dstor_device_get(dev);
-	ret = take_stage(dev, g, err);
+	ret = device_go_live(dev, g, err);
 	if (!ret) {
 		memset(info, 0, sizeof(*info));
 		dstor_device_fill_info(dev, info);

@@ -14,9 +14,9 @@
 #include "client/device.h"
 
 #define BUSY_IN_FLIGHT 5	/* as many make a queue busy */
-#define CALM 64			/* as many submits in a row that find fewer end that */
+#define IDLE_SUBMITS 64		/* as many submits in a row that find fewer end that */
 #define DEFER_WORTH 3		/* messages that make a deferred send worth its hop */
-#define DEFER_POOR 8		/* deferred sends in a row that were not */
+#define SMALL_BATCHES 8		/* deferred sends in a row that were not */
 #define DEFER_PAUSE 1024	/* sends at once before the next try */
 
 /* Another CPU of the same node that is neither offline nor isolated; @cpu when there is none. */
@@ -47,16 +47,16 @@ static void place_work(struct dstor_queue *q, bool large_read)
 	}
 }
 
-/* Batches end together, and leave few in flight for a moment: that alone is no calm. */
+/* Batches end together and leave few in flight for a moment: the queue is still busy. */
 static bool is_busy(struct dstor_queue *q, bool large_read)
 {
 	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
-		if (q->calm)
-			q->calm = 0;
+		if (q->idle_submits)
+			q->idle_submits = 0;
 		if (!q->busy)
 			WRITE_ONCE(q->busy, true);
 		place_work(q, large_read);
-	} else if (q->busy && ++q->calm >= CALM) {
+	} else if (q->busy && ++q->idle_submits >= IDLE_SUBMITS) {
 		WRITE_ONCE(q->busy, false);
 		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
 	}
@@ -82,9 +82,9 @@ void dstor_batch_submit(struct dstor_queue *q, bool large_read)
 void dstor_batch_judge(struct dstor_queue *q, u32 n)
 {
 	if (n >= DEFER_WORTH) {
-		q->poor = 0;
-	} else if (n && !q->inline_left && ++q->poor >= DEFER_POOR) {
-		q->poor = 0;
+		q->small_batches = 0;
+	} else if (n && !q->inline_left && ++q->small_batches >= SMALL_BATCHES) {
+		q->small_batches = 0;
 		q->inline_left = DEFER_PAUSE;
 	}
 }

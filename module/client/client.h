@@ -18,11 +18,11 @@
 struct net;
 
 struct dstor_device_config {
-	char name[DST_NAME_LEN];	/* without "dst-" */
-	char export[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];	/* without "dst-" */
+	char export[DSTOR_NAME_LEN];
 	const char *uri;
-	u8 client_id[DST_ID_LEN];
-	char client_name[DST_NAME_LEN];
+	u8 client_id[DSTOR_ID_LEN];
+	char client_name[DSTOR_NAME_LEN];
 	u32 timeout_ms;
 	u32 retries;
 	u32 ping_ms;
@@ -31,10 +31,10 @@ struct dstor_device_config {
 	u32 max_io;			/* bytes */
 	bool read_only;
 	bool has_key;
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	u32 crypto_threads;
-	char checksums[DST_ALGO_LIST_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 	unsigned int n_addresses;
 	const struct dstor_address *addresses;	/* tried in turn */
 };
@@ -51,10 +51,10 @@ struct dstor_device_change {
 };
 
 struct dstor_device_info {
-	char name[DST_NAME_LEN];
-	char export[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
+	char export[DSTOR_NAME_LEN];
 	char *uri;
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u64 size;
 	u32 timeout_ms;
 	u32 retries;
@@ -64,8 +64,8 @@ struct dstor_device_info {
 	u32 max_io;
 	bool read_only;
 	u32 crypto_threads;
-	char checksum[DST_ALGO_LEN];
-	char cipher[DST_ALGO_LEN];
+	char checksum[DSTOR_ALGO_LEN];
+	char cipher[DSTOR_ALGO_LEN];
 	u8 state;			/* enum dstor_device_state */
 	char reason[DSTOR_ERROR_LEN];
 	u32 in_flight;

@@ -10,7 +10,7 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
-#include "client/state.h"
+#include "client/device_state.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
@@ -25,15 +25,15 @@ void dstor_device_stop_works(struct dstor_device *dev)
 
 	for (i = 0; i < dev->n_queues; i++)
 		cancel_delayed_work_sync(&dev->queues[i].link);
-	cancel_delayed_work_sync(&dev->monitor);
+	cancel_delayed_work_sync(&dev->watchdog);
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
 		unsigned int z;
 
 		mutex_lock(&q->lock);
 		dstor_link_close(q, NULL);
-		for (z = 0; z < DSTOR_ZOMBIES; z++)
-			q->zombie[z].until = jiffies - 1;
+		for (z = 0; z < DSTOR_LINGERING_MAX; z++)
+			q->lingering[z].until = jiffies - 1;
 		dstor_link_quiet(q);
 		mutex_unlock(&q->lock);
 		cancel_delayed_work_sync(&q->link);
@@ -88,7 +88,7 @@ static int claim_removal(struct dstor_device *dev, bool force, struct dstor_erro
 	mutex_unlock(&dev->lock);
 	/* An attach that hangs ends with errors. */
 	if (ret && force && !dev->added)
-		dstor_device_expel(dev, "detached while it was being attached");
+		dstor_device_fail(dev, "detached while it was being attached");
 	if (ret || force)
 		return ret;
 	/* Somebody may only be having a look at it, as udev does at a new disk. */
@@ -172,9 +172,9 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!dstor_oldest(dev, &age, &retry, &in_flight))
 		dstor_device_say_bye(dev);
 	if (!deleted) {
-		/* The monitor begins to fail things while we wait for locks of file systems. */
+		/* The watchdog begins to fail things while we wait for locks of file systems. */
 		WRITE_ONCE(dev->dead, true);
-		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
+		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
 		blk_mark_disk_dead(dev->disk);
 	}
 	fail_all(dev);
@@ -196,7 +196,7 @@ void dstor_devices_leave(struct net *net)
 	unsigned int i;
 
 	while ((dev = dstor_device_in(net))) {
-		dstor_device_expel(dev, "its network namespace was deleted");
+		dstor_device_fail(dev, "its network namespace was deleted");
 		for (i = 0; i < dev->n_queues; i++) {
 			struct dstor_queue *q = &dev->queues[i];
 

@@ -52,11 +52,11 @@ void dstor_device_declare_dead(struct dstor_device *dev)
 	WRITE_ONCE(dev->dead, true);
 	/* Not one that is half made, or is being taken apart. */
 	if (dev->running && !dev->stopping)
-		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
+		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
 }
 
 /* Says nothing of a device that has failed for good: what was told first stays. */
-static void note(struct dstor_device *dev, const char *why, bool for_good)
+static void device_note_reason(struct dstor_device *dev, const char *why, bool for_good)
 {
 	bool first;
 
@@ -74,12 +74,12 @@ static void note(struct dstor_device *dev, const char *why, bool for_good)
 		dstor_event_state(dev, why);
 }
 
-void dstor_device_note(struct dstor_device *dev, const char *why)
+void dstor_device_set_reason(struct dstor_device *dev, const char *why)
 {
-	note(dev, why, false);
+	device_note_reason(dev, why, false);
 }
 
-void dstor_device_expel(struct dstor_device *dev, const char *why)
+void dstor_device_fail(struct dstor_device *dev, const char *why)
 {
-	note(dev, why, true);
+	device_note_reason(dev, why, true);
 }

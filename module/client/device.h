@@ -53,7 +53,7 @@ struct dstor_transaction {
 	u8 op;				/* enum dstor_op */
 	u8 status;			/* enum dstor_status, of the answer */
 	bool asked;			/* ASK is out for this attempt */
-	bool opening;			/* a thread has its data; the receiver's */
+	bool decrypting;		/* a thread has its data; the receiver's */
 	blk_status_t result;
 	u64 seq;
 	u64 flush_number;		/* flush: see wire/flush_mark.c */
@@ -79,7 +79,7 @@ enum dstor_queue_state {
 	DSTOR_Q_LIVE,
 };
 
-#define DSTOR_ZOMBIES 4
+#define DSTOR_LINGERING_MAX 4
 #define DSTOR_CONTROLS 4		/* ping, pong, ask, bye */
 
 enum dstor_control_kind {
@@ -96,7 +96,7 @@ struct dstor_control {
 };
 
 /* A closed socket that may still refer to pages of writes (P4). */
-struct dstor_zombie {
+struct dstor_lingering_sock {
 	struct sock *sk;
 	unsigned long until;		/* jiffies; the exporter accepts nothing of it any more */
 	bool wait;			/* until then, whatever the socket says */
@@ -113,9 +113,9 @@ struct dstor_queue {
 	atomic_t in_flight;
 	/* batching, see batch.c; races only blur it */
 	bool busy;			/* many were in flight lately */
-	u16 calm;			/* submits that found few, in a row */
+	u16 idle_submits;		/* submits that found few, in a row */
 	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
-	u16 poor;			/* deferred sends in a row that found little */
+	u16 small_batches;		/* deferred sends in a row that found little */
 	u16 inline_left;		/* sends until deferring is tried again */
 	struct dstor_bounds bounds;
 	struct dstor_control control[DSTOR_CONTROLS];
@@ -124,10 +124,10 @@ struct dstor_queue {
 	struct mutex lock;		/* protects what follows */
 	enum dstor_queue_state state;	/* read without it for show */
 	u64 generation;
-	u8 instance[DST_ID_LEN];	/* the exporter's, while live */
+	u8 instance[DSTOR_ID_LEN];	/* the exporter's, while live */
 	u64 mark;			/* of acked, unflushed writes (P5); the receiver's */
 	u32 disk_flags;			/* of the welcome of this connection */
-	struct dstor_zombie zombie[DSTOR_ZOMBIES];
+	struct dstor_lingering_sock lingering[DSTOR_LINGERING_MAX];
 	unsigned int tries;		/* reconnections in vain so far */
 	unsigned long next_try;		/* jiffies */
 	unsigned int address;		/* index of the address that worked last */
@@ -142,19 +142,19 @@ struct dstor_queue {
 /* What the device was attached with, or was told since. */
 struct dstor_device_settings {
 	char *uri;			/* dev->lock */
-	char export[DST_NAME_LEN];	/* dev->lock */
-	u8 client_id[DST_ID_LEN];
-	char client_name[DST_NAME_LEN];
+	char export[DSTOR_NAME_LEN];	/* dev->lock */
+	u8 client_id[DSTOR_ID_LEN];
+	char client_name[DSTOR_NAME_LEN];
 	bool read_only;
 	u32 ping_ms;
 	struct dstor_retry_policy policy;
 	unsigned int n_addresses;	/* dev->lock */
 	struct dstor_address *addresses; /* dev->lock */
-	char checksums[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
 	u32 crypto_threads;		/* dev->lock */
 	bool has_key;
-	u8 key[DST_KEY_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	u8 key[DSTOR_KEY_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 };
 
 /* Sizes of the disk and of its requests, as the first welcome granted them. */
@@ -167,12 +167,12 @@ struct dstor_device_geometry {
 
 /* Which exporter the device holds on to, and what that granted last. dev->lock. */
 struct dstor_device_recovery {
-	u8 session[DST_ID_LEN];		/* set once */
+	u8 session[DSTOR_ID_LEN];	/* set once */
 	u64 writer_token;
 	u8 access;			/* enum dstor_access */
-	char checksum[DST_ALGO_LEN];	/* in use; so is the next */
-	char cipher[DST_ALGO_LEN];
-	u8 instance[DST_ID_LEN];	/* newest known of the exporter */
+	char checksum[DSTOR_ALGO_LEN];	/* in use; so is the next */
+	char cipher[DSTOR_ALGO_LEN];
+	u8 instance[DSTOR_ID_LEN];	/* newest known of the exporter */
 	u32 epoch;			/* counts changes of instance */
 	bool suspended;			/* another disk is there */
 };
@@ -189,7 +189,7 @@ struct dstor_device {
 	struct list_head entry;		/* in the list of devices */
 	struct kref kref;
 	struct net *net;		/* not held: see netns.h */
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	struct dstor_device_settings config;
 	struct dstor_threads threads;	/* with a key */
 
@@ -204,7 +204,7 @@ struct dstor_device {
 	struct mutex lock;		/* what follows, and members above that name it */
 	struct dstor_device_recovery recovery;
 	bool stopping;			/* detach: no new connections */
-	bool running;			/* others may start its monitor, until it is stopping */
+	bool running;			/* others may start its watchdog, until it is stopping */
 	bool added;			/* the disk can be seen */
 	bool removing;			/* one detach at a time */
 	bool dead;			/* transactions fail at once */
@@ -212,7 +212,7 @@ struct dstor_device {
 	char reason[DSTOR_ERROR_LEN];
 	atomic64_t new_size;		/* from CHANGE, 0: none */
 	struct work_struct resize;
-	struct delayed_work monitor;
+	struct delayed_work watchdog;
 
 	struct dstor_device_report report;	/* has its own lock */
 
@@ -227,7 +227,8 @@ static inline bool dstor_queue_live(const struct dstor_queue *q)
 }
 
 /* What is in a slot, or NULL. Any context. */
-static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsigned int i)
+static inline struct dstor_transaction *dstor_queue_transaction(struct dstor_queue *q,
+								unsigned int i)
 {
 	/* pairs with queue_rq() */
 	return smp_load_acquire(&q->slots[i]);
@@ -237,9 +238,9 @@ static inline struct dstor_transaction *dstor_slot(struct dstor_queue *q, unsign
 void dstor_device_get(struct dstor_device *dev);
 void dstor_device_put(struct dstor_device *dev);
 /* Why it is not connected, for people; not once it has failed for good. Sleeps. */
-void dstor_device_note(struct dstor_device *dev, const char *why);
+void dstor_device_set_reason(struct dstor_device *dev, const char *why);
 /* Sets state "failed" and fails everything; the first @why stays. Sleeps. */
-void dstor_device_expel(struct dstor_device *dev, const char *why);
+void dstor_device_fail(struct dstor_device *dev, const char *why);
 /* Transactions it holds, and those that come, end with an error. Under dev->lock. */
 void dstor_device_declare_dead(struct dstor_device *dev);
 
@@ -261,7 +262,7 @@ void dstor_device_resize_work(struct work_struct *work);
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
-bool dstor_device_has_session(const u8 session[DST_ID_LEN]);
+bool dstor_device_has_session(const u8 session[DSTOR_ID_LEN]);
 /* With a reference, or NULL. @next: the first behind @name, of those that can be seen. */
 struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
@@ -274,7 +275,7 @@ void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *
 
 /* transaction.c */
 extern const struct blk_mq_ops dstor_mq_ops;
-/* The exporter's answer, or the verdict of the monitor: ends the request. Any but hard irq. */
+/* The exporter's answer, or the verdict of the watchdog: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
 /* Its answer is complete. In the receiving context, or in the thread that opened its data. */
@@ -299,7 +300,7 @@ struct dstor_grant {
 	struct socket *sock;
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
 	struct dstor_channel channel;	/* with a key; so is the next */
-	u8 sealed[DST_WELCOME_LEN + DST_TAG_LEN];
+	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
 };
 
 void dstor_link_work(struct work_struct *work);
@@ -322,7 +323,7 @@ struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
 unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 
 /* watchdog.c */
-void dstor_monitor_work(struct work_struct *work);
+void dstor_watchdog_work(struct work_struct *work);
 
 /* sysfs.c: group "dst" under the disk, for device_add_disk() */
 struct attribute_group;

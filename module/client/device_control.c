@@ -5,7 +5,7 @@
  * a connection has to move.
  */
 #include "client/device.h"
-#include "client/state.h"
+#include "client/device_state.h"
 #include "core/point.h"
 
 /* All that is unacked is resent at the new address. */
@@ -105,7 +105,7 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 		info->next_ms = jiffies_to_msecs(next - jiffies);
 	if (info->state == DSTOR_DEVICE_CONNECTED) {
 		/* It did not when the device was made. */
-		if (dev->recovery.access == DST_ACCESS_READ && !dev->config.read_only)
+		if (dev->recovery.access == DSTOR_ACCESS_READ && !dev->config.read_only)
 			strscpy(info->reason, "the exporter allows only reading now: writes fail",
 				sizeof(info->reason));
 		else if (cache_tells(dev))
@@ -130,7 +130,7 @@ void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *
 	strscpy(info->checksum, dev->recovery.checksum, sizeof(info->checksum));
 	strscpy(info->cipher, dev->recovery.cipher, sizeof(info->cipher));
 	info->uri = kstrdup(dev->config.uri, GFP_KERNEL);
-	memcpy(info->uuid, dev->geometry.identity.uuid, DST_ID_LEN);
+	memcpy(info->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
 	info->size = dev->geometry.identity.size;
 	info->timeout_ms = dev->config.policy.timeout_ms;
 	info->retries = dev->config.policy.retries;

@@ -9,12 +9,13 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
-#include "client/state.h"
+#include "client/device_state.h"
 #include "compat/compat.h"
 #include "core/event.h"
 #include "core/netns.h"
 
-static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, const char *reason)
+static void device_event_send(struct dstor_device *dev, enum dstor_event what, u8 state,
+			      const char *reason)
 {
 	struct net *net = dstor_netns_get(&dev->net);
 	struct dstor_event_message e;
@@ -23,7 +24,7 @@ static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, cons
 	if (!dstor_event_begin(&e, net, what, dev->name))
 		return;
 	ret = nla_put_u8(e.skb, DSTOR_A_STATE, state) ?:
-	      nla_put(e.skb, DSTOR_A_UUID, DST_ID_LEN, dev->geometry.identity.uuid) ?:
+	      nla_put(e.skb, DSTOR_A_UUID, DSTOR_ID_LEN, dev->geometry.identity.uuid) ?:
 	      nla_put_u64_64bit(e.skb, DSTOR_A_SIZE,
 				READ_ONCE(dev->geometry.identity.size), DSTOR_A_PAD);
 	if (!ret && reason && reason[0])
@@ -33,7 +34,7 @@ static void tell(struct dstor_device *dev, enum dstor_event what, u8 state, cons
 
 void dstor_event_device(struct dstor_device *dev, enum dstor_event what)
 {
-	tell(dev, what, dstor_device_state(dev), NULL);
+	device_event_send(dev, what, dstor_device_state(dev), NULL);
 }
 
 void dstor_event_state(struct dstor_device *dev, const char *reason)
@@ -55,7 +56,7 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 	if (news) {
 		dev->report.state = state;
 		strscpy(dev->report.reason, reason ?: "", sizeof(dev->report.reason));
-		tell(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->report.reason);
+		device_event_send(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->report.reason);
 	}
 	if (state != before)
 		queue_work(DSTOR_UNBOUND_WQ, &dev->report.uevent);
@@ -70,7 +71,7 @@ void dstor_event_work(struct work_struct *work)
 	char state[32], *env[2];
 
 	snprintf(state, sizeof(state), "DST_STATE=%s",
-		 dstor_state_name(dstor_device_state(dev)));
+		 dstor_device_state_name(dstor_device_state(dev)));
 	env[0] = state;
 	env[1] = NULL;
 	kobject_uevent_env(&disk_to_dev(dev->disk)->kobj, KOBJ_CHANGE, env);

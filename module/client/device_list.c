@@ -10,7 +10,7 @@
 static LIST_HEAD(devices);
 static DEFINE_MUTEX(devices_lock);
 
-static struct dstor_device *find_locked(const char *name)
+static struct dstor_device *device_find_locked(const char *name)
 {
 	struct dstor_device *dev;
 
@@ -25,14 +25,14 @@ struct dstor_device *dstor_device_find(const char *name)
 	struct dstor_device *dev;
 
 	mutex_lock(&devices_lock);
-	dev = find_locked(name);
+	dev = device_find_locked(name);
 	if (dev)
 		dstor_device_get(dev);
 	mutex_unlock(&devices_lock);
 	return dev;
 }
 
-bool dstor_device_has_session(const u8 session[DST_ID_LEN])
+bool dstor_device_has_session(const u8 session[DSTOR_ID_LEN])
 {
 	struct dstor_device *dev;
 	bool found = false;
@@ -53,7 +53,7 @@ int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err)
 				  "device name \"%s\" is longer than %zu characters",
 				  dev->name, DISK_NAME_LEN - 1 - strlen("dst-"));
 	mutex_lock(&devices_lock);
-	if (find_locked(dev->name))
+	if (device_find_locked(dev->name))
 		ret = dstor_fail(err, -EEXIST, "a device \"%s\" exists already", dev->name);
 	else
 		list_add_tail(&dev->entry, &devices);
@@ -93,7 +93,7 @@ void dstor_device_each(void (*fn)(struct dstor_device *dev))
 }
 
 /* With @next: the first by name behind @name. */
-static struct dstor_device *pick(const char *name, bool next)
+static struct dstor_device *device_pick_locked(const char *name, bool next)
 {
 	struct dstor_device *dev, *best = NULL;
 
@@ -113,7 +113,7 @@ struct dstor_device *dstor_device_pick(const char *name, bool next)
 	struct dstor_device *dev;
 
 	mutex_lock(&devices_lock);
-	dev = pick(name, next);
+	dev = device_pick_locked(name, next);
 	if (dev)
 		dstor_device_get(dev);
 	mutex_unlock(&devices_lock);

@@ -21,7 +21,7 @@ static void free_disk(struct gendisk *disk)
 }
 
 /* Somebody has closed it; under disk->open_mutex, after what was dirty was written. */
-static void closed(DSTOR_RELEASE_ARGS)
+static void device_closed(DSTOR_RELEASE_ARGS)
 {
 	struct dstor_device *dev = disk->private_data;
 
@@ -34,7 +34,7 @@ static void closed(DSTOR_RELEASE_ARGS)
 
 static const struct block_device_operations fops = {
 	.owner = THIS_MODULE,
-	.release = closed,
+	.release = device_closed,
 	.free_disk = free_disk,
 };
 
@@ -45,7 +45,7 @@ static const struct block_device_operations fops = {
 static bool may_have_checksums(const struct dstor_device *dev)
 {
 	const char *left = dev->config.ciphers;
-	char word[DST_ALGO_LEN];
+	char word[DSTOR_ALGO_LEN];
 
 	if (!dev->config.has_key)
 		return strcmp(dev->config.checksums, "none");
@@ -64,19 +64,19 @@ static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 		.io_min = le32_to_cpu(w->io_min),
 		.io_opt = le32_to_cpu(w->io_opt),
 		.max_io = dev->geometry.max_io,
-		.write_cache = dev->geometry.disk_flags & DST_DISK_VOLATILE,
-		.fua = dev->geometry.disk_flags & DST_DISK_VOLATILE,
-		.rotational = dev->geometry.disk_flags & DST_DISK_ROTATIONAL,
+		.write_cache = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE,
+		.fua = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE,
+		.rotational = dev->geometry.disk_flags & DSTOR_DISK_ROTATIONAL,
 		.stable_writes = may_have_checksums(dev),
 		/* Each needs its entry in the cipher's scatterlist. */
 		.max_segments = dev->config.has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
 	};
-	if (dev->geometry.disk_flags & DST_DISK_DISCARD) {
+	if (dev->geometry.disk_flags & DSTOR_DISK_DISCARD) {
 		l->discard_granularity = le32_to_cpu(w->discard_granularity);
 		l->discard_alignment = le32_to_cpu(w->discard_alignment);
 		l->max_discard = le32_to_cpu(w->max_discard);
 	}
-	if (dev->geometry.disk_flags & DST_DISK_WRITE_ZEROES)
+	if (dev->geometry.disk_flags & DSTOR_DISK_WRITE_ZEROES)
 		l->max_write_zeroes = le32_to_cpu(w->max_write_zeroes);
 }
 

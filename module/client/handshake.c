@@ -21,20 +21,20 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 	struct dstor_device *dev = q->dev;
 
 	memset(h, 0, sizeof(*h));
-	h->kind = DST_HELLO_ATTACH;
-	h->flags = dev->config.read_only ? DST_HELLO_READ_ONLY : 0;
+	h->kind = DSTOR_HELLO_ATTACH;
+	h->flags = dev->config.read_only ? DSTOR_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(q->index);
 	h->queues = cpu_to_le16(dev->n_queues);
 	h->slots = cpu_to_le16(dev->geometry.depth);
 	h->max_io = cpu_to_le32(dev->geometry.max_io);
 	h->generation = cpu_to_le64(++q->generation);
-	memcpy(h->session, dev->recovery.session, DST_ID_LEN);
-	memcpy(h->client, dev->config.client_id, DST_ID_LEN);
+	memcpy(h->session, dev->recovery.session, DSTOR_ID_LEN);
+	memcpy(h->client, dev->config.client_id, DSTOR_ID_LEN);
 	if (takeover)
-		memcpy(h->takeover, takeover, DST_ID_LEN);
+		memcpy(h->takeover, takeover, DSTOR_ID_LEN);
 	if (dev->geometry.identity.size) {
-		h->flags |= DST_HELLO_RESUME;
-		memcpy(h->uuid, dev->geometry.identity.uuid, DST_ID_LEN);
+		h->flags |= DSTOR_HELLO_RESUME;
+		memcpy(h->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(dev->recovery.writer_token);
 	}
 	h->ping_ms = cpu_to_le32(dev->config.ping_ms);
@@ -66,9 +66,10 @@ static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size
 }
 
 /* With a key: only who has it, too, is an exporter. */
-static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_error *err)
+static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *grant,
+				   struct dstor_error *err)
 {
-	u8 mode = q->dev->config.has_key ? DST_MODE_NOISE : DST_MODE_PLAIN;
+	u8 mode = q->dev->config.has_key ? DSTOR_MODE_NOISE : DSTOR_MODE_PLAIN;
 	struct dstor_greeting *g;
 	u64 unknown;
 	int ret = -ENOMEM;
@@ -83,17 +84,17 @@ static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_
 		dstor_fail(err, ret, "the connection was closed in the handshake");
 	else if (!dstor_greeting_is_ours(g))
 		ret = dstor_fail(err, -EPROTO, "what answers there is not a DST exporter");
-	else if (g->status == DST_GREETING_REFUSED)
+	else if (g->status == DSTOR_GREETING_REFUSED)
 		ret = dstor_fail(err, -EKEYREJECTED,
 				 "authentication failed: it has no rule with this key");
-	else if (g->status == DST_GREETING_KEY_REQUIRED)
+	else if (g->status == DSTOR_GREETING_KEY_REQUIRED)
 		ret = dstor_fail(err, -ENOKEY,
 				 "it admits only clients with a key: give it with --key");
-	else if (g->status != DST_GREETING_OK)
+	else if (g->status != DSTOR_GREETING_OK)
 		ret = dstor_fail(err, -ECONNREFUSED, "%s", dstor_greeting_text(g->status));
-	else if (dstor_greeting_check(g, &unknown) != DST_GREETING_OK || g->mode != mode)
+	else if (dstor_greeting_check(g, &unknown) != DSTOR_GREETING_OK || g->mode != mode)
 		ret = dstor_fail(err, -EPROTO, "the exporter speaks another version");
-	else if (mode == DST_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
+	else if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
 		ret = dstor_fail(err, -EKEYREJECTED,
 				 "authentication failed: what answers there has not this key");
 	if (ret == -EKEYREJECTED)
@@ -102,19 +103,19 @@ static int greet(struct dstor_queue *q, struct dstor_grant *grant, struct dstor_
 	return ret;
 }
 
-static int refusal(const struct dstor_welcome *w, struct dstor_error *err)
+static int handshake_refusal(const struct dstor_welcome *w, struct dstor_error *err)
 {
 	static const int codes[] = {
-		[DST_WELCOME_MALFORMED] = -EINVAL,
-		[DST_WELCOME_NO_EXPORT] = -ENOENT,
-		[DST_WELCOME_DENIED] = -EACCES,
-		[DST_WELCOME_IN_USE] = -EBUSY,
-		[DST_WELCOME_STALE] = -ESTALE,
-		[DST_WELCOME_EXPIRED] = -EOWNERDEAD,
-		[DST_WELCOME_EVICTED] = -EOWNERDEAD,
-		[DST_WELCOME_ALGORITHM] = -ENOPROTOOPT,
-		[DST_WELCOME_STOPPING] = -EAGAIN,
-		[DST_WELCOME_BUSY] = -EAGAIN,
+		[DSTOR_WELCOME_MALFORMED] = -EINVAL,
+		[DSTOR_WELCOME_NO_EXPORT] = -ENOENT,
+		[DSTOR_WELCOME_DENIED] = -EACCES,
+		[DSTOR_WELCOME_IN_USE] = -EBUSY,
+		[DSTOR_WELCOME_STALE] = -ESTALE,
+		[DSTOR_WELCOME_EXPIRED] = -EOWNERDEAD,
+		[DSTOR_WELCOME_EVICTED] = -EOWNERDEAD,
+		[DSTOR_WELCOME_ALGORITHM] = -ENOPROTOOPT,
+		[DSTOR_WELCOME_STOPPING] = -EAGAIN,
+		[DSTOR_WELCOME_BUSY] = -EAGAIN,
 	};
 
 	return dstor_fail(err, codes[w->status], "%s", w->reason[0] ? w->reason :
@@ -127,19 +128,19 @@ static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
 
 	if (!q->dev->config.has_key)
 		return read_all(q, g->sock, &g->welcome, sizeof(g->welcome));
-	ret = read_all(q, g->sock, g->sealed, sizeof(g->sealed));
+	ret = read_all(q, g->sock, g->encrypted, sizeof(g->encrypted));
 	if (ret)
 		return ret;
-	if (!dstor_channel_decrypt(&g->channel, g->sealed, sizeof(g->welcome))) {
+	if (!dstor_channel_decrypt(&g->channel, g->encrypted, sizeof(g->welcome))) {
 		this_cpu_inc(q->dev->stats->auth_failures);
 		return -EBADMSG;
 	}
-	memcpy(&g->welcome, g->sealed, sizeof(g->welcome));
+	memcpy(&g->welcome, g->encrypted, sizeof(g->welcome));
 	return 0;
 }
 
-static int welcomed(struct dstor_queue *q, struct dstor_grant *g, const struct dstor_hello *h,
-		    struct dstor_error *err)
+static int handshake_await_welcome(struct dstor_queue *q, struct dstor_grant *g,
+				   const struct dstor_hello *h, struct dstor_error *err)
 {
 	const char *why;
 	int ret;
@@ -150,28 +151,29 @@ static int welcomed(struct dstor_queue *q, struct dstor_grant *g, const struct d
 			return dstor_fail(err, ret, "the connection ended in the handshake");
 		if (!dstor_welcome_check(&g->welcome, h, &why))
 			return dstor_fail(err, -EPROTO, "%s", why);
-		q->draining = g->welcome.status == DST_WELCOME_WAIT;
+		q->draining = g->welcome.status == DSTOR_WELCOME_WAIT;
 	} while (q->draining);
-	return g->welcome.status == DST_WELCOME_OK ? 0 : refusal(&g->welcome, err);
+	return g->welcome.status == DSTOR_WELCOME_OK ? 0 : handshake_refusal(&g->welcome, err);
 }
 
 struct outgoing {
 	struct dstor_greeting greeting;
 	struct dstor_hello hello;
-	u8 tag[DST_TAG_LEN];
-	struct dstor_hello clear;	/* what the hello said before it was sealed */
+	u8 tag[DSTOR_TAG_LEN];
+	struct dstor_hello clear;	/* what the hello said before it was encrypted */
 };
 
-/* In the clear both messages go at once; a sealed hello needs the exporter's greeting. */
-static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
-		     struct dstor_error *err)
+/* In the clear both messages go at once; an encrypted hello needs the exporter's greeting. */
+static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
+				struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
-	u8 ephemeral[DST_KEY_LEN];
+	u8 ephemeral[DSTOR_KEY_LEN];
 	size_t first = sizeof(out->greeting) + sizeof(out->hello);
 	int ret;
 
-	dstor_greeting_init(&out->greeting, dev->config.has_key ? DST_MODE_NOISE : DST_MODE_PLAIN);
+	dstor_greeting_init(&out->greeting, dev->config.has_key ? DSTOR_MODE_NOISE :
+			    DSTOR_MODE_PLAIN);
 	dstor_greeting_set_crc(&out->greeting);
 	if (dev->config.has_key) {
 		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
@@ -186,11 +188,11 @@ static int introduce(struct dstor_queue *q, struct dstor_grant *g, struct outgoi
 	ret = dstor_socket_write(g->sock, out, first);
 	if (ret)
 		return dstor_fail(err, ret, "the connection was closed in the handshake");
-	ret = greet(q, g, err);
+	ret = handshake_read_greeting(q, g, err);
 	if (ret || !dev->config.has_key)
 		return ret;
 	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
-	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DST_TAG_LEN);
+	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DSTOR_TAG_LEN);
 	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
 }
 
@@ -204,7 +206,8 @@ static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	fill_hello(q, &out->hello, takeover);
 	out->clear = out->hello;
-	ret = introduce(q, g, out, err) ?: welcomed(q, g, &out->clear, err);
+	ret = handshake_send_hello(q, g, out, err) ?:
+	      handshake_await_welcome(q, g, &out->clear, err);
 	q->draining = false;
 	kfree(out);
 	return ret;

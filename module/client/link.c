@@ -50,10 +50,10 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 		}
 		spin_unlock_irq(&dev->cache_lock);
 		/* Still dirty: only a flush that succeeded says otherwise. */
-		memset(q->instance, 0, DST_ID_LEN);
+		memset(q->instance, 0, DSTOR_ID_LEN);
 		mutex_unlock(&q->lock);
 	}
-	memcpy(dev->recovery.instance, instance, DST_ID_LEN);
+	memcpy(dev->recovery.instance, instance, DSTOR_ID_LEN);
 	dev->recovery.epoch++;
 	if (lost)
 		pr_warn("dstor: dst-%s: acked writes that were not flushed may be lost with the exporter's cache\n",
@@ -77,13 +77,13 @@ static void resend_all(struct dstor_queue *q)
 
 	dstor_tx_lock(c);
 	for (i = 0; i < q->dev->geometry.depth; i++) {
-		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_transaction *t = dstor_queue_transaction(q, i);
 
 		if (!t)
 			continue;
 		t->attempt.sent_ms = now;
 		t->asked = false;
-		t->opening = false;
+		t->decrypting = false;
 		if (t->message.in_hand)
 			q->resend[n++] = t;
 	}
@@ -93,7 +93,7 @@ static void resend_all(struct dstor_queue *q)
 		struct dstor_frame *f = t->message.head;
 
 		if (t->state != DSTOR_T_QUEUED) {
-			f->flags |= cpu_to_le16(DST_REQ_RESEND);
+			f->flags |= cpu_to_le16(DSTOR_REQ_RESEND);
 			t->attempt.resends++;
 			this_cpu_inc(q->dev->stats->resends);
 			trace_dstor_resend(t, 0, 0, 0);
@@ -120,8 +120,8 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 {
 	enum dstor_resume r = dstor_resume_check(&dev->geometry.identity, w);
 
-	dev->recovery.suspended = r != DST_RESUME_OK;
-	if (r != DST_RESUME_OK)
+	dev->recovery.suspended = r != DSTOR_RESUME_OK;
+	if (r != DSTOR_RESUME_OK)
 		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
 	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
 		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
@@ -174,7 +174,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	} else {
 		if (!dstor_id_is_zero(q->instance) || q->lived)
 			this_cpu_inc(dev->stats->reconnects);
-		memcpy(q->instance, w->instance, DST_ID_LEN);
+		memcpy(q->instance, w->instance, DSTOR_ID_LEN);
 		q->disk_flags = le32_to_cpu(w->disk_flags);
 		set_bounds(q);
 		atomic64_set(&q->spent_ms, 0);
@@ -182,7 +182,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		q->lived = jiffies;
 		q->pinged = jiffies;
 		dstor_conn_begin(&q->conn);
-		dstor_conn_open(&q->conn, g->sock, 0);
+		dstor_conn_start(&q->conn, g->sock, 0);
 		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
 	}
 out:
@@ -194,7 +194,7 @@ out:
 	return ret;
 }
 
-static void bury(struct dstor_zombie *z)
+static void link_put_lingering(struct dstor_lingering_sock *z)
 {
 	sock_put(z->sk);
 	z->sk = NULL;
@@ -206,34 +206,34 @@ bool dstor_link_quiet(struct dstor_queue *q)
 	unsigned int i;
 
 	lockdep_assert_held(&q->lock);
-	for (i = 0; i < DSTOR_ZOMBIES; i++) {
-		struct dstor_zombie *z = &q->zombie[i];
+	for (i = 0; i < DSTOR_LINGERING_MAX; i++) {
+		struct dstor_lingering_sock *z = &q->lingering[i];
 
 		if (!z->sk)
 			continue;
 		if (time_after(jiffies, z->until) || (!z->wait && !sk_wmem_alloc_get(z->sk)))
-			bury(z);
+			link_put_lingering(z);
 		else
 			quiet = false;
 	}
 	return quiet;
 }
 
-static void remember_zombie(struct dstor_queue *q, struct sock *sk, bool wait)
+static void link_keep_lingering(struct dstor_queue *q, struct sock *sk, bool wait)
 {
 	const struct dstor_device_settings *c = &q->dev->config;
 	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), ZOMBIE_MAX_MS);
-	struct dstor_zombie *z = NULL;
+	struct dstor_lingering_sock *z = NULL;
 	unsigned int i;
 
 	dstor_link_quiet(q);
-	for (i = 0; i < DSTOR_ZOMBIES && !z; i++)
-		if (!q->zombie[i].sk)
-			z = &q->zombie[i];
+	for (i = 0; i < DSTOR_LINGERING_MAX && !z; i++)
+		if (!q->lingering[i].sk)
+			z = &q->lingering[i];
 	if (!z) {
 		/* All full: the new one's time covers the first's. */
-		z = &q->zombie[0];
-		bury(z);
+		z = &q->lingering[0];
+		link_put_lingering(z);
 	}
 	z->sk = sk;
 	z->wait = wait;
@@ -257,7 +257,7 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 	sk = dstor_conn_close(&q->conn, true);
 	/* What was acked has arrived. Asked now that nothing is sent any more. */
 	if (sk)
-		remember_zombie(q, sk, wait && atomic_read(&q->in_flight));
+		link_keep_lingering(q, sk, wait && atomic_read(&q->in_flight));
 	dstor_event_state(q->dev, why ?: "the connection broke");
 	for (i = 0; i < DSTOR_CONTROLS; i++)
 		clear_bit(0, &q->control[i].busy);
@@ -271,7 +271,7 @@ struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
 	struct dstor_retry_policy p = t->queue->dev->config.policy;
 	u64 spent_ms = atomic64_read(&t->queue->spent_ms);
 
-	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DST_RETRIES_FOREVER)
+	if (spent_ms && t->attempt.start_ms >= spent_ms && p.retries != DSTOR_RETRIES_FOREVER)
 		p.retries = 0;
 	return p;
 }
@@ -286,7 +286,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 	dstor_tx_lock(&q->conn);
 	dstor_tx_collect(&q->conn);
 	for (i = 0; i < dev->geometry.depth; i++) {
-		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_transaction *t = dstor_queue_transaction(q, i);
 		struct dstor_retry_policy policy;
 
 		/* Not in hand: queue_rq is still busy with it, next time then. */
@@ -294,7 +294,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 			continue;
 		policy = dstor_link_policy(t);
 		if (!all && dstor_attempt_check(&t->attempt, &policy, now, false) !=
-			    DST_VERDICT_FAIL)
+			    DSTOR_VERDICT_FAIL)
 			continue;
 		list_del_init(&t->message.entry);
 		q->resend[n++] = t;
@@ -324,10 +324,10 @@ static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
 	struct dstor_device *dev = q->dev;
 	u8 status = g->welcome.status;
 
-	if (status == DST_WELCOME_EXPIRED || status == DST_WELCOME_EVICTED)
-		dstor_device_expel(dev, err->text);
+	if (status == DSTOR_WELCOME_EXPIRED || status == DSTOR_WELCOME_EVICTED)
+		dstor_device_fail(dev, err->text);
 	else
-		dstor_device_note(dev, err->text);
+		dstor_device_set_reason(dev, err->text);
 	mutex_lock(&q->lock);
 	q->tries++;
 	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));

@@ -25,7 +25,7 @@ static void message_sent(struct dstor_conn *c, struct dstor_message *m)
 
 static struct dstor_transaction *transaction_of(struct dstor_queue *q, const struct dstor_frame *f)
 {
-	struct dstor_transaction *t = dstor_slot(q, le16_to_cpu(f->slot));
+	struct dstor_transaction *t = dstor_queue_transaction(q, le16_to_cpu(f->slot));
 
 	return t && t->seq == le64_to_cpu(f->seq) ? t : NULL;
 }
@@ -36,7 +36,7 @@ static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_c
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct request *rq;
 
-	if (!t || t->op != f->op || t->opening || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+	if (!t || t->op != f->op || t->decrypting || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
 		return DSTOR_RX_CLOSE;
 	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
 	t->status = le16_to_cpu(f->status);
@@ -62,15 +62,15 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct dstor_frame *mine;
 
-	if (!t || !t->asked || t->opening || READ_ONCE(t->state) != DSTOR_T_SENT)
+	if (!t || !t->asked || t->decrypting || READ_ONCE(t->state) != DSTOR_T_SENT)
 		return;
 	switch (le16_to_cpu(f->status)) {
-	case DST_STATE_BUSY:
+	case DSTOR_STATE_BUSY:
 		t->attempt.sent_ms = dstor_now_ms();
 		break;
-	case DST_STATE_UNKNOWN:
+	case DSTOR_STATE_UNKNOWN:
 		mine = t->message.head;
-		mine->flags |= cpu_to_le16(DST_REQ_RESEND);
+		mine->flags |= cpu_to_le16(DSTOR_REQ_RESEND);
 		t->attempt.sent_ms = dstor_now_ms();
 		t->attempt.resends++;
 		this_cpu_inc(q->dev->stats->resends);
@@ -80,7 +80,7 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 		dstor_tx_submit(&q->conn, &t->message);
 		dstor_conn_kick(&q->conn);
 		break;
-	case DST_STATE_DONE:
+	case DSTOR_STATE_DONE:
 		return;
 	}
 	t->asked = false;
@@ -91,14 +91,14 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 	struct dstor_device *dev = q->dev;
 	u16 flags = le16_to_cpu(f->flags);
 
-	if (flags & DST_CHANGE_SIZE) {
+	if (flags & DSTOR_CHANGE_SIZE) {
 		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
-	if (flags & DST_CHANGE_FLUSHED)
-		q->mark = DST_FLUSH_MARK_CLEAN;
-	if (flags & (DST_CHANGE_STOPPING | DST_CHANGE_EVICTED) && flags & DST_CHANGE_FLUSHED)
+	if (flags & DSTOR_CHANGE_FLUSHED)
+		q->mark = DSTOR_FLUSH_MARK_CLEAN;
+	if (flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_EVICTED) && flags & DSTOR_CHANGE_FLUSHED)
 		dstor_conn_lose(&q->conn);
 }
 
@@ -110,15 +110,15 @@ static enum dstor_rx_verdict client_head(struct dstor_conn *c)
 	if (!dstor_response_sane(f, &q->bounds))
 		return DSTOR_RX_CLOSE;
 	switch (f->type) {
-	case DST_FRAME_RESPONSE:
+	case DSTOR_FRAME_RESPONSE:
 		return take_response(q, c);
-	case DST_FRAME_STATE:
+	case DSTOR_FRAME_STATE:
 		take_state(q, f);
 		break;
-	case DST_FRAME_PING:
+	case DSTOR_FRAME_PING:
 		dstor_control_send(q, DSTOR_CONTROL_PONG, 0, le64_to_cpu(f->seq));
 		break;
-	case DST_FRAME_CHANGE:
+	case DSTOR_FRAME_CHANGE:
 		take_change(q, f);
 		break;
 	}
@@ -135,17 +135,17 @@ static void client_corrupt(struct dstor_conn *c)
 		this_cpu_inc(q->dev->stats->checksum_errors);
 }
 
-static void *client_hand_over(struct dstor_conn *c)
+static void *client_decrypt_begin(struct dstor_conn *c)
 {
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 	struct dstor_transaction *t = q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)];
 
-	t->opening = true;
+	t->decrypting = true;
 	return t;
 }
 
 /* In a thread. Not ok: it stays in its slot, and is resent. */
-static void client_opened(struct dstor_conn *c, void *owner, bool ok)
+static void client_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 {
 	if (ok && dstor_transaction_answered(owner) == DSTOR_RX_CLOSE)
 		dstor_conn_lose(c);
@@ -168,18 +168,18 @@ const struct dstor_conn_ops dstor_client_ops = {
 	.data = client_data,
 	.sent = message_sent,
 	.corrupt = client_corrupt,
-	.hand_over = client_hand_over,
-	.opened = client_opened,
+	.decrypt_begin = client_decrypt_begin,
+	.decrypt_end = client_decrypt_end,
 	.inline_rx = client_inline,
 };
 
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
 {
 	static const u8 types[] = {
-		[DSTOR_CONTROL_PING] = DST_FRAME_PING,
-		[DSTOR_CONTROL_PONG] = DST_FRAME_PONG,
-		[DSTOR_CONTROL_ASK] = DST_FRAME_ASK,
-		[DSTOR_CONTROL_BYE] = DST_FRAME_BYE,
+		[DSTOR_CONTROL_PING] = DSTOR_FRAME_PING,
+		[DSTOR_CONTROL_PONG] = DSTOR_FRAME_PONG,
+		[DSTOR_CONTROL_ASK] = DSTOR_FRAME_ASK,
+		[DSTOR_CONTROL_BYE] = DSTOR_FRAME_BYE,
 	};
 	struct dstor_control *k = &q->control[kind];
 	struct dstor_frame *f = k->message.head;

@@ -13,14 +13,14 @@
 #include <linux/sysfs.h>
 
 #include "client/device.h"
-#include "client/state.h"
+#include "client/device_state.h"
 
 struct attribute_of_device {
 	struct device_attribute attr;
 	ssize_t (*print)(const struct dstor_device_info *d, char *buf);
 };
 
-static ssize_t show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t sysfs_attr_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	const struct attribute_of_device *a = container_of(attr, struct attribute_of_device, attr);
 	const char *name = dev_to_disk(dev)->disk_name + strlen("dst-");
@@ -43,23 +43,23 @@ static ssize_t name##_print(const struct dstor_device_info *d, char *buf)		\
 	return sysfs_emit(buf, fmt "\n", __VA_ARGS__);					\
 }											\
 static struct attribute_of_device name##_attr = {					\
-	.attr = __ATTR(name, 0444, show, NULL),						\
+	.attr = __ATTR(name, 0444, sysfs_attr_show, NULL),				\
 	.print = name##_print,								\
 }
 
 static ssize_t retries_print(const struct dstor_device_info *d, char *buf)
 {
-	if (d->retries == DST_RETRIES_FOREVER)
+	if (d->retries == DSTOR_RETRIES_FOREVER)
 		return sysfs_emit(buf, "forever\n");
 	return sysfs_emit(buf, "%u\n", d->retries);
 }
 
 static struct attribute_of_device retries_attr = {
-	.attr = __ATTR(retries, 0444, show, NULL),
+	.attr = __ATTR(retries, 0444, sysfs_attr_show, NULL),
 	.print = retries_print,
 };
 
-ATTRIBUTE(state, "%s", dstor_state_name(d->state));
+ATTRIBUTE(state, "%s", dstor_device_state_name(d->state));
 ATTRIBUTE(reason, "%s", d->reason);
 ATTRIBUTE(uri, "%s", d->uri ?: "");
 ATTRIBUTE(size, "%llu", d->size);

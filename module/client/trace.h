@@ -15,11 +15,11 @@
 
 #define dstor_trace_ops						\
 	__print_symbolic(__entry->op,				\
-			 { DST_OP_READ, "read" },		\
-			 { DST_OP_WRITE, "write" },		\
-			 { DST_OP_FLUSH, "flush" },		\
-			 { DST_OP_DISCARD, "discard" },		\
-			 { DST_OP_WRITE_ZEROES, "write_zeroes" })
+			 { DSTOR_OP_READ, "read" },		\
+			 { DSTOR_OP_WRITE, "write" },		\
+			 { DSTOR_OP_FLUSH, "flush" },		\
+			 { DSTOR_OP_DISCARD, "discard" },	\
+			 { DSTOR_OP_WRITE_ZEROES, "write_zeroes" })
 
 #define DSTOR_TRACE_FORMAT \
 	"%d,%d queue=%u slot=%u seq=%llu %s sector=%llu bytes=%u resends=%u age_us=%llu error=%d"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A transaction from queue_rq to its end. While the connection of its queue is
- * live, the receiving side of that connection ends it; the monitor and the link
+ * live, the receiving side of that connection ends it; the watchdog and the link
  * may touch it only after they have closed the connection.
  *
  * No locks of its own: the slot table has one writer for each slot at a time,
@@ -33,15 +33,15 @@ static int wire_op(const struct request *rq)
 {
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
-		return DST_OP_READ;
+		return DSTOR_OP_READ;
 	case REQ_OP_WRITE:
-		return DST_OP_WRITE;
+		return DSTOR_OP_WRITE;
 	case REQ_OP_FLUSH:
-		return DST_OP_FLUSH;
+		return DSTOR_OP_FLUSH;
 	case REQ_OP_DISCARD:
-		return DST_OP_DISCARD;
+		return DSTOR_OP_DISCARD;
 	case REQ_OP_WRITE_ZEROES:
-		return DST_OP_WRITE_ZEROES;
+		return DSTOR_OP_WRITE_ZEROES;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -52,46 +52,46 @@ static u16 wire_flags(blk_opf_t opf)
 	u16 f = 0;
 
 	if (opf & REQ_FUA)
-		f |= DST_REQ_FUA;
+		f |= DSTOR_REQ_FUA;
 	if (opf & REQ_PREFLUSH)
-		f |= DST_REQ_PREFLUSH;
+		f |= DSTOR_REQ_PREFLUSH;
 	if (opf & REQ_SYNC)
-		f |= DST_REQ_SYNC;
+		f |= DSTOR_REQ_SYNC;
 	if (opf & REQ_META)
-		f |= DST_REQ_META;
+		f |= DSTOR_REQ_META;
 	if (opf & REQ_PRIO)
-		f |= DST_REQ_PRIO;
+		f |= DSTOR_REQ_PRIO;
 	if (opf & REQ_IDLE)
-		f |= DST_REQ_IDLE;
+		f |= DSTOR_REQ_IDLE;
 	if (opf & REQ_RAHEAD)
-		f |= DST_REQ_RAHEAD;
+		f |= DSTOR_REQ_RAHEAD;
 	if (opf & REQ_NOUNMAP)
-		f |= DST_REQ_NOUNMAP;
+		f |= DSTOR_REQ_NOUNMAP;
 	if (opf & REQ_BACKGROUND)
-		f |= DST_REQ_BACKGROUND;
+		f |= DSTOR_REQ_BACKGROUND;
 	return f;
 }
 
 blk_status_t dstor_status_to_blk(u8 status)
 {
 	switch (status) {
-	case DST_STATUS_OK:
+	case DSTOR_STATUS_OK:
 		return BLK_STS_OK;
-	case DST_STATUS_MEDIUM:
+	case DSTOR_STATUS_MEDIUM:
 		return BLK_STS_MEDIUM;
-	case DST_STATUS_NO_SPACE:
+	case DSTOR_STATUS_NO_SPACE:
 		return BLK_STS_NOSPC;
-	case DST_STATUS_NOT_SUPPORTED:
+	case DSTOR_STATUS_NOT_SUPPORTED:
 		return BLK_STS_NOTSUPP;
-	case DST_STATUS_TIMEOUT:
+	case DSTOR_STATUS_TIMEOUT:
 		return BLK_STS_TIMEOUT;
-	case DST_STATUS_TARGET:
+	case DSTOR_STATUS_TARGET:
 		return BLK_STS_TARGET;
-	case DST_STATUS_PROTECTION:
+	case DSTOR_STATUS_PROTECTION:
 		return BLK_STS_PROTECTION;
-	case DST_STATUS_TRANSPORT:
+	case DSTOR_STATUS_TRANSPORT:
 		return BLK_STS_TRANSPORT;
-	case DST_STATUS_OFFLINE:
+	case DSTOR_STATUS_OFFLINE:
 		return BLK_STS_OFFLINE;
 	default: /* NO_MEMORY too: BLK_STS_RESOURCE is no end */
 		return BLK_STS_IOERR;
@@ -105,30 +105,30 @@ static void fill_frame(struct dstor_transaction *t, struct request *rq)
 	u32 bytes = blk_rq_bytes(rq);
 
 	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */
-	if (!(t->queue->dev->geometry.disk_flags & DST_DISK_VOLATILE) && dstor_op_writes(t->op))
-		flags |= DST_REQ_FUA;
-	f->type = DST_FRAME_REQUEST;
+	if (!(t->queue->dev->geometry.disk_flags & DSTOR_DISK_VOLATILE) && dstor_op_writes(t->op))
+		flags |= DSTOR_REQ_FUA;
+	f->type = DSTOR_FRAME_REQUEST;
 	f->op = t->op;
 	f->flags = cpu_to_le16(flags);
 	f->slot = cpu_to_le16(t->slot);
 	f->status = cpu_to_le16(req_get_ioprio(rq));
-	f->length = t->op == DST_OP_WRITE ? cpu_to_le32(bytes) : 0;
-	f->bytes = t->op == DST_OP_FLUSH ? 0 : cpu_to_le32(bytes);
+	f->length = t->op == DSTOR_OP_WRITE ? cpu_to_le32(bytes) : 0;
+	f->bytes = t->op == DSTOR_OP_FLUSH ? 0 : cpu_to_le32(bytes);
 	f->seq = cpu_to_le64(t->seq);
-	f->offset = t->op == DST_OP_FLUSH ? 0 : cpu_to_le64(blk_rq_pos(rq) << SECTOR_SHIFT);
+	f->offset = t->op == DSTOR_OP_FLUSH ? 0 : cpu_to_le64(blk_rq_pos(rq) << SECTOR_SHIFT);
 }
 
 static bool needs_cache_mark(const struct dstor_transaction *t)
 {
 	const struct dstor_frame *f = t->message.head;
 
-	return t->queue->disk_flags & DST_DISK_VOLATILE && dstor_op_writes(t->op) &&
-	       !(f->flags & cpu_to_le16(DST_REQ_FUA));
+	return t->queue->disk_flags & DSTOR_DISK_VOLATILE && dstor_op_writes(t->op) &&
+	       !(f->flags & cpu_to_le16(DSTOR_REQ_FUA));
 }
 
 static bool asks_durable(const struct dstor_transaction *t, blk_opf_t opf)
 {
-	return t->op == DST_OP_FLUSH || opf & REQ_FUA;
+	return t->op == DSTOR_OP_FLUSH || opf & REQ_FUA;
 }
 
 /* Flush and FUA promise durability: note which losses are known now (P5). On false it fails. */
@@ -141,7 +141,7 @@ static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 	if (!asks_durable(t, opf))
 		return true;
 	spin_lock_irqsave(&dev->cache_lock, irq);
-	if (t->op == DST_OP_FLUSH)
+	if (t->op == DSTOR_OP_FLUSH)
 		t->flush_number = dstor_flush_mark_begin(&dev->cache, &t->losses);
 	else
 		ret = dstor_flush_mark_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
@@ -156,7 +156,7 @@ static bool durable_is_true(struct dstor_transaction *t)
 	bool ret;
 
 	spin_lock_irqsave(&dev->cache_lock, irq);
-	if (t->op == DST_OP_FLUSH)
+	if (t->op == DSTOR_OP_FLUSH)
 		ret = dstor_flush_mark_end(&dev->cache, t->flush_number, t->losses);
 	else
 		ret = dstor_flush_mark_fua_end(&dev->cache, t->losses);
@@ -171,7 +171,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
 	struct dstor_queue *q = pick_queue(dev, hctx, rq->tag);
 	int op = wire_op(rq);
-	bool large_read = op == DST_OP_READ && blk_rq_bytes(rq) > LARGE_READ;
+	bool large_read = op == DSTOR_OP_READ && blk_rq_bytes(rq) > LARGE_READ;
 
 	if (unlikely(op < 0))
 		return BLK_STS_NOTSUPP;
@@ -185,7 +185,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		return BLK_STS_IOERR;
 	}
 	t->asked = false;
-	t->opening = false;
+	t->decrypting = false;
 	t->seq = atomic64_inc_return(&q->seq);
 	t->attempt.sent_ms = t->attempt.start_ms;
 	t->attempt.resends = 0;
@@ -193,14 +193,14 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	t->started_ns = rq->start_time_ns ?: ktime_get_ns();
 	fill_frame(t, rq);
 	t->message.in_hand = false;
-	t->message.bio = op == DST_OP_WRITE ? rq->bio : NULL;
+	t->message.bio = op == DSTOR_OP_WRITE ? rq->bio : NULL;
 	if (t->message.bio) {
 		t->message.iter = rq->bio->bi_iter;
 		t->message.length = blk_rq_bytes(rq);
 	}
 	trace_dstor_submit(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
 	WRITE_ONCE(t->state, DSTOR_T_QUEUED);
-	/* pairs with dstor_slot() */
+	/* pairs with dstor_queue_transaction() */
 	smp_store_release(&q->slots[t->slot], t);
 	atomic_inc(&q->in_flight);
 	dstor_point(REQUEST_IN_SLOT);
@@ -208,7 +208,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	dstor_tx_submit(&q->conn, &t->message);
 
 	if (unlikely(READ_ONCE(dev->dead)))
-		mod_delayed_work(dstor_link_wq, &dev->monitor, 0);
+		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
 	if (bd->last)
 		dstor_batch_submit(q, large_read);
 	return BLK_STS_OK;
@@ -243,17 +243,17 @@ static void count_end(struct dstor_transaction *t, blk_status_t status, u32 byte
 		return;
 	}
 	switch (t->op) {
-	case DST_OP_READ:
+	case DSTOR_OP_READ:
 		count_latency(t, DSTOR_LATENCY_READ);
 		this_cpu_inc(dev->stats->reads);
 		this_cpu_add(dev->stats->read_bytes, bytes);
 		break;
-	case DST_OP_WRITE:
+	case DSTOR_OP_WRITE:
 		count_latency(t, DSTOR_LATENCY_WRITE);
 		this_cpu_inc(dev->stats->writes);
 		this_cpu_add(dev->stats->write_bytes, bytes);
 		break;
-	case DST_OP_FLUSH:
+	case DSTOR_OP_FLUSH:
 		this_cpu_inc(dev->stats->flushes);
 		break;
 	default:
@@ -286,7 +286,7 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
 }
 
 /* The exporter's answer is complete, and our last byte has left. */
-static void finish(struct dstor_transaction *t)
+static void transaction_finish(struct dstor_transaction *t)
 {
 	struct dstor_queue *q = t->queue;
 	blk_status_t status = dstor_status_to_blk(t->status);
@@ -308,7 +308,7 @@ enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t)
 	case DSTOR_T_QUEUED:	/* dstor_transaction_sent() ends it */
 		return DSTOR_RX_NEXT;
 	case DSTOR_T_SENT:
-		finish(t);
+		transaction_finish(t);
 		return DSTOR_RX_NEXT;
 	default:
 		return DSTOR_RX_CLOSE;
@@ -320,7 +320,7 @@ void dstor_transaction_sent(struct dstor_transaction *t)
 	trace_dstor_send(t, 0, 0, 0);
 	dstor_point(MESSAGE_SENT);
 	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
-		finish(t);
+		transaction_finish(t);
 }
 
 static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,
@@ -342,8 +342,8 @@ static void exit_request(struct blk_mq_tag_set *set, struct request *rq, unsigne
 		page_frag_free(t->message.head);
 }
 
-/* The monitor of the device decides; the block layer's own timer has no say. */
-static enum blk_eh_timer_return timeout(struct request *rq)
+/* The watchdog of the device decides; the block layer's own timer has no say. */
+static enum blk_eh_timer_return queue_timeout(struct request *rq)
 {
 	return BLK_EH_RESET_TIMER;
 }
@@ -354,5 +354,5 @@ const struct blk_mq_ops dstor_mq_ops = {
 	.complete = complete_rq,
 	.init_request = init_request,
 	.exit_request = exit_request,
-	.timeout = timeout,
+	.timeout = queue_timeout,
 };

@@ -26,7 +26,7 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 	unsigned int i;
 
 	for (i = 0; i < q->dev->geometry.depth; i++) {
-		struct dstor_transaction *t = dstor_slot(q, i);
+		struct dstor_transaction *t = dstor_queue_transaction(q, i);
 		struct dstor_control *k = &q->control[DSTOR_CONTROL_ASK];
 		struct dstor_retry_policy p;
 
@@ -34,10 +34,10 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 			continue;
 		p = dstor_link_policy(t);
 		switch (dstor_attempt_check(&t->attempt, &p, now, live)) {
-		case DST_VERDICT_FAIL:
+		case DSTOR_VERDICT_FAIL:
 			*fail = true;
 			break;
-		case DST_VERDICT_ASK:
+		case DSTOR_VERDICT_ASK:
 			if (t->asked && now - t->asked_ms > p.timeout_ms)
 				return false;
 			/* The socket does not even take the question. */
@@ -52,7 +52,7 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 			t->asked = true;
 			dstor_control_send(q, DSTOR_CONTROL_ASK, t->slot, t->seq);
 			break;
-		case DST_VERDICT_WAIT:
+		case DSTOR_VERDICT_WAIT:
 			break;
 		}
 	}
@@ -100,9 +100,9 @@ static void check_queue(struct dstor_queue *q)
 	mutex_unlock(&q->lock);
 }
 
-void dstor_monitor_work(struct work_struct *work)
+void dstor_watchdog_work(struct work_struct *work)
 {
-	struct dstor_device *dev = container_of(work, struct dstor_device, monitor.work);
+	struct dstor_device *dev = container_of(work, struct dstor_device, watchdog.work);
 	unsigned int i;
 	u32 tick;
 
@@ -111,6 +111,6 @@ void dstor_monitor_work(struct work_struct *work)
 	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))
 		tick = TICK_MIN_MS;
-	queue_delayed_work(dstor_link_wq, &dev->monitor,
+	queue_delayed_work(dstor_link_wq, &dev->watchdog,
 			   msecs_to_jiffies(max_t(u32, tick, TICK_MIN_MS)));
 }

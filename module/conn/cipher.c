@@ -24,12 +24,12 @@
 #define RING_SLACK 65536	/* for small frames between two large ones */
 
 /* For tests: both ends must have the same. */
-static unsigned int rekey_seals = DST_REKEY_SEALS;
+static unsigned int rekey_seals = DSTOR_REKEY_USES;
 module_param(rekey_seals, uint, 0600);
-MODULE_PARM_DESC(rekey_seals, "seals under one key; the same at both ends, for tests only");
+MODULE_PARM_DESC(rekey_seals, "uses of one key; the same at both ends, for tests only");
 
 /* Names of ours for what the kernel calls otherwise. */
-static const char *kernel_name(const char *name)
+static const char *cipher_kernel_name(const char *name)
 {
 	if (!strcmp(name, AES))
 		return "gcm(aes)";
@@ -38,16 +38,16 @@ static const char *kernel_name(const char *name)
 	return name;
 }
 
-static int set_key(struct crypto_aead *tfm, const u8 key[DST_KEY_LEN], unsigned int *len)
+static int set_key(struct crypto_aead *tfm, const u8 key[DSTOR_KEY_LEN], unsigned int *len)
 {
 	int ret;
 
 	if (*len)
 		return crypto_aead_setkey(tfm, key, *len);
-	*len = DST_KEY_LEN;
+	*len = DSTOR_KEY_LEN;
 	ret = crypto_aead_setkey(tfm, key, *len);
 	if (ret == -EINVAL) {
-		*len = DST_KEY_LEN / 2;
+		*len = DSTOR_KEY_LEN / 2;
 		ret = crypto_aead_setkey(tfm, key, *len);
 	}
 	return ret;
@@ -55,13 +55,13 @@ static int set_key(struct crypto_aead *tfm, const u8 key[DST_KEY_LEN], unsigned 
 
 static struct crypto_aead *new_tfm(const char *name)
 {
-	struct crypto_aead *tfm = crypto_alloc_aead(kernel_name(name), 0, 0);
+	struct crypto_aead *tfm = crypto_alloc_aead(cipher_kernel_name(name), 0, 0);
 	int ret;
 
 	if (IS_ERR(tfm))
 		return tfm;
 	ret = crypto_aead_ivsize(tfm) == sizeof_field(struct dstor_crypt, iv) ?
-	      crypto_aead_setauthsize(tfm, DST_TAG_LEN) : -EINVAL;
+	      crypto_aead_setauthsize(tfm, DSTOR_TAG_LEN) : -EINVAL;
 	if (!ret)
 		return tfm;
 	crypto_free_aead(tfm);
@@ -70,7 +70,7 @@ static struct crypto_aead *new_tfm(const char *name)
 
 int dstor_cipher_check(const char *name)
 {
-	static const u8 key[DST_KEY_LEN] = { 1 };
+	static const u8 key[DSTOR_KEY_LEN] = { 1 };
 	struct crypto_aead *tfm;
 	unsigned int len = 0;
 	int ret;
@@ -99,38 +99,38 @@ static bool aes_is_fast(void)
 	return fast;
 }
 
-static void append(char list[DST_ALGO_LIST_LEN], const char *name)
+static void cipher_append_name(char list[DSTOR_ALGO_LIST_LEN], const char *name)
 {
 	if (dstor_cipher_check(name))
 		return;
 	if (list[0])
-		strlcat(list, ",", DST_ALGO_LIST_LEN);
-	strlcat(list, name, DST_ALGO_LIST_LEN);
+		strlcat(list, ",", DSTOR_ALGO_LIST_LEN);
+	strlcat(list, name, DSTOR_ALGO_LIST_LEN);
 }
 
-int dstor_cipher_list(const char *wanted, char list[DST_ALGO_LIST_LEN])
+int dstor_cipher_list(const char *wanted, char list[DSTOR_ALGO_LIST_LEN])
 {
-	char word[DST_ALGO_LEN];
+	char word[DSTOR_ALGO_LEN];
 
-	memset(list, 0, DST_ALGO_LIST_LEN);
+	memset(list, 0, DSTOR_ALGO_LIST_LEN);
 	if (!wanted[0])
 		wanted = AUTO;
 	while (dstor_next_word(&wanted, word)) {
 		if (!strcmp(word, AUTO)) {
 			bool fast = aes_is_fast();
 
-			append(list, fast ? AES : CHACHA);
-			append(list, fast ? CHACHA : AES);
+			cipher_append_name(list, fast ? AES : CHACHA);
+			cipher_append_name(list, fast ? CHACHA : AES);
 		} else {
-			append(list, word);
+			cipher_append_name(list, word);
 		}
 	}
 	return list[0] ? 0 : -ENOENT;
 }
 
-int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DST_ALGO_LEN])
+int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DSTOR_ALGO_LEN])
 {
-	char word[DST_ALGO_LEN];
+	char word[DSTOR_ALGO_LEN];
 
 	while (dstor_next_word(&wanted, word))
 		if (!dstor_algorithm_choose(word, accepted, chosen) && !dstor_cipher_check(word))
@@ -142,13 +142,13 @@ int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DS
 
 int dstor_threads_start(struct dstor_threads *t, const char *name, u32 n, bool client)
 {
-	if (t->seal)
+	if (t->encrypt)
 		return 0;
 	t->client = client;
 	/* Two, because one would be an ordered queue, whose number cannot be changed. */
-	t->seal = alloc_workqueue("dstor-seal/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
-	t->open = alloc_workqueue("dstor-open/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
-	if (!t->seal || !t->open) {
+	t->encrypt = alloc_workqueue("dstor-enc/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
+	t->decrypt = alloc_workqueue("dstor-dec/%s", WQ_UNBOUND | WQ_MEM_RECLAIM, 2, name);
+	if (!t->encrypt || !t->decrypt) {
 		dstor_threads_stop(t);
 		return -ENOMEM;
 	}
@@ -158,12 +158,12 @@ int dstor_threads_start(struct dstor_threads *t, const char *name, u32 n, bool c
 
 void dstor_threads_set(struct dstor_threads *t, u32 n)
 {
-	if (!t->seal)
+	if (!t->encrypt)
 		return;
 	if (!n)
 		n = num_online_cpus();
-	workqueue_set_max_active(t->seal, n);
-	workqueue_set_max_active(t->open, n);
+	workqueue_set_max_active(t->encrypt, n);
+	workqueue_set_max_active(t->decrypt, n);
 }
 
 void dstor_threads_keep(struct dstor_threads *t, const char *name)
@@ -176,10 +176,10 @@ void dstor_threads_keep(struct dstor_threads *t, const char *name)
 
 void dstor_threads_stop(struct dstor_threads *t)
 {
-	if (t->seal)
-		destroy_workqueue(t->seal);
-	if (t->open)
-		destroy_workqueue(t->open);
+	if (t->encrypt)
+		destroy_workqueue(t->encrypt);
+	if (t->decrypt)
+		destroy_workqueue(t->decrypt);
 	if (t->kept)
 		crypto_free_aead(t->kept);
 	memset(t, 0, sizeof(*t));
@@ -206,26 +206,26 @@ void dstor_job_end(struct dstor_cipher *x, atomic_t *users)
 
 /* Using one ---------------------------------------------------------------- */
 
-static bool run_library(struct dstor_crypt *op, u64 nonce, u32 ad_len, u32 len, bool seal)
+static bool run_library(struct dstor_crypt *op, u64 nonce, u32 ad_len, u32 len, bool encrypt)
 {
 	struct scatterlist *sg = op->src + !!ad_len;
 
 	if (op->n_src == 1) {
 		u8 *flat = sg_virt(sg);
 
-		if (!seal)
+		if (!encrypt)
 			return chacha20poly1305_decrypt(flat, flat, len, NULL, 0, nonce, op->key);
 		chacha20poly1305_encrypt(flat, flat, len, NULL, 0, nonce, op->key);
 		return true;
 	}
-	if (seal)
+	if (encrypt)
 		return chacha20poly1305_encrypt_sg_inplace(sg, len, op->ad, ad_len, nonce,
 							   op->key);
 	return chacha20poly1305_decrypt_sg_inplace(sg, len, op->ad, ad_len, nonce, op->key);
 }
 
 static int run_api(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
-		   u32 len, bool seal)
+		   u32 len, bool encrypt)
 {
 	__le64 le = cpu_to_le64(nonce);
 	DECLARE_CRYPTO_WAIT(wait);
@@ -237,12 +237,12 @@ static int run_api(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u
 				  crypto_req_done, &wait);
 	aead_request_set_ad(op->req, ad_len);
 	aead_request_set_crypt(op->req, op->src, op->dst ? op->dst : op->src, len, op->iv);
-	return crypto_wait_req(seal ? crypto_aead_encrypt(op->req) : crypto_aead_decrypt(op->req),
-			       &wait);
+	return crypto_wait_req(encrypt ? crypto_aead_encrypt(op->req) :
+			       crypto_aead_decrypt(op->req), &wait);
 }
 
 int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
-		     u32 len, bool seal)
+		     u32 len, bool encrypt)
 {
 	int ret;
 
@@ -251,16 +251,16 @@ int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 	if (op->dst)
 		sg_mark_end(&op->dst[op->n_dst - 1]);
 	if (op->key)
-		ret = run_library(op, nonce, ad_len, len, seal) ? 0 : -EBADMSG;
+		ret = run_library(op, nonce, ad_len, len, encrypt) ? 0 : -EBADMSG;
 	else
-		ret = run_api(op, tfm, nonce, ad_len, len, seal);
+		ret = run_api(op, tfm, nonce, ad_len, len, encrypt);
 	sg_unmark_end(&op->src[op->n_src - 1]);
 	if (op->dst)
 		sg_unmark_end(&op->dst[op->n_dst - 1]);
 	return ret;
 }
 
-static bool unused(struct dstor_cipher *x, atomic_t *users)
+static bool cipher_key_unused(struct dstor_cipher *x, atomic_t *users)
 {
 	bool ret;
 
@@ -278,8 +278,8 @@ int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h)
 
 	if (!dstor_stream_begin(&h->stream, &dstor_primitives))
 		return 0;
-	/* 2^22 seals ago: nobody is busy with it, unless the limit was lowered. */
-	wait_event(x->idle, unused(x, &h->users[next]));
+	/* 2^22 uses ago: nobody is busy with it, unless the limit was lowered. */
+	wait_event(x->idle, cipher_key_unused(x, &h->users[next]));
 	ret = set_key(h->tfm[next], h->stream.key, &h->key_len);
 	if (!ret)
 		h->now = next;
@@ -333,7 +333,7 @@ static struct dstor_crypt *new_op(struct crypto_aead *tfm, bool two)
 	return NULL;
 }
 
-static void close_half(struct dstor_half *h)
+static void cipher_free_half(struct dstor_half *h)
 {
 	unsigned int i;
 
@@ -344,12 +344,12 @@ static void close_half(struct dstor_half *h)
 	memzero_explicit(h, sizeof(*h));
 }
 
-static int open_half(struct dstor_half *h, const char *name, bool two)
+static int cipher_init_half(struct dstor_half *h, const char *name, bool two)
 {
 	bool library = !strcmp(name, CHACHA);
 	unsigned int i;
 
-	h->stream.most = clamp_t(u64, READ_ONCE(rekey_seals), 2, DST_REKEY_SEALS);
+	h->stream.most = clamp_t(u64, READ_ONCE(rekey_seals), 2, DSTOR_REKEY_USES);
 	for (i = 0; i < ARRAY_SIZE(h->tfm); i++) {
 		h->tfm[i] = new_tfm(name);
 		if (IS_ERR(h->tfm[i]))
@@ -363,24 +363,24 @@ static int open_half(struct dstor_half *h, const char *name, bool two)
 	return set_key(h->tfm[0], h->stream.key, &h->key_len);
 }
 
-static int open_jobs(struct dstor_cipher *x)
+static int cipher_alloc_jobs(struct dstor_cipher *x)
 {
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
-		INIT_WORK(&x->seal[i].work, dstor_seal_work);
-		INIT_WORK(&x->open[i].work, dstor_open_work);
-		x->seal[i].c = x->c;
-		x->open[i].c = x->c;
-		x->seal[i].op = new_op(x->tx.tfm[0], true);
-		x->open[i].op = new_op(x->rx.tfm[0], false);
-		if (!x->seal[i].op || !x->open[i].op)
+		INIT_WORK(&x->encrypt[i].work, dstor_encrypt_work);
+		INIT_WORK(&x->decrypt[i].work, dstor_decrypt_work);
+		x->encrypt[i].c = x->c;
+		x->decrypt[i].c = x->c;
+		x->encrypt[i].op = new_op(x->tx.tfm[0], true);
+		x->decrypt[i].op = new_op(x->rx.tfm[0], false);
+		if (!x->encrypt[i].op || !x->decrypt[i].op)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int open_ring(struct dstor_cipher *x, u32 size)
+static int cipher_alloc_ring(struct dstor_cipher *x, u32 size)
 {
 	unsigned int n = DIV_ROUND_UP(size, PAGE_SIZE);
 
@@ -401,19 +401,19 @@ static void free_cipher(struct dstor_cipher *x)
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
-		free_op(x->seal[i].op);
-		free_op(x->open[i].op);
+		free_op(x->encrypt[i].op);
+		free_op(x->decrypt[i].op);
 	}
 	while (x->n_pages)
 		__free_page(x->page[--x->n_pages]);
 	kvfree(x->page);
-	close_half(&x->tx);
-	close_half(&x->rx);
+	cipher_free_half(&x->tx);
+	cipher_free_half(&x->rx);
 	kfree_sensitive(x);
 }
 
-int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
-		      u32 max_io, struct dstor_threads *threads)
+int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
+		       u32 max_io, struct dstor_threads *threads)
 {
 	unsigned int noio = memalloc_noio_save();
 	struct dstor_cipher *x = kzalloc(sizeof(*x), GFP_KERNEL);
@@ -425,11 +425,11 @@ int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor
 	x->threads = threads;
 	init_waitqueue_head(&x->idle);
 	dstor_channel_frames(channel, name, &x->tx.stream, &x->rx.stream);
-	ret = open_half(&x->tx, name, true) ?: open_half(&x->rx, name, false);
+	ret = cipher_init_half(&x->tx, name, true) ?: cipher_init_half(&x->rx, name, false);
 	if (!ret && max_io)
-		ret = open_jobs(x);
+		ret = cipher_alloc_jobs(x);
 	if (!ret)
-		ret = open_ring(x, 2 * max_io + RING_SLACK);
+		ret = cipher_alloc_ring(x, 2 * max_io + RING_SLACK);
 	if (ret)
 		free_cipher(x);
 	else
@@ -445,10 +445,10 @@ void dstor_cipher_drain(struct dstor_conn *c)
 
 	/* They only compute: it takes no longer than that. */
 	if (x)
-		wait_event(x->idle, unused(x, &x->jobs));
+		wait_event(x->idle, cipher_key_unused(x, &x->jobs));
 }
 
-void dstor_cipher_close(struct dstor_conn *c)
+void dstor_cipher_free(struct dstor_conn *c)
 {
 	if (!c->cipher)
 		return;

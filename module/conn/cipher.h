@@ -23,17 +23,17 @@ struct dstor_message;
 extern const struct dstor_primitives dstor_primitives;
 
 /* Segments of the data of a request where a cipher is in use. */
-#define DSTOR_SEGMENTS_MAX (DST_IO_MAX >> 12)
+#define DSTOR_SEGMENTS_MAX (DSTOR_IO_MAX >> 12)
 /* ... and what comes with them: associated data, tag, two ends of the ring */
 #define DSTOR_SG_MAX (DSTOR_SEGMENTS_MAX + 4)
-/* Data from this size on is sealed and opened by threads, when there is more to do. */
+/* Data from this size on is encrypted and decrypted by threads, when there is more to do. */
 #define DSTOR_THREAD_MIN 16384
 #define DSTOR_JOBS 8		/* of each direction of a connection at a time */
 
 /* The threads of a device or of an export. */
 struct dstor_threads {
-	struct workqueue_struct *seal;
-	struct workqueue_struct *open;
+	struct workqueue_struct *encrypt;
+	struct workqueue_struct *decrypt;
 	struct crypto_aead *kept;	/* so that reconnecting loads no module */
 	bool client;			/* works for reclaim: may use the reserves */
 };
@@ -47,9 +47,9 @@ struct dstor_crypt {
 	int n_src;			/* entries in use */
 	int n_dst;
 	u8 iv[12];
-	u8 ad[DST_FRAME_LEN];
-	u8 head[DST_FRAME_LEN + DST_TAG_LEN];
-	u8 tag[DST_TAG_LEN];
+	u8 ad[DSTOR_FRAME_LEN];
+	u8 head[DSTOR_FRAME_LEN + DSTOR_TAG_LEN];
+	u8 tag[DSTOR_TAG_LEN];
 };
 
 /* One direction. */
@@ -71,12 +71,12 @@ struct dstor_job {
 	atomic_t *users;
 	u64 nonce;
 	u32 length;
-	bool busy;			/* open: taken; seal: in the row */
-	bool done;			/* seal: the ring holds the sealed data */
-	u64 start;			/* seal: of the frame in the stream */
+	bool busy;			/* decrypt: taken; encrypt: in the row */
+	bool done;			/* encrypt: the ring holds the encrypted data */
+	u64 start;			/* encrypt: of the frame in the stream */
 	struct bio *bio;
 	struct bvec_iter iter;
-	void *owner;			/* open: whose data it is */
+	void *owner;			/* decrypt: whose data it is */
 };
 
 struct dstor_cipher {
@@ -86,12 +86,12 @@ struct dstor_cipher {
 	struct dstor_half rx;
 	atomic_t jobs;
 	wait_queue_head_t idle;		/* users or jobs fall */
-	struct dstor_job seal[DSTOR_JOBS];	/* a ring: in the order of the stream */
-	unsigned int seal_first;
-	unsigned int seal_count;
-	struct dstor_job open[DSTOR_JOBS];
+	struct dstor_job encrypt[DSTOR_JOBS];	/* a ring: in the order of the stream */
+	unsigned int encrypt_first;
+	unsigned int encrypt_count;
+	struct dstor_job decrypt[DSTOR_JOBS];
 
-	/* What is sealed and not yet taken by the socket; positions are the stream's. */
+	/* What is encrypted and not yet taken by the socket; positions are the stream's. */
 	struct page **page;
 	unsigned int n_pages;
 	u64 head;
@@ -108,22 +108,22 @@ void dstor_threads_keep(struct dstor_threads *t, const char *name);
 /* 0; -ENOENT when the kernel has no such cipher, -EINVAL when it is none for us. */
 int dstor_cipher_check(const char *name);
 /* A list without "auto", and without what this kernel cannot do. -ENOENT: empty */
-int dstor_cipher_list(const char *wanted, char list[DST_ALGO_LIST_LEN]);
+int dstor_cipher_list(const char *wanted, char list[DSTOR_ALGO_LIST_LEN]);
 /* First of @wanted that is in @accepted, and that this kernel has. -ENOENT */
-int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DST_ALGO_LEN]);
+int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DSTOR_ALGO_LEN]);
 
 /* c->cipher for frames with up to @max_io bytes of data. No other user of @c yet. */
-int dstor_cipher_open(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
-		      u32 max_io, struct dstor_threads *threads);
+int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
+		       u32 max_io, struct dstor_threads *threads);
 /* Under tx.lock, the connection lost: no thread works for it any more when it returns. */
 void dstor_cipher_drain(struct dstor_conn *c);
-void dstor_cipher_close(struct dstor_conn *c);
+void dstor_cipher_free(struct dstor_conn *c);
 /*
  * @len bytes from op->src to op->dst (NULL, or with op->key: in place), behind @ad_len
- * bytes op->ad; sealing adds the tag, opening takes it.
+ * bytes op->ad; encrypting adds the tag, decrypting checks it.
  */
 int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, u32 ad_len,
-		     u32 len, bool seal);
+		     u32 len, bool encrypt);
 /* A frame begins: the key, perhaps the next one. 0 or an error */
 int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h);
 /* Entries of @sg that @length bytes of a bio chain take, of at most @max; or -EOVERFLOW */
@@ -133,21 +133,21 @@ void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workque
 /* @users of the key that the job ran with, noted before it was done: then it may be reused. */
 void dstor_job_end(struct dstor_cipher *x, atomic_t *users);
 
-/* encrypt.c - under tx.lock: seals what is queued, offers what is sealed in c->tx.bv */
-void dstor_seal_gather(struct dstor_conn *c);
-void dstor_seal_work(struct work_struct *work);
+/* encrypt.c - under tx.lock: encrypts what is queued, offers what is encrypted in c->tx.bv */
+void dstor_encrypt_gather(struct dstor_conn *c);
+void dstor_encrypt_work(struct work_struct *work);
 
-/* decrypt.c - the header in rx.buf, into rx.frame. False: it does not open. */
-bool dstor_open_header(struct dstor_conn *c);
+/* decrypt.c - the header in rx.buf, into rx.frame. False: it cannot be decrypted. */
+bool dstor_decrypt_header(struct dstor_conn *c);
 
-enum dstor_opened {
-	DSTOR_OPENED,			/* rx.sink holds the data */
-	DSTOR_OPENING,			/* a thread has it, and calls ops->opened() */
-	DSTOR_NOT_OPENED,
+enum dstor_decrypt_result {
+	DSTOR_DECRYPTED,		/* rx.sink holds the data */
+	DSTOR_DECRYPTING,		/* a thread has it, and calls ops->decrypt_end() */
+	DSTOR_NOT_DECRYPTED,
 };
 
 /* The data in rx.sink, its tag in rx.buf. */
-enum dstor_opened dstor_open_data(struct dstor_conn *c);
-void dstor_open_work(struct work_struct *work);
+enum dstor_decrypt_result dstor_decrypt_data(struct dstor_conn *c);
+void dstor_decrypt_work(struct work_struct *work);
 
 #endif

@@ -77,7 +77,7 @@ static void data_ready(struct sock *sk)
 		dstor_rx_softirq(c);
 	} else {
 		set_bit(DSTOR_CONN_RX_LATER, &c->flags);
-		smp_mb__after_atomic(); /* pairs with unmark() in send.c */
+		smp_mb__after_atomic(); /* pairs with tx_unmark() in send.c */
 		if (!test_bit(DSTOR_CONN_SENDING, &c->flags) &&
 		    test_and_clear_bit(DSTOR_CONN_RX_LATER, &c->flags))
 			dstor_conn_kick(c);
@@ -110,7 +110,7 @@ static void kick_owner(struct sock *sk)
 }
 
 /* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
-static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
+static int conn_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
 {
 	struct dstor_conn *c = container_of(entry, struct dstor_conn, wait);
 	__poll_t why = key_to_poll(key);
@@ -126,7 +126,7 @@ static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *
  * SMC gives its file the TCP socket that it has fallen back to, whose news an accepted
  * socket of SMC hears nothing of.
  */
-static wait_queue_head_t *told(const struct socket *sock)
+static wait_queue_head_t *conn_wait_head(const struct socket *sock)
 {
 	const struct socket *real = sock->file ? sock_from_file(sock->file) : NULL;
 
@@ -134,11 +134,11 @@ static wait_queue_head_t *told(const struct socket *sock)
 }
 
 /* From now on data, room, errors and the end are told to the owner. */
-static void watch(struct dstor_conn *c, struct sock *sk)
+static void conn_watch(struct dstor_conn *c, struct sock *sk)
 {
 	if (!c->transport->segments) {
-		init_waitqueue_func_entry(&c->wait, woken);
-		c->waits = told(c->sock);
+		init_waitqueue_func_entry(&c->wait, conn_woken);
+		c->waits = conn_wait_head(c->sock);
 		add_wait_queue(c->waits, &c->wait);
 		return;
 	}
@@ -156,7 +156,7 @@ static void watch(struct dstor_conn *c, struct sock *sk)
 }
 
 /* Nothing is told any more when it returns. */
-static void unwatch(struct dstor_conn *c, struct sock *sk)
+static void conn_unwatch(struct dstor_conn *c, struct sock *sk)
 {
 	if (!c->transport->segments) {
 		remove_wait_queue(c->waits, &c->wait);
@@ -171,7 +171,7 @@ static void unwatch(struct dstor_conn *c, struct sock *sk)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
+void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want)
 {
 	struct sock *sk = sock->sk;
 
@@ -179,7 +179,7 @@ void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->transport = dstor_transport_of(sk);
 	memset(&c->rx, 0, sizeof(c->rx));
 	c->frames = !want;
-	c->rx.want = want ? want : DST_FRAME_LEN + dstor_conn_overhead(c);
+	c->rx.want = want ? want : DSTOR_FRAME_LEN + dstor_conn_overhead(c);
 	c->rx.heard = jiffies;
 	c->tx.now = NULL;
 	c->tx.first = 0;
@@ -192,7 +192,7 @@ void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->sock = sock;
 	mutex_unlock(&c->tx.lock);
 
-	watch(c, sk);
+	conn_watch(c, sk);
 	/* What came before we watched. */
 	dstor_conn_kick(c);
 }
@@ -205,22 +205,22 @@ int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
 	int ret;
 
 	if (channel && strcmp(w->cipher, "none"))
-		return dstor_cipher_open(c, w->cipher, channel, max_io, threads);
+		return dstor_cipher_alloc(c, w->cipher, channel, max_io, threads);
 	if (channel)
 		dstor_channel_frames(channel, w->checksum, &tx, &rx);
-	ret = dstor_digest_open(&c->digest, w->checksum, channel ? tx.key : NULL) ?:
-	      dstor_digest_open(&c->rx_digest, w->checksum, channel ? rx.key : NULL);
+	ret = dstor_digest_init(&c->digest, w->checksum, channel ? tx.key : NULL) ?:
+	      dstor_digest_init(&c->rx_digest, w->checksum, channel ? rx.key : NULL);
 	memzero_explicit(&tx, sizeof(tx));
 	memzero_explicit(&rx, sizeof(rx));
 	if (ret)
-		dstor_digest_close(&c->digest);
+		dstor_digest_destroy(&c->digest);
 	return ret;
 }
 
 void dstor_conn_begin_frames(struct dstor_conn *c)
 {
 	c->frames = true;
-	c->rx.want = DST_FRAME_LEN + dstor_conn_overhead(c);
+	c->rx.want = DSTOR_FRAME_LEN + dstor_conn_overhead(c);
 }
 
 struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
@@ -234,7 +234,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	if (!sock)
 		return NULL;
 	sk = sock->sk;
-	unwatch(c, sk);
+	conn_unwatch(c, sk);
 
 	mutex_lock(&c->tx.lock);
 	dstor_cipher_drain(c);
@@ -246,9 +246,9 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	c->tx.first = 0;
 	c->tx.count = 0;
 	c->tx.bytes = 0;
-	dstor_digest_close(&c->digest);
-	dstor_digest_close(&c->rx_digest);
-	dstor_cipher_close(c);
+	dstor_digest_destroy(&c->digest);
+	dstor_digest_destroy(&c->rx_digest);
+	dstor_cipher_free(c);
 	mutex_unlock(&c->tx.lock);
 
 	keep &= c->transport->segments;

@@ -25,7 +25,7 @@
 struct dstor_conn;
 
 /* Header, digest of the header, digest of the data, in the memory of a message. */
-#define DSTOR_HEAD_LEN (DST_FRAME_LEN + 2 * DST_DIGEST_MAX)
+#define DSTOR_HEAD_LEN (DSTOR_FRAME_LEN + 2 * DSTOR_DIGEST_MAX)
 
 /*
  * Something to be sent: a head, then (optional) data from a bio chain with its
@@ -67,11 +67,11 @@ struct dstor_conn_ops {
 	/* A digest or a tag was wrong; the connection ends. Any context that sleeps, or softirq. */
 	void (*corrupt)(struct dstor_conn *c);
 	/*
-	 * With a cipher: a thread opens the data of dstor_conn_frame(); whose it is.
-	 * Then it calls opened(): not ok after corrupt(), and the connection is lost.
+	 * With a cipher: a thread decrypts the data of dstor_conn_frame(); whose it is.
+	 * Then it calls decrypt_end(): not ok after corrupt(), and the connection is lost.
 	 */
-	void *(*hand_over)(struct dstor_conn *c);
-	void (*opened)(struct dstor_conn *c, void *owner, bool ok);
+	void *(*decrypt_begin)(struct dstor_conn *c);
+	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
 	/* May it receive in softirq, right now? NULL: never. Any context. */
 	bool (*inline_rx)(const struct dstor_conn *c);
 };
@@ -124,7 +124,7 @@ struct dstor_conn {
 		 */
 		enum { DSTOR_RX_HEAD, DSTOR_RX_DATA, DSTOR_RX_TAIL } step;
 		unsigned long paused;	/* atomic bits: enum dstor_pause */
-		bool opened;		/* rx.frame is of the header in buf */
+		bool decrypted;		/* rx.frame is of the header in buf */
 		u32 want;
 		u32 got;
 		u32 data_left;
@@ -134,7 +134,7 @@ struct dstor_conn {
 		struct iov_iter iter;	/* rest of the current bio of at */
 		struct dstor_bio_span at;	/* what iter runs over */
 		struct dstor_frame frame;
-		u8 buf[DST_HELLO_LEN + DST_TAG_LEN];
+		u8 buf[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 	} rx;
 
 	/* sending */
@@ -172,7 +172,7 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
  * Take @sock over and receive on it: first messages of @want bytes, or, when
  * that is 0, frames with c->digest. Context: process, sleeps.
  */
-void dstor_conn_open(struct dstor_conn *c, struct socket *sock, u32 want);
+void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want);
 /* What frames are protected with: @channel NULL for a checksum without a key. Sleeps. */
 int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
 		       const struct dstor_channel *channel, u32 max_io,
@@ -182,7 +182,7 @@ void dstor_conn_begin_frames(struct dstor_conn *c);
 /*
  * End it: nothing is received, sent or called back any more when it returns;
  * what was to be sent is forgotten (the owner knows its messages). Returns the
- * socket's sock with a reference (dstor_zombie) when @keep and it may have been
+ * socket's sock with a reference (dstor_lingering_sock) when @keep and it may have been
  * lent pages, else NULL.
  * Context: process, sleeps, not from c->work itself.
  */
@@ -197,7 +197,7 @@ bool dstor_conn_alive(const struct dstor_conn *c);
 /* Sends nothing more; the other side reads the end. Under tx.lock, the connection open. */
 void dstor_conn_end_sending(struct dstor_conn *c);
 
-/* It is not lost from here on, unless somebody loses it. Before dstor_conn_open(). */
+/* It is not lost from here on, unless somebody loses it. Before dstor_conn_start(). */
 static inline void dstor_conn_begin(struct dstor_conn *c)
 {
 	clear_bit(DSTOR_CONN_LOST, &c->flags);
@@ -235,7 +235,7 @@ static inline bool dstor_conn_has_key(const struct dstor_conn *c)
 /* Bytes behind a header, and behind its data. */
 static inline u32 dstor_conn_overhead(const struct dstor_conn *c)
 {
-	return c->cipher ? DST_TAG_LEN : c->digest.len;
+	return c->cipher ? DSTOR_TAG_LEN : c->digest.len;
 }
 
 static inline void dstor_conn_kick(struct dstor_conn *c)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The receiving half of a connection with a cipher: headers are opened at once
+ * The receiving half of a connection with a cipher: headers are decrypted at once
  * and in their order, data where it was received to, large data by threads. A
- * request whose data a thread has is nobody's until ops->opened() is called.
+ * request whose data a thread has is nobody's until ops->decrypt_end() is called.
  *
  * Runs where the connection receives (process context, receive.c), but the
  * threads; dstor_cipher_drain() waits for those.
@@ -11,7 +11,7 @@
 
 #include "conn/connection.h"
 
-bool dstor_open_header(struct dstor_conn *c)
+bool dstor_decrypt_header(struct dstor_conn *c)
 {
 	struct dstor_cipher *x = c->cipher;
 	struct dstor_half *h = &x->rx;
@@ -22,7 +22,7 @@ bool dstor_open_header(struct dstor_conn *c)
 	memcpy(op->head, c->rx.buf, sizeof(op->head));
 	sg_set_buf(op->src, op->head, sizeof(op->head));
 	op->n_src = 1;
-	if (dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN), 0,
+	if (dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DSTOR_FRAME_LEN), 0,
 			     sizeof(op->head), false))
 		return false;
 	memcpy(&c->rx.frame, op->head, sizeof(c->rx.frame));
@@ -30,8 +30,8 @@ bool dstor_open_header(struct dstor_conn *c)
 }
 
 /* In place, with op->ad and op->tag. */
-static int open_data(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, struct bio *bio,
-		     struct bvec_iter iter, u32 length)
+static int decrypt_bio(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce, struct bio *bio,
+		       struct bvec_iter iter, u32 length)
 {
 	int n;
 
@@ -41,10 +41,10 @@ static int open_data(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 		return n;
 	sg_set_buf(&op->src[n + 1], op->tag, sizeof(op->tag));
 	op->n_src = n + 2;
-	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length + DST_TAG_LEN, false);
+	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length + DSTOR_TAG_LEN, false);
 }
 
-void dstor_open_work(struct work_struct *work)
+void dstor_decrypt_work(struct work_struct *work)
 {
 	struct dstor_job *job = container_of(work, struct dstor_job, work);
 	struct dstor_conn *c = job->c;
@@ -52,11 +52,11 @@ void dstor_open_work(struct work_struct *work)
 	atomic_t *users = job->users;	/* the job may be another's once it is not busy */
 	bool client = x->threads->client;
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
-	bool ok = !open_data(job->op, job->tfm, job->nonce, job->bio, job->iter, job->length);
+	bool ok = !decrypt_bio(job->op, job->tfm, job->nonce, job->bio, job->iter, job->length);
 
 	if (!ok)
 		c->ops->corrupt(c);
-	c->ops->opened(c, job->owner, ok);
+	c->ops->decrypt_end(c, job->owner, ok);
 	if (!ok)
 		dstor_conn_lose(c);
 	/* pairs with free_job() */
@@ -73,14 +73,14 @@ static struct dstor_job *free_job(struct dstor_cipher *x)
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
-		/* pairs with dstor_open_work() */
-		if (!smp_load_acquire(&x->open[i].busy))
-			return &x->open[i];
+		/* pairs with dstor_decrypt_work() */
+		if (!smp_load_acquire(&x->decrypt[i].busy))
+			return &x->decrypt[i];
 	}
 	return NULL;
 }
 
-enum dstor_opened dstor_open_data(struct dstor_conn *c)
+enum dstor_decrypt_result dstor_decrypt_data(struct dstor_conn *c)
 {
 	struct dstor_cipher *x = c->cipher;
 	struct dstor_half *h = &x->rx;
@@ -92,18 +92,18 @@ enum dstor_opened dstor_open_data(struct dstor_conn *c)
 
 	/* Nobody has the data of a refused request. */
 	if (!sink->bio)
-		return DSTOR_OPENED;
+		return DSTOR_DECRYPTED;
 	memcpy(op->ad, &c->rx.frame, sizeof(op->ad));
 	memcpy(op->tag, c->rx.buf, sizeof(op->tag));
 	if (!job)
-		return open_data(op, h->tfm[h->now], nonce, sink->bio, sink->iter, length) ?
-		       DSTOR_NOT_OPENED : DSTOR_OPENED;
-	job->owner = c->ops->hand_over(c);
+		return decrypt_bio(op, h->tfm[h->now], nonce, sink->bio, sink->iter, length) ?
+		       DSTOR_NOT_DECRYPTED : DSTOR_DECRYPTED;
+	job->owner = c->ops->decrypt_begin(c);
 	job->busy = true;
 	job->nonce = nonce;
 	job->length = length;
 	job->bio = sink->bio;
 	job->iter = sink->iter;
-	dstor_job_start(job, h, x->threads->open);
-	return DSTOR_OPENING;
+	dstor_job_start(job, h, x->threads->decrypt);
+	return DSTOR_DECRYPTING;
 }

@@ -15,12 +15,12 @@
 #include "core/words.h"
 
 /* Names of ours for what the kernel calls otherwise. */
-static const char *kernel_name(const char *name)
+static const char *digest_kernel_name(const char *name)
 {
 	return strcmp(name, "xxh64") ? name : "xxhash64";
 }
 
-int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key)
+int dstor_digest_init(struct dstor_digest *d, const char *name, const u8 *key)
 {
 	struct crypto_shash *tfm;
 	int ret = 0;
@@ -34,14 +34,14 @@ int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key)
 		d->len = sizeof(__le32);
 		return 0;
 	}
-	tfm = crypto_alloc_shash(kernel_name(name), 0, 0);
+	tfm = crypto_alloc_shash(digest_kernel_name(name), 0, 0);
 	if (IS_ERR(tfm))
 		return PTR_ERR(tfm);
-	if (crypto_shash_digestsize(tfm) > DST_DIGEST_MAX ||
+	if (crypto_shash_digestsize(tfm) > DSTOR_DIGEST_MAX ||
 	    !(crypto_shash_get_flags(tfm) & CRYPTO_TFM_NEED_KEY) != !key)
 		ret = -EINVAL;
 	else if (key)
-		ret = crypto_shash_setkey(tfm, key, DST_KEY_LEN);
+		ret = crypto_shash_setkey(tfm, key, DSTOR_KEY_LEN);
 	if (ret) {
 		crypto_free_shash(tfm);
 		return ret;
@@ -52,7 +52,7 @@ int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key)
 	return 0;
 }
 
-void dstor_digest_close(struct dstor_digest *d)
+void dstor_digest_destroy(struct dstor_digest *d)
 {
 	if (d->tfm)
 		crypto_free_shash(d->tfm);
@@ -60,17 +60,17 @@ void dstor_digest_close(struct dstor_digest *d)
 }
 
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
-			char chosen[DST_ALGO_LEN])
+			char chosen[DSTOR_ALGO_LEN])
 {
-	static const u8 any_key[DST_KEY_LEN] = { 1 };
-	char word[DST_ALGO_LEN];
+	static const u8 any_key[DSTOR_KEY_LEN] = { 1 };
+	char word[DSTOR_ALGO_LEN];
 	struct dstor_digest d;
 
 	while (dstor_next_word(&wanted, word)) {
 		if (dstor_algorithm_choose(word, accepted, chosen) ||
-		    dstor_digest_open(&d, word, keyed ? any_key : NULL))
+		    dstor_digest_init(&d, word, keyed ? any_key : NULL))
 			continue;
-		dstor_digest_close(&d);
+		dstor_digest_destroy(&d);
 		return 0;
 	}
 	return -ENOENT;
@@ -84,7 +84,7 @@ static void crc_out(u32 crc, u8 *out)
 }
 
 /* With a key the place in the stream comes first: nothing can be repeated or left out. */
-static void begin(struct dstor_digest *d, struct shash_desc *desc)
+static void digest_begin(struct dstor_digest *d, struct shash_desc *desc)
 {
 	__le64 count = cpu_to_le64(d->count);
 
@@ -103,7 +103,7 @@ void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *
 		SHASH_DESC_ON_STACK(desc, d->tfm);
 
 		desc->tfm = d->tfm;
-		begin(d, desc);
+		digest_begin(d, desc);
 		crypto_shash_finup(desc, (const u8 *)f, sizeof(*f), out);
 		shash_desc_zero(desc);
 	}
@@ -129,7 +129,7 @@ void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 		SHASH_DESC_ON_STACK(desc, d->tfm);
 
 		desc->tfm = d->tfm;
-		begin(d, desc);
+		digest_begin(d, desc);
 		crypto_shash_update(desc, (const u8 *)f, sizeof(*f));
 		while (dstor_bio_span_next(&s, &length, &bv, true)) {
 			p = bvec_kmap_local(&bv);

@@ -20,11 +20,11 @@ struct dstor_digest {
  * -ENOENT when the kernel has no such algorithm, -EINVAL for one that needs a key when
  * @key (of 32 bytes) is NULL, or needs none when it is not. Sleeps.
  */
-int dstor_digest_open(struct dstor_digest *d, const char *name, const u8 *key);
-void dstor_digest_close(struct dstor_digest *d);
+int dstor_digest_init(struct dstor_digest *d, const char *name, const u8 *key);
+void dstor_digest_destroy(struct dstor_digest *d);
 /* First of the comma-separated @wanted that this kernel has too. -ENOENT. Sleeps. */
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
-			char chosen[DST_ALGO_LEN]);
+			char chosen[DSTOR_ALGO_LEN]);
 
 /* Any context but hard interrupt. @out has d->len bytes. */
 void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *out);

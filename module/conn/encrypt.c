@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sending half of a connection with a cipher. Frames are sealed, in their
+ * The sending half of a connection with a cipher. Frames are encrypted, in their
  * order, from where they are into a ring of pages of the connection's own; the
  * socket copies from there. So pages of a request are read once, while they are
- * sealed, and are never lent to a socket.
+ * encrypted, and are never lent to a socket.
  *
- * Large data may be sealed by threads, several frames at a time: each has its
- * nonces and its place in the ring before; what is sealed up to the oldest that is
+ * Large data may be encrypted by threads, several frames at a time: each has its
+ * nonces and its place in the ring before; what is encrypted up to the oldest that is
  * not yet goes out. All of it runs under tx.lock, but the threads.
  */
 #include <linux/highmem.h>
@@ -21,7 +21,7 @@ static u32 ring_size(const struct dstor_cipher *x)
 }
 
 /* The piece of the ring at @pos that lies in one page: its page, offset, length. */
-static struct bio_vec piece(const struct dstor_cipher *x, u64 pos, u64 len)
+static struct bio_vec encrypt_ring_piece(const struct dstor_cipher *x, u64 pos, u64 len)
 {
 	struct bio_vec bv;
 	u32 at;
@@ -36,7 +36,7 @@ static struct bio_vec piece(const struct dstor_cipher *x, u64 pos, u64 len)
 static void put_bytes(struct dstor_cipher *x, u64 pos, const void *data, u32 len)
 {
 	while (len) {
-		struct bio_vec bv = piece(x, pos, len);
+		struct bio_vec bv = encrypt_ring_piece(x, pos, len);
 
 		memcpy(page_address(bv.bv_page) + bv.bv_offset, data, bv.bv_len);
 		data += bv.bv_len;
@@ -50,7 +50,7 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 	int n = 0;
 
 	while (len) {
-		struct bio_vec bv = piece(x, pos, len);
+		struct bio_vec bv = encrypt_ring_piece(x, pos, len);
 
 		sg_set_page(&sg[n++], bv.bv_page, bv.bv_len, bv.bv_offset);
 		pos += bv.bv_len;
@@ -59,7 +59,7 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 	return n;
 }
 
-/* As it is: not offered before it is sealed. Returns the bytes that @bio lacks. */
+/* As it is: not offered before it is encrypted. Returns the bytes that @bio lacks. */
 static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
 		     u32 length)
 {
@@ -77,8 +77,8 @@ static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bv
 }
 
 /* @length bytes of @bio into the ring at @pos, with op->ad; the tag follows them. */
-static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct crypto_aead *tfm,
-		     u64 nonce, struct bio *bio, struct bvec_iter iter, u32 length, u64 pos)
+static int encrypt_bio(struct dstor_cipher *x, struct dstor_crypt *op, struct crypto_aead *tfm,
+		       u64 nonce, struct bio *bio, struct bvec_iter iter, u32 length, u64 pos)
 {
 	int from;
 
@@ -86,7 +86,7 @@ static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct cryp
 	if (op->key) {
 		if (WARN_ON_ONCE(copy_data(x, pos, bio, iter, length)))
 			return -EOVERFLOW;
-		op->n_src = 1 + sg_of_ring(x, op->src + 1, pos, length + DST_TAG_LEN);
+		op->n_src = 1 + sg_of_ring(x, op->src + 1, pos, length + DSTOR_TAG_LEN);
 		return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
 	}
 	sg_set_buf(&op->dst[0], op->ad, sizeof(op->ad));
@@ -94,11 +94,11 @@ static int seal_data(struct dstor_cipher *x, struct dstor_crypt *op, struct cryp
 	if (WARN_ON_ONCE(from < 0))
 		return from;
 	op->n_src = 1 + from;
-	op->n_dst = 1 + sg_of_ring(x, op->dst + 1, pos, length + DST_TAG_LEN);
+	op->n_dst = 1 + sg_of_ring(x, op->dst + 1, pos, length + DSTOR_TAG_LEN);
 	return dstor_cipher_run(op, tfm, nonce, sizeof(op->ad), length, true);
 }
 
-void dstor_seal_work(struct work_struct *work)
+void dstor_encrypt_work(struct work_struct *work)
 {
 	struct dstor_job *job = container_of(work, struct dstor_job, work);
 	struct dstor_conn *c = job->c;
@@ -107,13 +107,13 @@ void dstor_seal_work(struct work_struct *work)
 	bool client = x->threads->client;
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
 
-	/* What is not sealed is never done: those bytes must not leave. */
+	/* What is not encrypted is never done: those bytes must not leave. */
 	if (!dstor_conn_lost(c)) {
-		if (seal_data(x, job->op, job->tfm, job->nonce, job->bio, job->iter, job->length,
-			      job->start + DST_FRAME_LEN + DST_TAG_LEN))
+		if (encrypt_bio(x, job->op, job->tfm, job->nonce, job->bio, job->iter, job->length,
+				job->start + DSTOR_FRAME_LEN + DSTOR_TAG_LEN))
 			dstor_conn_lose(c);
 		else
-			smp_store_release(&job->done, true); /* pairs with reap() */
+			smp_store_release(&job->done, true); /* pairs with encrypt_reap() */
 	}
 	dstor_conn_kick(c);
 	dstor_job_end(x, users);
@@ -123,19 +123,19 @@ void dstor_seal_work(struct work_struct *work)
 		memalloc_noio_restore(flags);
 }
 
-static int seal_header(struct dstor_cipher *x, const void *header)
+static int encrypt_header(struct dstor_cipher *x, const void *header)
 {
 	struct dstor_half *h = &x->tx;
 	struct dstor_crypt *op = h->op;
 	struct scatterlist *keep = op->dst;
 	int ret;
 
-	memcpy(op->head, header, DST_FRAME_LEN);
+	memcpy(op->head, header, DSTOR_FRAME_LEN);
 	sg_set_buf(op->src, op->head, sizeof(op->head));
 	op->n_src = 1;
 	op->dst = NULL;
-	ret = dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DST_FRAME_LEN), 0,
-			       DST_FRAME_LEN, true);
+	ret = dstor_cipher_run(op, h->tfm[h->now], dstor_stream_next(&h->stream, DSTOR_FRAME_LEN),
+			       0, DSTOR_FRAME_LEN, true);
 	op->dst = keep;
 	put_bytes(x, x->head, op->head, sizeof(op->head));
 	return ret;
@@ -146,14 +146,14 @@ static struct dstor_job *thread_for(struct dstor_conn *c, const struct dstor_mes
 {
 	struct dstor_cipher *x = c->cipher;
 
-	if (m->length < DSTOR_THREAD_MIN || x->seal_count == DSTOR_JOBS)
+	if (m->length < DSTOR_THREAD_MIN || x->encrypt_count == DSTOR_JOBS)
 		return NULL;
-	if (!x->seal_count && list_is_singular(&c->tx.queue) && llist_empty(&c->submitted))
+	if (!x->encrypt_count && list_is_singular(&c->tx.queue) && llist_empty(&c->submitted))
 		return NULL;
-	return &x->seal[(x->seal_first + x->seal_count++) % DSTOR_JOBS];
+	return &x->encrypt[(x->encrypt_first + x->encrypt_count++) % DSTOR_JOBS];
 }
 
-static int seal_frame(struct dstor_conn *c, struct dstor_message *m)
+static int encrypt_frame(struct dstor_conn *c, struct dstor_message *m)
 {
 	struct dstor_cipher *x = c->cipher;
 	struct dstor_half *h = &x->tx;
@@ -162,27 +162,27 @@ static int seal_frame(struct dstor_conn *c, struct dstor_message *m)
 	u64 nonce;
 	int ret;
 
-	ret = dstor_half_begin(x, h) ?: seal_header(x, m->head);
-	x->head += DST_FRAME_LEN + DST_TAG_LEN;
+	ret = dstor_half_begin(x, h) ?: encrypt_header(x, m->head);
+	x->head += DSTOR_FRAME_LEN + DSTOR_TAG_LEN;
 	if (ret || !m->bio)
 		return ret;
 	nonce = dstor_stream_next(&h->stream, m->length);
 	job = thread_for(c, m);
 	if (job) {
-		memcpy(job->op->ad, m->head, DST_FRAME_LEN);
+		memcpy(job->op->ad, m->head, DSTOR_FRAME_LEN);
 		job->nonce = nonce;
 		job->length = m->length;
 		job->start = start;
 		job->bio = m->bio;
 		job->iter = m->iter;
 		job->done = false;
-		dstor_job_start(job, h, x->threads->seal);
+		dstor_job_start(job, h, x->threads->encrypt);
 	} else {
-		memcpy(h->op->ad, m->head, DST_FRAME_LEN);
-		ret = seal_data(x, h->op, h->tfm[h->now], nonce, m->bio, m->iter, m->length,
-				x->head);
+		memcpy(h->op->ad, m->head, DSTOR_FRAME_LEN);
+		ret = encrypt_bio(x, h->op, h->tfm[h->now], nonce, m->bio, m->iter, m->length,
+				  x->head);
 	}
-	x->head += m->length + DST_TAG_LEN;
+	x->head += m->length + DSTOR_TAG_LEN;
 	return ret;
 }
 
@@ -190,28 +190,28 @@ static u32 bytes_of(const struct dstor_message *m)
 {
 	if (m->raw)
 		return m->head_len;
-	return DST_FRAME_LEN + DST_TAG_LEN + (m->bio ? m->length + DST_TAG_LEN : 0);
+	return DSTOR_FRAME_LEN + DSTOR_TAG_LEN + (m->bio ? m->length + DSTOR_TAG_LEN : 0);
 }
 
 /* What the threads are done with, as far as it is in a row. */
-static void reap(struct dstor_cipher *x)
+static void encrypt_reap(struct dstor_cipher *x)
 {
-	/* pairs with dstor_seal_work() */
-	while (x->seal_count && smp_load_acquire(&x->seal[x->seal_first].done)) {
-		x->seal_first = (x->seal_first + 1) % DSTOR_JOBS;
-		x->seal_count--;
+	/* pairs with dstor_encrypt_work() */
+	while (x->encrypt_count && smp_load_acquire(&x->encrypt[x->encrypt_first].done)) {
+		x->encrypt_first = (x->encrypt_first + 1) % DSTOR_JOBS;
+		x->encrypt_count--;
 	}
 }
 
-static void offer(struct dstor_conn *c)
+static void encrypt_offer(struct dstor_conn *c)
 {
 	struct dstor_cipher *x = c->cipher;
-	u64 end = x->seal_count ? x->seal[x->seal_first].start : x->head;
+	u64 end = x->encrypt_count ? x->encrypt[x->encrypt_first].start : x->head;
 	u64 pos = c->tx.taken;
 
 	c->tx.splice = false;
 	while (pos < end && c->tx.count < DSTOR_TX_BVECS) {
-		struct bio_vec bv = piece(x, pos, end - pos);
+		struct bio_vec bv = encrypt_ring_piece(x, pos, end - pos);
 
 		c->tx.bv[c->tx.count++] = bv;
 		c->tx.bytes += bv.bv_len;
@@ -219,7 +219,7 @@ static void offer(struct dstor_conn *c)
 	}
 }
 
-void dstor_seal_gather(struct dstor_conn *c)
+void dstor_encrypt_gather(struct dstor_conn *c)
 {
 	struct dstor_cipher *x = c->cipher;
 	struct dstor_message *m;
@@ -239,14 +239,14 @@ void dstor_seal_gather(struct dstor_conn *c)
 		if (m->raw) {
 			put_bytes(x, x->head, m->head, m->head_len);
 			x->head += m->head_len;
-		} else if (seal_frame(c, m)) {
+		} else if (encrypt_frame(c, m)) {
 			dstor_conn_lose(c);
 			return;
 		}
 		m->end = x->head;
 		list_move_tail(&m->entry, &c->tx.batch);
 	}
-	reap(x);
+	encrypt_reap(x);
 	if (!c->tx.count)
-		offer(c);
+		encrypt_offer(c);
 }

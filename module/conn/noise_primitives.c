@@ -12,13 +12,14 @@
 #include "compat/compat.h"
 #include "conn/cipher.h"
 
-static_assert((int)CURVE25519_KEY_SIZE == (int)DST_KEY_LEN);
-static_assert((int)CHACHA20POLY1305_AUTHTAG_SIZE == (int)DST_TAG_LEN);
+static_assert((int)CURVE25519_KEY_SIZE == (int)DSTOR_KEY_LEN);
+static_assert((int)CHACHA20POLY1305_AUTHTAG_SIZE == (int)DSTOR_TAG_LEN);
 
 /* RFC 7748 ignores the bits that clamping sets; not every implementation does it itself. */
-static bool x25519(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN], const u8 point[DST_KEY_LEN])
+static bool noise_x25519(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN],
+			 const u8 point[DSTOR_KEY_LEN])
 {
-	u8 clamped[DST_KEY_LEN];
+	u8 clamped[DSTOR_KEY_LEN];
 	bool ok;
 
 	memcpy(clamped, secret, sizeof(clamped));
@@ -28,9 +29,9 @@ static bool x25519(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN], const u8 p
 	return ok;
 }
 
-static bool x25519_base(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN])
+static bool noise_x25519_base(u8 out[DSTOR_KEY_LEN], const u8 secret[DSTOR_KEY_LEN])
 {
-	u8 clamped[DST_KEY_LEN];
+	u8 clamped[DSTOR_KEY_LEN];
 	bool ok;
 
 	memcpy(clamped, secret, sizeof(clamped));
@@ -40,19 +41,19 @@ static bool x25519_base(u8 out[DST_KEY_LEN], const u8 secret[DST_KEY_LEN])
 	return ok;
 }
 
-static void seal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		 const u8 key[DST_KEY_LEN])
+static void noise_encrypt(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len,
+			  u64 nonce, const u8 key[DSTOR_KEY_LEN])
 {
 	chacha20poly1305_encrypt(out, in, len, ad, ad_len, nonce, key);
 }
 
-static bool unseal(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len, u64 nonce,
-		   const u8 key[DST_KEY_LEN])
+static bool noise_decrypt(u8 *out, const u8 *in, size_t len, const void *ad, size_t ad_len,
+			  u64 nonce, const u8 key[DSTOR_KEY_LEN])
 {
 	return chacha20poly1305_decrypt(out, in, len, ad, ad_len, nonce, key);
 }
 
-static void hash_parts(u8 out[DST_HASH_LEN], const struct dstor_part *parts, unsigned int n)
+static void hash_parts(u8 out[DSTOR_HASH_LEN], const struct dstor_part *parts, unsigned int n)
 {
 	DSTOR_SHA256 state;
 	unsigned int i;
@@ -64,22 +65,22 @@ static void hash_parts(u8 out[DST_HASH_LEN], const struct dstor_part *parts, uns
 	memzero_explicit(&state, sizeof(state));
 }
 
-static bool same(const void *a, const void *b, size_t len)
+static bool noise_equal(const void *a, const void *b, size_t len)
 {
 	return !crypto_memneq(a, b, len);
 }
 
-static void wipe(void *data, size_t len)
+static void noise_wipe(void *data, size_t len)
 {
 	memzero_explicit(data, len);
 }
 
 const struct dstor_primitives dstor_primitives = {
-	.x25519 = x25519,
-	.x25519_base = x25519_base,
-	.seal = seal,
-	.open = unseal,
+	.x25519 = noise_x25519,
+	.x25519_base = noise_x25519_base,
+	.encrypt = noise_encrypt,
+	.decrypt = noise_decrypt,
 	.sha256 = hash_parts,
-	.same = same,
-	.wipe = wipe,
+	.same = noise_equal,
+	.wipe = noise_wipe,
 };

@@ -17,13 +17,13 @@
 
 #define RX_SOFTIRQ_FRAMES 128	/* then the work goes on */
 
-static void lose(struct dstor_conn *c)
+static void rx_lose(struct dstor_conn *c)
 {
 	dstor_conn_lose(c);
 }
 
 /* Point rx.iter at what is left of the current bio; false when the sink is full. */
-static bool aim(struct dstor_conn *c)
+static bool rx_aim(struct dstor_conn *c)
 {
 	struct dstor_bio_span *at = &c->rx.at;
 	struct bvec_iter it;
@@ -40,12 +40,12 @@ static bool aim(struct dstor_conn *c)
 	iov_iter_bvec(&c->rx.iter, ITER_DEST, __bvec_iter_bvec(at->bio->bi_io_vec, at->iter),
 		      segments, at->iter.bi_size);
 	c->rx.iter.iov_offset = dstor_compat_segment_done(&at->iter);
-	/* The next aim() begins with the next bio. */
+	/* The next rx_aim() begins with the next bio. */
 	at->iter.bi_size = 0;
 	return true;
 }
 
-static bool take(struct dstor_conn *c, enum dstor_rx_verdict v)
+static bool rx_take_verdict(struct dstor_conn *c, enum dstor_rx_verdict v)
 {
 	switch (v) {
 	case DSTOR_RX_NEXT:
@@ -53,7 +53,7 @@ static bool take(struct dstor_conn *c, enum dstor_rx_verdict v)
 	case DSTOR_RX_PAUSE:
 		return false;
 	default:
-		lose(c);
+		rx_lose(c);
 		return false;
 	}
 }
@@ -62,40 +62,40 @@ static void next_head(struct dstor_conn *c)
 {
 	c->rx.step = DSTOR_RX_HEAD;
 	c->rx.got = 0;
-	c->rx.opened = false;
+	c->rx.decrypted = false;
 	if (c->frames)
-		c->rx.want = DST_FRAME_LEN + dstor_conn_overhead(c);
+		c->rx.want = DSTOR_FRAME_LEN + dstor_conn_overhead(c);
 }
 
-static bool corrupt(struct dstor_conn *c)
+static bool rx_corrupt(struct dstor_conn *c)
 {
 	c->ops->corrupt(c);
-	lose(c);
+	rx_lose(c);
 	return false;
 }
 
 /* rx.buf is full. False: stop receiving. */
 static bool head_done(struct dstor_conn *c)
 {
-	u8 digest[DST_DIGEST_MAX];
+	u8 digest[DSTOR_DIGEST_MAX];
 	bool frame = c->frames;
 
 	if (frame && c->cipher) {
 		/* Once: it may be looked at again after a pause. */
-		if (!c->rx.opened && !dstor_open_header(c))
-			return corrupt(c);
-		c->rx.opened = true;
-	} else if (frame && !c->rx.opened) {
+		if (!c->rx.decrypted && !dstor_decrypt_header(c))
+			return rx_corrupt(c);
+		c->rx.decrypted = true;
+	} else if (frame && !c->rx.decrypted) {
 		memcpy(&c->rx.frame, c->rx.buf, sizeof(c->rx.frame));
 		if (c->digest.len) {
 			dstor_digest_head(&c->rx_digest, &c->rx.frame, digest);
-			if (crypto_memneq(digest, c->rx.buf + DST_FRAME_LEN, c->digest.len))
-				return corrupt(c);
+			if (crypto_memneq(digest, c->rx.buf + DSTOR_FRAME_LEN, c->digest.len))
+				return rx_corrupt(c);
 		}
-		c->rx.opened = true;
+		c->rx.decrypted = true;
 	}
 	c->rx.sink.bio = NULL;
-	if (!take(c, c->ops->head(c)))
+	if (!rx_take_verdict(c, c->ops->head(c)))
 		return false;
 	if (frame && c->rx.frame.length) {
 		c->rx.step = DSTOR_RX_DATA;
@@ -114,22 +114,22 @@ static bool head_done(struct dstor_conn *c)
 static bool data_done(struct dstor_conn *c)
 {
 	next_head(c);
-	return take(c, c->ops->data(c));
+	return rx_take_verdict(c, c->ops->data(c));
 }
 
 static bool tail_done(struct dstor_conn *c)
 {
-	u8 digest[DST_DIGEST_MAX];
+	u8 digest[DSTOR_DIGEST_MAX];
 
 	if (c->cipher) {
-		switch (dstor_open_data(c)) {
-		case DSTOR_OPENED:
+		switch (dstor_decrypt_data(c)) {
+		case DSTOR_DECRYPTED:
 			return data_done(c);
-		case DSTOR_OPENING:
+		case DSTOR_DECRYPTING:
 			next_head(c);
 			return true;
 		default:
-			return corrupt(c);
+			return rx_corrupt(c);
 		}
 	}
 	/* Nobody has the data of a refused request. */
@@ -137,7 +137,7 @@ static bool tail_done(struct dstor_conn *c)
 		dstor_digest_data(&c->rx_digest, &c->rx.frame, c->rx.sink.bio, c->rx.sink.iter,
 				  le32_to_cpu(c->rx.frame.length), digest);
 		if (crypto_memneq(digest, c->rx.buf, c->digest.len))
-			return corrupt(c);
+			return rx_corrupt(c);
 	} else {
 		dstor_digest_skip(&c->rx_digest);
 	}
@@ -145,7 +145,7 @@ static bool tail_done(struct dstor_conn *c)
 }
 
 /* @n bytes of the current step have arrived. False: stop. */
-static bool advance(struct dstor_conn *c, u32 n)
+static bool rx_advance(struct dstor_conn *c, u32 n)
 {
 	if (c->rx.step == DSTOR_RX_DATA) {
 		c->rx.data_left -= n;
@@ -164,13 +164,13 @@ static bool advance(struct dstor_conn *c, u32 n)
 	return c->rx.step == DSTOR_RX_HEAD ? head_done(c) : tail_done(c);
 }
 
-static u32 wanted(struct dstor_conn *c)
+static u32 rx_wanted(struct dstor_conn *c)
 {
 	if (c->rx.step != DSTOR_RX_DATA)
 		return c->rx.want - c->rx.got;
 	if (!c->rx.sink.bio)
 		return c->rx.data_left;
-	if (!iov_iter_count(&c->rx.iter) && !aim(c))
+	if (!iov_iter_count(&c->rx.iter) && !rx_aim(c))
 		return 0;
 	return min_t(size_t, c->rx.data_left, iov_iter_count(&c->rx.iter));
 }
@@ -185,7 +185,7 @@ static int from_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int o
 		return 0;
 	c->rx.heard = jiffies;
 	while (done < len) {
-		u32 n = min_t(size_t, wanted(c), len - done);
+		u32 n = min_t(size_t, rx_wanted(c), len - done);
 		int ret = 0;
 
 		if (!n)
@@ -195,12 +195,12 @@ static int from_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int o
 		else if (c->rx.sink.bio)
 			ret = skb_copy_datagram_iter(skb, offset + done, &c->rx.iter, n);
 		if (ret) {
-			lose(c);
+			rx_lose(c);
 			desc->count = 0;
 			return done;
 		}
 		done += n;
-		if (!advance(c, n)) {
+		if (!rx_advance(c, n)) {
 			desc->count = 0;
 			break;
 		}
@@ -262,16 +262,16 @@ static void rx_messages(struct dstor_conn *c, u32 frames)
 	if (c->rx.step == DSTOR_RX_HEAD && c->rx.want && c->rx.got == c->rx.want && !head_done(c))
 		return;
 	while (!dstor_conn_lost(c)) {
-		u32 n = wanted(c);
+		u32 n = rx_wanted(c);
 		int ret = n ? receive_once(c, n) : -EPROTO;
 
 		if (ret <= 0) {
 			if (ret != -EAGAIN && ret != -EINTR)
-				lose(c);
+				rx_lose(c);
 			return;
 		}
 		c->rx.heard = jiffies;
-		if (!advance(c, ret))
+		if (!rx_advance(c, ret))
 			return;
 	}
 }
@@ -293,6 +293,6 @@ int dstor_rx_pass(struct dstor_conn *c, u32 frames)
 	}
 	/* All that came is read, or will not be: then the other side's end is ours. */
 	if (c->rx.budget && !dstor_conn_lost(c) && !dstor_conn_alive(c))
-		lose(c);
+		rx_lose(c);
 	return frames - c->rx.budget;
 }

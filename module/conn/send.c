@@ -30,7 +30,7 @@ static bool fits_batch(struct dstor_conn *c, const struct dstor_message *m)
 	return c->tx.splice || !by_reference(m);
 }
 
-static void add(struct dstor_conn *c, struct page *page, u32 len, u32 offset)
+static void tx_add_page(struct dstor_conn *c, struct page *page, u32 len, u32 offset)
 {
 	struct bio_vec *bv = &c->tx.bv[c->tx.count++];
 
@@ -41,26 +41,26 @@ static void add(struct dstor_conn *c, struct page *page, u32 len, u32 offset)
 	c->tx.gathered += len;
 }
 
-static void add_bytes(struct dstor_conn *c, void *p, u32 len)
+static void tx_add_bytes(struct dstor_conn *c, void *p, u32 len)
 {
-	add(c, virt_to_page(p), len, offset_in_page(p));
+	tx_add_page(c, virt_to_page(p), len, offset_in_page(p));
 }
 
-static void begin(struct dstor_conn *c, struct dstor_message *m)
+static void tx_begin(struct dstor_conn *c, struct dstor_message *m)
 {
 	struct dstor_frame *f = m->head;
-	u8 *digests = m->head + DST_FRAME_LEN;
+	u8 *digests = m->head + DSTOR_FRAME_LEN;
 	u8 len = c->digest.len;
 
 	if (m->raw) {
-		add_bytes(c, m->head, m->head_len);
+		tx_add_bytes(c, m->head, m->head_len);
 	} else {
 		if (len)
 			dstor_digest_head(&c->digest, f, digests);
 		if (len && m->bio)
 			dstor_digest_data(&c->digest, f, m->bio, m->iter, m->length,
 					  digests + len);
-		add_bytes(c, m->head, DST_FRAME_LEN + len);
+		tx_add_bytes(c, m->head, DSTOR_FRAME_LEN + len);
 	}
 	c->tx.now = m;
 	c->tx.from.bio = m->bio;
@@ -69,7 +69,7 @@ static void begin(struct dstor_conn *c, struct dstor_message *m)
 }
 
 /* Data and last digest of tx.now; false when the batch is full before its end. */
-static bool gather_rest(struct dstor_conn *c)
+static bool tx_gather_rest(struct dstor_conn *c)
 {
 	struct dstor_message *m = c->tx.now;
 	struct bio_vec bv;
@@ -82,12 +82,12 @@ static bool gather_rest(struct dstor_conn *c)
 			dstor_conn_lose(c);
 			return false;
 		}
-		add(c, bv.bv_page, bv.bv_len, bv.bv_offset);
+		tx_add_page(c, bv.bv_page, bv.bv_len, bv.bv_offset);
 	}
 	if (m->bio && c->digest.len && !m->raw) {
 		if (c->tx.count == DSTOR_TX_BVECS)
 			return false;
-		add_bytes(c, m->head + DST_FRAME_LEN + c->digest.len, c->digest.len);
+		tx_add_bytes(c, m->head + DSTOR_FRAME_LEN + c->digest.len, c->digest.len);
 	}
 	m->end = c->tx.gathered;
 	list_add_tail(&m->entry, &c->tx.batch);
@@ -95,7 +95,7 @@ static bool gather_rest(struct dstor_conn *c)
 	return true;
 }
 
-static void gather(struct dstor_conn *c)
+static void tx_gather(struct dstor_conn *c)
 {
 	if (c->tx.first && c->tx.first == c->tx.count) {
 		c->tx.first = 0;
@@ -106,7 +106,7 @@ static void gather(struct dstor_conn *c)
 		return;
 	if (c->tx.now) {
 		c->tx.splice = by_reference(c->tx.now);
-		if (!gather_rest(c))
+		if (!tx_gather_rest(c))
 			return;
 	}
 	while (!list_empty(&c->tx.queue) && c->tx.count < DSTOR_TX_BVECS) {
@@ -116,14 +116,14 @@ static void gather(struct dstor_conn *c)
 		if (!fits_batch(c, m))
 			return;
 		list_del(&m->entry);
-		begin(c, m);
-		if (!gather_rest(c))
+		tx_begin(c, m);
+		if (!tx_gather_rest(c))
 			return;
 	}
 }
 
 /* The socket took @n bytes. */
-static void taken(struct dstor_conn *c, size_t n)
+static void tx_taken(struct dstor_conn *c, size_t n)
 {
 	struct dstor_message *m;
 
@@ -176,7 +176,7 @@ void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent)
 }
 
 /* Data that came while our sendmsg held the socket is received here. */
-static void unmark(struct dstor_conn *c)
+static void tx_unmark(struct dstor_conn *c)
 {
 	clear_bit(DSTOR_CONN_SENDING, &c->flags);
 	smp_mb__after_atomic(); /* pairs with data_ready() in connection.c */
@@ -197,9 +197,9 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 		dstor_tx_collect(c);
 		/* What was begun in the clear goes first. */
 		if (c->cipher && !c->tx.now && (!c->tx.bytes || c->cipher->started))
-			dstor_seal_gather(c);
+			dstor_encrypt_gather(c);
 		else
-			gather(c);
+			tx_gather(c);
 		if (!c->tx.bytes)
 			return;
 		bytes = c->transport->most ? min_t(size_t, c->tx.bytes, c->transport->most) :
@@ -214,28 +214,28 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 				      c->tx.splice && c->transport->segments, more);
 		if (n == -EAGAIN) {
 			set_bit(DSTOR_CONN_TX_FULL, &c->flags);
-			smp_mb__after_atomic(); /* write_space() and woken() look at it */
+			smp_mb__after_atomic(); /* write_space() and conn_woken() look at it */
 			/* Only TCP can be asked. The others: once more, now that they tell us. */
 			if (!c->transport->segments && !full) {
 				full = true;
-				unmark(c);
+				tx_unmark(c);
 				continue;
 			}
 			if (!c->transport->segments) {
-				unmark(c);
+				tx_unmark(c);
 				return;
 			}
 			n = sk_stream_is_writeable(c->sock->sk) ? 0 : n;
-			unmark(c);
+			tx_unmark(c);
 			if (!n)
 				dstor_conn_kick(c);
 			return;
 		}
 		if (n > 0) {
 			full = false;
-			taken(c, n);
+			tx_taken(c, n);
 		}
-		unmark(c);
+		tx_unmark(c);
 		if (n <= 0 && n != -EINTR) {
 			dstor_conn_lose(c);
 			return;

@@ -27,8 +27,8 @@ static const struct dstor_transport transports[] = {
 	{ AF_INET6, IPPROTO_TCP, true, SOL_TCP, TCP_NODELAY },
 	{ AF_INET, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
 	{ AF_INET6, IPPROTO_MPTCP, false, SOL_TCP, TCP_NODELAY, .inside = true },
-	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
-	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .room = 8 << 20 },
+	{ AF_INET, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .buf_bytes = 8 << 20 },
+	{ AF_INET6, IPPROTO_SCTP, false, SOL_SCTP, SCTP_NODELAY, 16 << 10, .buf_bytes = 8 << 20 },
 	{ AF_SMC, SMCPROTO_SMC, false, SOL_TCP, TCP_NODELAY, .file = true },
 	{ AF_SMC, SMCPROTO_SMC6, false, SOL_TCP, TCP_NODELAY, .file = true },
 };
@@ -56,7 +56,7 @@ static struct lock_class_key slock_key[2], sk_key[2];
  * MPTCP locks the sockets inside under the outer one, whose class is the same if
  * the kernel made it.
  */
-static void reclassify_outer(struct sock *sk)
+static void socket_reclassify_outer(struct sock *sk)
 {
 	static struct lock_class_key slock_outer, sk_outer;
 
@@ -68,12 +68,12 @@ static void reclassify_outer(struct sock *sk)
 	sk->sk_kern_sock = 0;
 }
 
-static void reclassify(struct sock *sk)
+static void socket_reclassify(struct sock *sk)
 {
 	if (!sock_allow_reclassification(sk))
 		return;
 	if (dstor_transport_of(sk)->inside)
-		reclassify_outer(sk);
+		socket_reclassify_outer(sk);
 	else if (!dstor_transport_of(sk)->segments)
 		return;	/* it has a class of its own for sockets of the kernel */
 	else if (sk->sk_family == AF_INET)
@@ -84,11 +84,11 @@ static void reclassify(struct sock *sk)
 					      "sk_lock-AF_INET6-DST", &sk_key[1]);
 }
 #else
-static void reclassify_outer(struct sock *sk)
+static void socket_reclassify_outer(struct sock *sk)
 {
 }
 
-static void reclassify(struct sock *sk)
+static void socket_reclassify(struct sock *sk)
 {
 }
 #endif
@@ -103,7 +103,7 @@ static int give_file(struct socket *sock)
 }
 
 /* The socket ends here and now, though a file is put later in a kernel thread. */
-static void release(struct socket *sock)
+static void socket_end(struct socket *sock)
 {
 	struct file *file = sock->file;
 
@@ -115,7 +115,7 @@ static void release(struct socket *sock)
 	}
 }
 
-static void tune(struct socket *sock)
+static void socket_tune(struct socket *sock)
 {
 	const struct dstor_transport *t = dstor_transport_of(sock->sk);
 	int on = 1;
@@ -135,7 +135,7 @@ void dstor_socket_for_client(struct socket *sock)
 	 * every reconnection, and the socket ends anyway.
 	 */
 	sk_set_memalloc(sock->sk);
-	tune(sock);
+	socket_tune(sock);
 }
 
 void dstor_socket_for_exporter(struct socket *sock)
@@ -144,44 +144,44 @@ void dstor_socket_for_exporter(struct socket *sock)
 	sock->sk->sk_allocation = GFP_NOIO;
 	/* It was made by the kernel, not by us. */
 	if (dstor_transport_of(sock->sk)->inside)
-		reclassify_outer(sock->sk);
-	tune(sock);
+		socket_reclassify_outer(sock->sk);
+	socket_tune(sock);
 }
 
 void dstor_socket_abort(struct socket *sock)
 {
 	sock_no_linger(sock->sk);
-	release(sock);
+	socket_end(sock);
 }
 
 void dstor_socket_close_listener(struct socket *sock)
 {
-	release(sock);
+	socket_end(sock);
 	/* Where lockdep names its class, the sock holds the module until RCU has freed it. */
 	if (IS_ENABLED(CONFIG_DEBUG_LOCK_ALLOC))
 		rcu_barrier();
 }
 
 /* Accepted sockets inherit it. */
-static void room(struct sock *sk)
+static void socket_set_buffer_sizes(struct sock *sk)
 {
-	int room = dstor_transport_of(sk)->room;
+	int buf_bytes = dstor_transport_of(sk)->buf_bytes;
 
-	if (!room)
+	if (!buf_bytes)
 		return;
 	sk->sk_userlocks |= SOCK_SNDBUF_LOCK | SOCK_RCVBUF_LOCK;
-	WRITE_ONCE(sk->sk_sndbuf, room);
-	WRITE_ONCE(sk->sk_rcvbuf, room);
+	WRITE_ONCE(sk->sk_sndbuf, buf_bytes);
+	WRITE_ONCE(sk->sk_rcvbuf, buf_bytes);
 }
 
-static int make(struct net *net, const struct dstor_address *a, struct socket **out)
+static int socket_make(struct net *net, const struct dstor_address *a, struct socket **out)
 {
 	int ret = sock_create_kern(net, a->family, a->type, a->protocol, out);
 
 	if (ret)
 		return ret;
-	reclassify((*out)->sk);
-	room((*out)->sk);
+	socket_reclassify((*out)->sk);
+	socket_set_buffer_sizes((*out)->sk);
 	return dstor_transport_of((*out)->sk)->file ? give_file(*out) : 0;
 }
 
@@ -190,7 +190,7 @@ int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 tim
 {
 	struct sockaddr_storage addr = a->addr;
 	struct socket *sock;
-	int ret = make(net, a, &sock);
+	int ret = socket_make(net, a, &sock);
 
 	if (ret)
 		return ret;
@@ -221,7 +221,7 @@ int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct s
 {
 	struct sockaddr_storage addr = a->addr;
 	struct socket *sock;
-	int ret = make(net, a, &sock);
+	int ret = socket_make(net, a, &sock);
 
 	if (ret)
 		return ret;
@@ -230,7 +230,7 @@ int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct s
 	if (!ret)
 		ret = kernel_listen(sock, 128);
 	if (ret) {
-		release(sock);
+		socket_end(sock);
 		return ret;
 	}
 	*out = sock;
@@ -255,7 +255,7 @@ int dstor_socket_accept(struct socket *listener, struct socket **out)
 		return ret;
 	ret = dstor_compat_accept(listener, sock);
 	if (ret)
-		release(sock);
+		socket_end(sock);
 	else
 		*out = sock;
 	return ret;

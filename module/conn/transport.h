@@ -17,7 +17,7 @@ struct dstor_transport {
 	u32 most;			/* bytes in one call, 0: any */
 	bool inside;			/* has sockets inside, which its setsockopt tells */
 	bool file;			/* takes every socket for a program's, with an open file */
-	int room;			/* bytes of its buffers, 0: the kernel knows best */
+	int buf_bytes;			/* bytes of its buffers, 0: the kernel knows best */
 };
 
 /* Never NULL. Any context. */

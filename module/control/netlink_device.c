@@ -12,7 +12,7 @@
 
 /* Not const: 6.1's policies cannot point to such. */
 static struct netlink_range_validation max_io_range = {
-	.min = DST_IO_MIN, .max = DST_IO_MAX,
+	.min = DSTOR_IO_MIN, .max = DSTOR_IO_MAX,
 };
 
 static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
@@ -23,16 +23,16 @@ static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_EXPORT] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
 	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(dstor_nl_address_policy),
-	[DSTOR_A_CLIENT_ID] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
+	[DSTOR_A_CLIENT_ID] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_CLIENT_NAME] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
 	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
-	[DSTOR_A_CONNECTIONS] = NLA_POLICY_RANGE(NLA_U32, 1, DST_QUEUES_MAX),
-	[DSTOR_A_QUEUE_DEPTH] = NLA_POLICY_RANGE(NLA_U32, 1, DST_SLOTS_MAX),
+	[DSTOR_A_CONNECTIONS] = NLA_POLICY_RANGE(NLA_U32, 1, DSTOR_QUEUES_MAX),
+	[DSTOR_A_QUEUE_DEPTH] = NLA_POLICY_RANGE(NLA_U32, 1, DSTOR_SLOTS_MAX),
 	[DSTOR_A_MAX_IO] = NLA_POLICY_FULL_RANGE(NLA_U32, &max_io_range),
 	[DSTOR_A_READ_ONLY] = { .type = NLA_FLAG },
-	[DSTOR_A_KEY] = NLA_POLICY_EXACT_LEN(DST_KEY_LEN),
+	[DSTOR_A_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
 };
 
 static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
@@ -83,7 +83,7 @@ static int take_device(struct dstor_nl_request *r, struct genl_info *info)
 	c->crypto_threads = dstor_nl_u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
 	c->has_key = tb[DSTOR_A_KEY];
 	if (c->has_key)
-		memcpy(c->key, nla_data(tb[DSTOR_A_KEY]), DST_KEY_LEN);
+		memcpy(c->key, nla_data(tb[DSTOR_A_KEY]), DSTOR_KEY_LEN);
 	c->addresses = r->addresses;
 	c->n_addresses = r->n_addresses;
 	return 0;
@@ -97,9 +97,9 @@ static int check_device(struct dstor_nl_request *r)
 		return dstor_nl_lacks(r, "an address of the exporter");
 	if (!dstor_nl_is_text(c->uri))
 		return dstor_fail(&r->err, -EINVAL, "the URI has control characters");
-	if (c->max_io % DST_IO_MIN)
+	if (c->max_io % DSTOR_IO_MIN)
 		return dstor_fail(&r->err, -EINVAL,
-				  "the largest I/O is not a multiple of %d bytes", DST_IO_MIN);
+				  "the largest I/O is not a multiple of %d bytes", DSTOR_IO_MIN);
 	/* Nobody may think that a channel is closed when it is not. */
 	if (c->ciphers[0] && !c->has_key)
 		return dstor_fail(&r->err, -EINVAL, "a cipher needs a key: give --key FILE, too");
@@ -142,7 +142,7 @@ out:
 
 static int act_device_del(struct dstor_nl_request *r, struct genl_info *info)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 
 	return dstor_nl_device_name(r, name) ?:
 	       dstor_device_del(name, nla_get_flag(r->tb[DSTOR_A_FORCE]), &r->err);
@@ -151,7 +151,7 @@ static int act_device_del(struct dstor_nl_request *r, struct genl_info *info)
 static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_device_change *c = &r->device_change;
-	char name[DST_NAME_LEN], export[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN], export[DSTOR_NAME_LEN];
 	struct nlattr **tb = r->tb;
 	int ret = dstor_nl_device_name(r, name) ?:
 		  dstor_nl_addresses(r, info, DSTOR_A_ADDRESS);
@@ -182,7 +182,7 @@ static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 
 static int act_device_get(struct dstor_nl_request *r, struct genl_info *info)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 
 	return dstor_nl_device_name(r, name) ?:
 	       dstor_show_device(name, info, &r->err);

@@ -11,18 +11,18 @@
 
 /* Below one largest I/O nothing could ever be admitted. */
 static struct netlink_range_validation inflight_range = {
-	.min = DST_IO_MAX, .max = DST_SIZE_MAX,
+	.min = DSTOR_IO_MAX, .max = DSTOR_SIZE_MAX,
 };
 
 static const struct nla_policy export_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
-	[DSTOR_A_UUID] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
+	[DSTOR_A_UUID] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_CHECKSUMS] = DSTOR_NL_LIST_POLICY,
 	[DSTOR_A_CIPHERS] = DSTOR_NL_LIST_POLICY,
 	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
 	[DSTOR_A_LEASE_FILE] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 	[DSTOR_A_PATH] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
-	[DSTOR_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DST_ID_LEN),
+	[DSTOR_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, DSTOR_EXPORT_READ_ONLY | DSTOR_EXPORT_SHARED |
 						   DSTOR_EXPORT_WRITE_THROUGH),
 	[DSTOR_A_LISTEN] = NLA_POLICY_NESTED(dstor_nl_address_policy),
@@ -76,7 +76,7 @@ static int act_export_add(struct dstor_nl_request *r, struct genl_info *info)
 
 static int act_export_del(struct dstor_nl_request *r, struct genl_info *info)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 
 	return dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 	       dstor_export_del(name, nla_get_flag(r->tb[DSTOR_A_FORCE]), &r->err);
@@ -85,7 +85,7 @@ static int act_export_del(struct dstor_nl_request *r, struct genl_info *info)
 static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_export_change *c = &r->export_change;
-	char name[DST_NAME_LEN], evict[DSTOR_TEXT_LEN] = "";
+	char name[DSTOR_NAME_LEN], evict[DSTOR_TEXT_LEN] = "";
 	int ret = dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 		  dstor_nl_text(r, r->tb[DSTOR_A_EVICT], evict, sizeof(evict)) ?:
 		  dstor_nl_rules(r, info);
@@ -105,7 +105,7 @@ static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 
 static int act_export_get(struct dstor_nl_request *r, struct genl_info *info)
 {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 
 	return dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 	       dstor_show_export(name, info, &r->err);

@@ -23,7 +23,7 @@
 #define ANSWER_BYTES 65536
 
 struct dump {
-	char last[DST_NAME_LEN];
+	char last[DSTOR_NAME_LEN];
 	unsigned int clients;	/* of the next export, shown already */
 };
 

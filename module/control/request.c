@@ -18,7 +18,7 @@
 /* "dst-" and the closing NUL have to fit too. */
 #define DEVICE_NAME_MAX (DISK_NAME_LEN - sizeof(DEVICE_PREFIX))
 /* Requests that may fail at the same time and still each keep their text. */
-#define TOLD_MAX 64
+#define TEXTS_MAX 64
 
 static_assert(DSTOR_LISTEN_MAX == DSTOR_ADDRESSES_MAX);
 
@@ -37,7 +37,7 @@ const struct nla_policy dstor_nl_rule_policy[DSTOR_RULE_MAX + 1] = {
 	[DSTOR_RULE_BITS] = NLA_POLICY_MAX(NLA_U32, 8 * sizeof_field(struct dstor_rule, bytes)),
 	[DSTOR_RULE_BYTES] = { .type = NLA_BINARY, .len = sizeof_field(struct dstor_rule, bytes) },
 	[DSTOR_RULE_READ_ONLY] = { .type = NLA_FLAG },
-	[DSTOR_RULE_KEY] = NLA_POLICY_EXACT_LEN(DST_KEY_LEN),
+	[DSTOR_RULE_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
 	[DSTOR_RULE_TEXT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
 };
 
@@ -56,15 +56,15 @@ const struct nla_policy dstor_nl_del_policy[DSTOR_A_MAX + 1] = {
  * of 80 bytes. A ring keeps the last ones; it is read a few instructions later,
  * by the same task.
  */
-static void tell(struct netlink_ext_ack *extack, const struct dstor_error *err)
+static void request_set_extack(struct netlink_ext_ack *extack, const struct dstor_error *err)
 {
-	static char told[TOLD_MAX][DSTOR_ERROR_LEN];
+	static char texts[TEXTS_MAX][DSTOR_ERROR_LEN];
 	static atomic_t n = ATOMIC_INIT(-1);
 	char *text;
 
 	if (!extack || !err->text[0])
 		return;
-	text = told[(unsigned int)atomic_inc_return(&n) % TOLD_MAX];
+	text = texts[(unsigned int)atomic_inc_return(&n) % TEXTS_MAX];
 	strscpy(text, err->text, DSTOR_ERROR_LEN);
 	extack->_msg = text;
 }
@@ -74,7 +74,7 @@ static void tell(struct netlink_ext_ack *extack, const struct dstor_error *err)
  * every path. That is why requests are parsed here: a policy of the family
  * would refuse a malformed one, key and all, before this code is called.
  */
-static void wipe(struct sk_buff *skb)
+static void request_wipe(struct sk_buff *skb)
 {
 	struct nlmsghdr *nlh = nlmsg_hdr(skb);
 
@@ -97,10 +97,10 @@ int dstor_nl_handle(struct sk_buff *skb, struct genl_info *info, const struct nl
 	else
 		ret = dstor_fail(&r->err, -EPERM, "CAP_SYS_ADMIN is needed");
 	if (ret)
-		tell(info->extack, &r->err);
+		request_set_extack(info->extack, &r->err);
 out:
 	kfree_sensitive(r);
-	wipe(skb);
+	request_wipe(skb);
 	return ret;
 }
 
@@ -132,18 +132,18 @@ int dstor_nl_text(struct dstor_nl_request *r, const struct nlattr *a, char *to, 
 	return 0;
 }
 
-int dstor_nl_name(struct dstor_nl_request *r, int attr, const char *what, char to[DST_NAME_LEN])
+int dstor_nl_name(struct dstor_nl_request *r, int attr, const char *what, char to[DSTOR_NAME_LEN])
 {
 	if (!r->tb[attr])
 		return dstor_fail(&r->err, -EINVAL, "the request lacks the name of the %s", what);
-	nla_strscpy(to, r->tb[attr], DST_NAME_LEN);
-	if (!dstor_name_ok(to, DST_NAME_LEN))
+	nla_strscpy(to, r->tb[attr], DSTOR_NAME_LEN);
+	if (!dstor_name_ok(to, DSTOR_NAME_LEN))
 		return dstor_fail(&r->err, -EINVAL, "the name of the %s is not one: %s", what,
 				  "1 to 63 of A-Z a-z 0-9 . _ - and neither - nor . first");
 	return 0;
 }
 
-int dstor_nl_device_name(struct dstor_nl_request *r, char to[DST_NAME_LEN])
+int dstor_nl_device_name(struct dstor_nl_request *r, char to[DSTOR_NAME_LEN])
 {
 	int ret = dstor_nl_name(r, DSTOR_A_NAME, "device", to);
 
@@ -154,10 +154,10 @@ int dstor_nl_device_name(struct dstor_nl_request *r, char to[DST_NAME_LEN])
 	return ret;
 }
 
-int dstor_nl_id(struct dstor_nl_request *r, int attr, const char *what, u8 to[DST_ID_LEN])
+int dstor_nl_id(struct dstor_nl_request *r, int attr, const char *what, u8 to[DSTOR_ID_LEN])
 {
 	if (r->tb[attr])
-		memcpy(to, nla_data(r->tb[attr]), DST_ID_LEN);
+		memcpy(to, nla_data(r->tb[attr]), DSTOR_ID_LEN);
 	if (dstor_id_is_zero(to))
 		return dstor_fail(&r->err, -EINVAL, "the request lacks the %s", what);
 	return 0;
@@ -168,11 +168,11 @@ u32 dstor_nl_u32_or(const struct nlattr *a, u32 otherwise)
 	return a ? nla_get_u32(a) : otherwise;
 }
 
-int dstor_nl_protection(struct dstor_nl_request *r, char checksums[DST_ALGO_LIST_LEN],
-			char ciphers[DST_ALGO_LIST_LEN])
+int dstor_nl_protection(struct dstor_nl_request *r, char checksums[DSTOR_ALGO_LIST_LEN],
+			char ciphers[DSTOR_ALGO_LIST_LEN])
 {
-	return dstor_nl_text(r, r->tb[DSTOR_A_CHECKSUMS], checksums, DST_ALGO_LIST_LEN) ?:
-	       dstor_nl_text(r, r->tb[DSTOR_A_CIPHERS], ciphers, DST_ALGO_LIST_LEN);
+	return dstor_nl_text(r, r->tb[DSTOR_A_CHECKSUMS], checksums, DSTOR_ALGO_LIST_LEN) ?:
+	       dstor_nl_text(r, r->tb[DSTOR_A_CIPHERS], ciphers, DSTOR_ALGO_LIST_LEN);
 }
 
 static int take_address(struct dstor_nl_request *r, const struct nlattr *nest,
@@ -226,7 +226,7 @@ static int take_rule(struct dstor_nl_request *r, const struct nlattr *nest, stru
 	to->read_only = nla_get_flag(tb[DSTOR_RULE_READ_ONLY]);
 	to->has_key = tb[DSTOR_RULE_KEY];
 	if (to->has_key)
-		memcpy(to->key, nla_data(tb[DSTOR_RULE_KEY]), DST_KEY_LEN);
+		memcpy(to->key, nla_data(tb[DSTOR_RULE_KEY]), DSTOR_KEY_LEN);
 	if (tb[DSTOR_RULE_BYTES])
 		nla_memcpy(to->bytes, tb[DSTOR_RULE_BYTES], sizeof(to->bytes));
 	if (to->bits && (!to->family || !tb[DSTOR_RULE_BYTES] ||

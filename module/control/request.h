@@ -30,8 +30,8 @@ struct dstor_nl_request {
 	};
 };
 
-#define DSTOR_NL_NAME_POLICY { .type = NLA_NUL_STRING, .len = DST_NAME_LEN - 1 }
-#define DSTOR_NL_LIST_POLICY { .type = NLA_NUL_STRING, .len = DST_ALGO_LIST_LEN - 1 }
+#define DSTOR_NL_NAME_POLICY { .type = NLA_NUL_STRING, .len = DSTOR_NAME_LEN - 1 }
+#define DSTOR_NL_LIST_POLICY { .type = NLA_NUL_STRING, .len = DSTOR_ALGO_LIST_LEN - 1 }
 #define DSTOR_NL_THREADS_POLICY NLA_POLICY_MAX(NLA_U32, DSTOR_CRYPTO_THREADS_MAX)
 #define DSTOR_NL_AT_LEAST_1 NLA_POLICY_MIN(NLA_U32, 1)
 
@@ -55,14 +55,14 @@ bool dstor_nl_is_text(const char *s);
 /* @a, a NUL-terminated text, into @to; nothing when @a is NULL. */
 int dstor_nl_text(struct dstor_nl_request *r, const struct nlattr *a, char *to, size_t size);
 /* The name of the @what; required. */
-int dstor_nl_name(struct dstor_nl_request *r, int attr, const char *what, char to[DST_NAME_LEN]);
-int dstor_nl_device_name(struct dstor_nl_request *r, char to[DST_NAME_LEN]);
+int dstor_nl_name(struct dstor_nl_request *r, int attr, const char *what, char to[DSTOR_NAME_LEN]);
+int dstor_nl_device_name(struct dstor_nl_request *r, char to[DSTOR_NAME_LEN]);
 /* The id called @what, which is required and not zero. */
-int dstor_nl_id(struct dstor_nl_request *r, int attr, const char *what, u8 to[DST_ID_LEN]);
+int dstor_nl_id(struct dstor_nl_request *r, int attr, const char *what, u8 to[DSTOR_ID_LEN]);
 /* @otherwise when @a is NULL. */
 u32 dstor_nl_u32_or(const struct nlattr *a, u32 otherwise);
-int dstor_nl_protection(struct dstor_nl_request *r, char checksums[DST_ALGO_LIST_LEN],
-			char ciphers[DST_ALGO_LIST_LEN]);
+int dstor_nl_protection(struct dstor_nl_request *r, char checksums[DSTOR_ALGO_LIST_LEN],
+			char ciphers[DSTOR_ALGO_LIST_LEN]);
 /* All attributes @attr of the message into r->addresses. */
 int dstor_nl_addresses(struct dstor_nl_request *r, struct genl_info *info, int attr);
 /* All rules of the message into r->rules. */

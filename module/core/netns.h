@@ -9,11 +9,11 @@
 #include <net/net_namespace.h>
 
 /*
- * With a reference (put_net), or NULL once it is being deleted. @home is changed
+ * With a reference (put_net), or NULL once it is being deleted. @net_of is changed
  * by netns.c only. Any context.
  */
-struct net *dstor_netns_get(struct net **home);
-/* The namespace of @home is gone. Any context. */
-void dstor_netns_gone(struct net **home);
+struct net *dstor_netns_get(struct net **net_of);
+/* The namespace of @net_of is gone. Any context. */
+void dstor_netns_gone(struct net **net_of);
 
 #endif

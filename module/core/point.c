@@ -62,10 +62,10 @@ static struct point points[DSTOR_POINTS] = {
 	FAILS(FILE_IO),			/* a blocking operation on the disk begins */
 	SPINS(DONE_BEFORE_KICK),	/* the peer can see the completion, nobody woke it */
 	SLEEPS(RESULT_BEFORE_ANSWER),	/* the slot has the result, no answer is queued */
-	SLEEPS(PEER_JOINED),		/* the lane is taken, the fence not yet asked */
+	SLEEPS(PEER_JOINED),		/* the session queue is taken, the fence not yet asked */
 	SLEEPS(FENCE_BEFORE_GRANT),	/* older peers have retired, export->lock is held */
-	SLEEPS(PEER_CLOSED),		/* the socket is closed, the lane not left */
-	SLEEPS(PEER_BURIAL),		/* its works are cancelled, it is not freed */
+	SLEEPS(PEER_CLOSED),		/* the socket is closed, the session queue not left */
+	SLEEPS(PEER_FREE),		/* its works are cancelled, it is not freed */
 	FAILS(LEASE_SAVE),		/* instead of the write; export->lock is held */
 	SLEEPS(STOP_BEFORE_FLUSH),	/* an export that ends has drained its disk */
 	FAILS(DISK_FLUSH),		/* a flush that waits begins */
@@ -112,7 +112,7 @@ static bool is_over(const struct point *p, const struct point *o)
 	return READ_ONCE(p->number) != o->number;
 }
 
-static void spin(const struct point *p, const struct point *o)
+static void point_spin(const struct point *p, const struct point *o)
 {
 	u32 us;
 
@@ -134,7 +134,7 @@ int dstor_point_reached(enum dstor_point which)
 	if (o.wait_ms && p->sleeps)
 		wait_event_idle_timeout(ordered, is_over(p, &o), msecs_to_jiffies(o.wait_ms));
 	else if (o.wait_ms)
-		spin(p, &o);
+		point_spin(p, &o);
 	raw_spin_lock_irqsave(&orders_lock, irq);
 	p->waiting--;
 	raw_spin_unlock_irqrestore(&orders_lock, irq);
@@ -166,7 +166,7 @@ static void all_off(void)
 
 /* The file ----------------------------------------------------------------- */
 
-static struct point *find(const char *name)
+static struct point *point_find(const char *name)
 {
 	unsigned int i;
 
@@ -202,11 +202,11 @@ static int parse_word(const struct point *p, const char *word, struct point *o)
 	return 0;
 }
 
-static int obey(char *line)
+static int point_obey(char *line)
 {
 	struct point o = { .left = 1 };
 	char *name = strsep(&line, " "), *word;
-	struct point *p = find(name);
+	struct point *p = point_find(name);
 	int ret;
 
 	if (!line)
@@ -241,7 +241,7 @@ static ssize_t points_write(struct file *file, const char __user *from, size_t l
 	line = memdup_user_nul(from, len);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	ret = obey(strim(line));
+	ret = point_obey(strim(line));
 	kfree(line);
 	return ret ?: len;
 }

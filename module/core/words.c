@@ -7,15 +7,15 @@
 #include "core/words.h"
 #include "wire/hello.h"
 
-bool dstor_next_word(const char **list, char word[DST_ALGO_LEN])
+bool dstor_next_word(const char **list, char word[DSTOR_ALGO_LEN])
 {
 	size_t n;
 
 	do {
 		n = dstor_word_len(*list);
-		memset(word, 0, DST_ALGO_LEN);
+		memset(word, 0, DSTOR_ALGO_LEN);
 		/* What is too long for a name is none. */
-		if (n < DST_ALGO_LEN)
+		if (n < DSTOR_ALGO_LEN)
 			memcpy(word, *list, n);
 		*list += n + ((*list)[n] == ',');
 	} while (!word[0] && **list);

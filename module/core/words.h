@@ -10,6 +10,6 @@
 #include "wire/protocol.h"
 
 /* The next word of *@list, which is moved behind it; false at the end. Any context. */
-bool dstor_next_word(const char **list, char word[DST_ALGO_LEN]);
+bool dstor_next_word(const char **list, char word[DSTOR_ALGO_LEN]);
 
 #endif

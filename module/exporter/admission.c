@@ -4,7 +4,7 @@
  * the lease of the one writer (P15). The decisions are wire/'s; this file
  * applies them, all under export->lock.
  *
- * A peer joins (hello), and is granted once older peers of its lane have retired.
+ * A peer joins (hello), and is granted once older peers of its session queue have retired.
  */
 #include "core/point.h"
 #include "core/work.h"
@@ -18,8 +18,8 @@
 #include "wire/id.h"
 #include "wire/resume.h"
 
-/* Commands that older peers of the lane still have on the disk, for people. */
-static unsigned int running(const struct dstor_export *e)
+/* Commands that older peers of the session queue still have on the disk, for people. */
+static unsigned int session_commands_left(const struct dstor_export *e)
 {
 	return max(1, atomic_read(&e->in_flight));
 }
@@ -37,8 +37,8 @@ __printf(3, 4) static bool refuse(struct dstor_welcome *w, u8 status, const char
 }
 
 /* Is @id among the last of @ever that the ring of @size holds? */
-static bool in_ring(const u8 ring[][DST_ID_LEN], unsigned int size, unsigned int ever,
-		    const u8 id[DST_ID_LEN])
+static bool in_ring(const u8 ring[][DSTOR_ID_LEN], unsigned int size, unsigned int ever,
+		    const u8 id[DSTOR_ID_LEN])
 {
 	unsigned int i;
 
@@ -53,61 +53,62 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 	const struct dstor_hello *h = &p->hello;
 
 	/* Who knows the id of a session must have its key, too. */
-	return s->who.has_key == p->who.has_key && dstor_id_equal(s->who.print, p->who.print) &&
-	       dstor_id_equal(s->client, h->client) && s->n_lanes == le16_to_cpu(h->queues) &&
+	return s->peer_id.has_key == p->peer_id.has_key &&
+	       dstor_id_equal(s->peer_id.fingerprint, p->peer_id.fingerprint) &&
+	       dstor_id_equal(s->client, h->client) && s->n_queues == le16_to_cpu(h->queues) &&
 	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
 }
 
-/* The newer generation takes the lane; the older peer has to go. */
-static void take_lane(struct dstor_peer *p, struct dstor_session *s)
+/* The newer generation takes the session queue; the older peer has to go. */
+static void session_take_queue(struct dstor_peer *p, struct dstor_session *s)
 {
-	struct dstor_lane *lane = &s->lanes[le16_to_cpu(p->hello.queue)];
+	struct dstor_session_queue *queue = &s->queues[le16_to_cpu(p->hello.queue)];
 
-	if (lane->peer) {
-		if (lane->peer->counted)
+	if (queue->peer) {
+		if (queue->peer->counted)
 			this_cpu_inc(p->export->stats->fenced);
-		dstor_conn_lose(&lane->peer->conn);
+		dstor_conn_lose(&queue->peer->conn);
 	}
-	lane->generation = p->generation;
-	lane->peer = p;
+	queue->generation = p->generation;
+	queue->peer = p;
 	kref_get(&s->kref);
 	p->session = s;
-	p->lane = lane;
-	s->who = p->who;
+	p->queue = queue;
+	s->peer_id = p->peer_id;
 	strscpy(s->address, p->address, sizeof(s->address));
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
 }
 
-/* With a key every byte is sealed; or, if both sides say so, a checksum has the key. */
+/* With a key every byte is encrypted; or, if both sides say so, a checksum has the key. */
 static bool choose_protection(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	const struct dstor_export *e = p->export;
 	const struct dstor_hello *h = &p->hello;
-	bool keyed = p->who.has_key;
+	bool keyed = p->peer_id.has_key;
 
 	if (keyed && dstor_cipher_choose(h->ciphers, e->config.ciphers, w->cipher))
-		return refuse(w, DST_WELCOME_ALGORITHM,
+		return refuse(w, DSTOR_WELCOME_ALGORITHM,
 			      "no cipher in common: client offers %.60s, exporter %.60s",
 			      h->ciphers[0] ? h->ciphers : "nothing", e->config.ciphers);
 	if (keyed && strcmp(w->cipher, "none"))
 		return true;
 	if ((keyed || h->checksums[0]) &&
 	    dstor_digest_choose(h->checksums, e->config.checksums, keyed, w->checksum))
-		return refuse(w, DST_WELCOME_ALGORITHM,
+		return refuse(w, DSTOR_WELCOME_ALGORITHM,
 			      "no checksum %sin common: client offers %.60s, exporter %.60s",
 			      keyed ? "with a key " : "", h->checksums, e->config.checksums);
 	return true;
 }
 
 /* Why a session that was ended by this exporter is not let in again. */
-static bool refuse_ended(struct dstor_export *e, const u8 id[DST_ID_LEN], struct dstor_welcome *w)
+static bool refuse_ended(struct dstor_export *e, const u8 id[DSTOR_ID_LEN], struct dstor_welcome *w)
 {
 	if (in_ring(e->sessions.evicted, DSTOR_EVICTED_MAX, e->sessions.n_evicted, id))
-		return refuse(w, DST_WELCOME_EVICTED, "this client was evicted from \"%s\"",
+		return refuse(w, DSTOR_WELCOME_EVICTED, "this client was evicted from \"%s\"",
 			      e->name);
-	return refuse(w, DST_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
+	return refuse(w, DSTOR_WELCOME_EXPIRED, "another client became the writer of \"%s\"",
 		      e->name);
 }
 
@@ -116,17 +117,17 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	struct dstor_export *e = p->export;
 	const struct dstor_hello *h = &p->hello;
 	struct dstor_session *s;
-	u8 access = dstor_access_of(e, &p->who);
+	u8 access = dstor_access_of(e, &p->peer_id);
 
-	if (access == DST_ACCESS_NONE) {
+	if (access == DSTOR_ACCESS_NONE) {
 		this_cpu_inc(e->stats->auth_failures);
-		return refuse(w, DST_WELCOME_DENIED,
+		return refuse(w, DSTOR_WELCOME_DENIED,
 			      "export \"%s\" does not admit %s%s (no --allow rule matches)",
 			      e->name, p->address,
-			      p->who.has_key ? " with this key" : " without a key");
+			      p->peer_id.has_key ? " with this key" : " without a key");
 	}
 	if (e->stopping)
-		return refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
+		return refuse(w, DSTOR_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
 	s = dstor_session_find(e, h->session);
 	if ((s && s->ended) ||
 	    in_ring(e->sessions.ended, DSTOR_ENDED_MAX, e->sessions.n_ended, h->session) ||
@@ -135,19 +136,19 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (!choose_protection(p, w))
 		return false;
 	if (s && !same_session(s, p))
-		return refuse(w, DST_WELCOME_MALFORMED, "the session was made otherwise");
+		return refuse(w, DSTOR_WELCOME_MALFORMED, "the session was made otherwise");
 	if (s && le64_to_cpu(h->generation) <=
-		 s->lanes[le16_to_cpu(h->queue)].generation)
-		return refuse(w, DST_WELCOME_STALE, "a newer connection of this session exists");
+		 s->queues[le16_to_cpu(h->queue)].generation)
+		return refuse(w, DSTOR_WELCOME_STALE, "a newer connection of this session exists");
 	if (!s && dstor_session_make_room(e))
 		s = dstor_session_new(p);
 	if (!s)
-		return refuse(w, DST_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
+		return refuse(w, DSTOR_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
 	/* Who was on another disk must learn that, not that somebody else writes on this one. */
-	if (h->flags & DST_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
-		access = DST_ACCESS_READ;
+	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
+		access = DSTOR_ACCESS_READ;
 	s->access = access;
-	take_lane(p, s);
+	session_take_queue(p, s);
 	return true;
 }
 
@@ -179,14 +180,14 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	const struct dstor_geometry *g = &e->disk.geometry;
 	const struct dstor_session *s = p->session;
 
-	w->status = DST_WELCOME_OK;
+	w->status = DSTOR_WELCOME_OK;
 	w->access = s->access;
-	w->queues = cpu_to_le16(DST_QUEUES_MAX);
+	w->queues = cpu_to_le16(DSTOR_QUEUES_MAX);
 	w->slots = cpu_to_le16(s->slots);
 	w->max_io = cpu_to_le32(s->max_io);
 	w->disk_flags = cpu_to_le32(g->disk_flags);
-	memcpy(w->uuid, e->config.uuid, DST_ID_LEN);
-	memcpy(w->instance, e->config.instance, DST_ID_LEN);
+	memcpy(w->uuid, e->config.uuid, DSTOR_ID_LEN);
+	memcpy(w->instance, e->config.instance, DSTOR_ID_LEN);
 	w->size = cpu_to_le64(g->size);
 	w->logical_block = cpu_to_le32(g->logical_block);
 	w->physical_block = cpu_to_le32(g->physical_block);
@@ -202,7 +203,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 		.block = g->logical_block,
 		.max_io = s->max_io,
 		.slots = s->slots,
-		.read_only = s->access != DST_ACCESS_WRITE,
+		.read_only = s->access != DSTOR_ACCESS_WRITE,
 	};
 }
 
@@ -210,11 +211,11 @@ static bool in_use(struct dstor_export *e, struct dstor_peer *p, struct dstor_we
 {
 	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
 
-	refuse(w, DST_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
+	refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
 	       holder && !holder->client_name[0] ? holder->address :
 	       e->holder[0] ? e->holder : "another client");
 	if (dstor_id_equal(e->lease.client, p->hello.client))
-		memcpy(w->holder, e->lease.session, DST_ID_LEN);
+		memcpy(w->holder, e->lease.session, DSTOR_ID_LEN);
 	return true;
 }
 
@@ -231,10 +232,10 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 
 	if (!same) {
 		strscpy(e->holder, p->session->client_name, sizeof(e->holder));
-		if (dstor_lease_save(e)) {
+		if (dstor_lease_file_save(e)) {
 			e->lease = before;
-			refuse(w, DST_WELCOME_BUSY, "the exporter cannot keep the lease of \"%s\"",
-			       e->name);
+			refuse(w, DSTOR_WELCOME_BUSY,
+			       "the exporter cannot keep the lease of \"%s\"", e->name);
 			return false;
 		}
 	}
@@ -252,16 +253,16 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 		.budget_ms = dstor_lease_ms(p->timeout_ms, le32_to_cpu(p->hello.retries)),
 	};
 
-	memcpy(r.session, p->hello.session, DST_ID_LEN);
-	memcpy(r.client, p->hello.client, DST_ID_LEN);
-	memcpy(r.takeover, p->hello.takeover, DST_ID_LEN);
+	memcpy(r.session, p->hello.session, DSTOR_ID_LEN);
+	memcpy(r.client, p->hello.client, DSTOR_ID_LEN);
+	memcpy(r.takeover, p->hello.takeover, DSTOR_ID_LEN);
 	refresh_lease(e);
 	switch (dstor_lease_ask(&e->lease, &r, dstor_now_ms())) {
-	case DST_LEASE_HELD:
+	case DSTOR_LEASE_HELD:
 		return in_use(e, p, w);
-	case DST_LEASE_EXPIRED:
+	case DSTOR_LEASE_EXPIRED:
 		return !refuse_ended(e, p->hello.session, w);
-	case DST_LEASE_AFTER_FENCE:
+	case DSTOR_LEASE_AFTER_FENCE:
 		holder = dstor_session_find(e, e->lease.session);
 		if (holder)
 			dstor_session_end(holder);
@@ -270,7 +271,7 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 			return true;
 		}
 		break;
-	case DST_LEASE_GRANTED:
+	case DSTOR_LEASE_GRANTED:
 		break;
 	}
 	return !give_lease(p, &r, w);
@@ -279,28 +280,29 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
-	struct dstor_lane *lane = p->lane;
-	bool wait = lane->busy > 0;
+	struct dstor_session_queue *queue = p->queue;
+	bool wait = queue->busy > 0;
 
 	memset(w, 0, sizeof(*w));
-	if (lane->peer != p || lane->generation != p->generation)
-		return !refuse(w, DST_WELCOME_STALE, "a newer connection of this session exists");
+	if (queue->peer != p || queue->generation != p->generation)
+		return !refuse(w, DSTOR_WELCOME_STALE, "a newer connection of this session exists");
 	if (e->stopping)
-		return !refuse(w, DST_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
+		return !refuse(w, DSTOR_WELCOME_STOPPING, "export \"%s\" is being stopped",
+			       e->name);
 	if (p->session->ended)
 		return !refuse_ended(e, p->session->id, w);
-	if (!wait && p->session->access == DST_ACCESS_WRITE &&
+	if (!wait && p->session->access == DSTOR_ACCESS_WRITE &&
 	    !(e->config.flags & DSTOR_EXPORT_SHARED) &&
 	    lease_stands_in_the_way(p, w, &wait) && !wait)
 		return true;
 	if (wait) {
-		refuse(w, DST_WELCOME_WAIT, "older writes are still draining");
-		w->waiting = cpu_to_le32(running(e));
+		refuse(w, DSTOR_WELCOME_WAIT, "older writes are still draining");
+		w->waiting = cpu_to_le32(session_commands_left(e));
 		return false;
 	}
 	dstor_point(FENCE_BEFORE_GRANT);
 	fill_grant(p, w);
-	lane->busy++;
+	queue->busy++;
 	p->counted = true;
 	p->admitting = true;
 	atomic_inc(&e->admitting);

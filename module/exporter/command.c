@@ -5,9 +5,9 @@
  * the completion by the disk (any context), what may block (dstor_disk_wq), and
  * threads that open data.
  *
- *   header -> dstor_command_receive() -> admit()
+ *   header -> dstor_command_receive() -> command_admit()
  *     write      p->receiving, until its data is there: dstor_command_data()
- *                or, opened by a thread, p->opened: take_opened()
+ *                or, decrypted by a thread, p->decrypted: take_decrypted()
  *     refused    p->refused, until its data is thrown away; then the answer
  *     other      at once:
  *   p->ready     -> dstor_command_submit_ready() -> the disk
@@ -16,7 +16,7 @@
  *   sent         -> dstor_command_free(), called by peer.c
  *
  * Only this file moves a command from one to the next, under conn.tx.lock but
- * for p->opened and p->done, which are lock-free lists.
+ * for p->decrypted and p->done, which are lock-free lists.
  */
 #include <linux/blkdev.h>
 #include <linux/uio.h>
@@ -34,34 +34,34 @@ static u8 status_of_errno(int err)
 {
 	switch (err) {
 	case 0:
-		return DST_STATUS_OK;
+		return DSTOR_STATUS_OK;
 	case -ENOSPC:
 	case -EDQUOT:
-		return DST_STATUS_NO_SPACE;
+		return DSTOR_STATUS_NO_SPACE;
 	case -EOPNOTSUPP:
-		return DST_STATUS_NOT_SUPPORTED;
+		return DSTOR_STATUS_NOT_SUPPORTED;
 	case -EROFS:
 	case -EPERM:
-		return DST_STATUS_READ_ONLY;
+		return DSTOR_STATUS_READ_ONLY;
 	case -ETIMEDOUT:
-		return DST_STATUS_TIMEOUT;
+		return DSTOR_STATUS_TIMEOUT;
 	case -ENODATA:
-		return DST_STATUS_MEDIUM;
+		return DSTOR_STATUS_MEDIUM;
 	case -EREMOTEIO:
-		return DST_STATUS_TARGET;
+		return DSTOR_STATUS_TARGET;
 	case -EBADE:
-		return DST_STATUS_RESERVED;
+		return DSTOR_STATUS_RESERVED;
 	case -EILSEQ:
-		return DST_STATUS_PROTECTION;
+		return DSTOR_STATUS_PROTECTION;
 	case -ENOMEM:
-		return DST_STATUS_NO_MEMORY;
+		return DSTOR_STATUS_NO_MEMORY;
 	case -ENOLINK:
-		return DST_STATUS_TRANSPORT;
+		return DSTOR_STATUS_TRANSPORT;
 	case -ENODEV:
 	case -ENXIO:
-		return DST_STATUS_OFFLINE;
+		return DSTOR_STATUS_OFFLINE;
 	default:
-		return DST_STATUS_IO;
+		return DSTOR_STATUS_IO;
 	}
 }
 
@@ -83,12 +83,12 @@ static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 		dstor_conn_lose(&p->conn);
 		return;
 	}
-	dstor_frame_init(f, DST_FRAME_RESPONSE, cmd->seq);
+	dstor_frame_init(f, DSTOR_FRAME_RESPONSE, cmd->seq);
 	f->op = cmd->op;
 	f->slot = cpu_to_le16(cmd->slot);
 	f->status = cpu_to_le16(cmd->status);
 	cmd->message.head = f;
-	if (cmd->op == DST_OP_READ && cmd->status == DST_STATUS_OK) {
+	if (cmd->op == DSTOR_OP_READ && cmd->status == DSTOR_STATUS_OK) {
 		f->length = cpu_to_le32(cmd->bytes);
 		cmd->message.bio = &cmd->bio;
 		cmd->message.iter = all_of(cmd->bytes);
@@ -105,8 +105,8 @@ static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 static u32 memory_of(const struct dstor_frame *f)
 {
 	switch (f->op) {
-	case DST_OP_READ:
-	case DST_OP_WRITE:
+	case DSTOR_OP_READ:
+	case DSTOR_OP_WRITE:
 		return le32_to_cpu(f->bytes);
 	default:
 		return 0;
@@ -129,32 +129,32 @@ static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_comma
 	return DSTOR_RX_NEXT;
 }
 
-static enum dstor_rx_verdict admit(struct dstor_peer *p, const struct dstor_frame *f,
-				   struct dstor_command *cmd, enum dstor_status verdict)
+static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct dstor_frame *f,
+					   struct dstor_command *cmd, enum dstor_status verdict)
 {
-	struct dstor_slot *slot = &p->lane->slots[cmd->slot];
+	struct dstor_slot *slot = &p->queue->slots[cmd->slot];
 
-	if (le16_to_cpu(f->flags) & DST_REQ_RESEND)
+	if (le16_to_cpu(f->flags) & DSTOR_REQ_RESEND)
 		this_cpu_inc(p->export->stats->resends);
 	switch (dstor_slot_admit(slot, cmd->seq, cmd->op)) {
-	case DST_ADMIT_EXECUTE:
+	case DSTOR_ADMIT_EXECUTE:
 		break;
-	case DST_ADMIT_REPLAY:
+	case DSTOR_ADMIT_REPLAY:
 		this_cpu_inc(p->export->stats->replayed);
 		return answer_now(p, cmd, slot->status);
-	case DST_ADMIT_BUSY:
+	case DSTOR_ADMIT_BUSY:
 		dstor_command_free(cmd);
 		return DSTOR_RX_NEXT;
 	default:
 		dstor_command_free(cmd);
 		return DSTOR_RX_CLOSE;
 	}
-	if (verdict != DST_STATUS_OK) {
+	if (verdict != DSTOR_STATUS_OK) {
 		dstor_slot_done(slot, cmd->seq, verdict);
 		this_cpu_inc(p->export->stats->errors);
 		return answer_now(p, cmd, verdict);
 	}
-	if (cmd->op == DST_OP_WRITE) {
+	if (cmd->op == DSTOR_OP_WRITE) {
 		p->receiving = cmd;
 		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
 	} else {
@@ -167,7 +167,7 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
-	u32 data = verdict == DST_STATUS_OK ? memory_of(f) : 0;
+	u32 data = verdict == DSTOR_STATUS_OK ? memory_of(f) : 0;
 	struct dstor_command *cmd;
 
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
@@ -177,7 +177,7 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
 	cmd = dstor_command_new(p, f, data);
 	if (!cmd)
 		return dstor_command_wait_for_memory(p);
-	return admit(p, f, cmd, verdict);
+	return command_admit(p, f, cmd, verdict);
 }
 
 enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
@@ -195,7 +195,7 @@ enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
 	return DSTOR_RX_NEXT;
 }
 
-void *dstor_command_hand_over(struct dstor_conn *c)
+void *dstor_command_decrypt_begin(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 	struct dstor_command *cmd = p->receiving;
@@ -204,31 +204,31 @@ void *dstor_command_hand_over(struct dstor_conn *c)
 	return cmd;
 }
 
-void dstor_command_opened(struct dstor_conn *c, void *owner, bool ok)
+void dstor_command_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 	struct dstor_command *cmd = owner;
 
 	cmd->broken = !ok;
-	if (llist_add(&cmd->done, &p->opened))
+	if (llist_add(&cmd->done, &p->decrypted))
 		dstor_conn_kick(c);
 }
 
-static void drop(struct dstor_peer *p, struct dstor_command *cmd)
+static void command_drop(struct dstor_peer *p, struct dstor_command *cmd)
 {
-	dstor_slot_drop(&p->lane->slots[cmd->slot], cmd->seq);
+	dstor_slot_drop(&p->queue->slots[cmd->slot], cmd->seq);
 	dstor_command_free(cmd);
 }
 
-/* The writes that threads have opened, or not. */
+/* The writes that threads have decrypted, or not. */
 static void take_opened(struct dstor_peer *p)
 {
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->opened));
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->decrypted));
 	struct dstor_command *cmd, *n;
 
 	llist_for_each_entry_safe(cmd, n, all, done) {
 		if (cmd->broken)
-			drop(p, cmd);
+			command_drop(p, cmd);
 		else
 			list_add_tail(&cmd->entry, &p->ready);
 	}
@@ -241,10 +241,10 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 	take_opened(p);
 	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
 		list_del(&cmd->entry);
-		drop(p, cmd);
+		command_drop(p, cmd);
 	}
 	if (dstor_conn_lost(&p->conn) && p->receiving) {
-		drop(p, p->receiving);
+		command_drop(p, p->receiving);
 		p->receiving = NULL;
 	}
 	if (dstor_conn_lost(&p->conn) && p->refused) {
@@ -260,7 +260,7 @@ static void disk_done(struct dstor_command *cmd)
 {
 	struct dstor_peer *p = cmd->peer;
 
-	/* The peer's work may take the last command at once; its burial waits for us. */
+	/* The peer's work may take the last command at once; free_work waits for us. */
 	rcu_read_lock();
 	if (llist_add(&cmd->done, &p->done)) {
 		dstor_point(DONE_BEFORE_KICK);
@@ -287,9 +287,9 @@ static void blocking_work(struct work_struct *work)
 
 	if (ret)
 		goto out;
-	if (cmd->then_flush || cmd->op == DST_OP_FLUSH)
+	if (cmd->then_flush || cmd->op == DSTOR_OP_FLUSH)
 		ret = dstor_disk_flush(e);
-	else if (cmd->op == DST_OP_READ || cmd->op == DST_OP_WRITE)
+	else if (cmd->op == DSTOR_OP_READ || cmd->op == DSTOR_OP_WRITE)
 		ret = dstor_file_rw(e, cmd);
 	else
 		ret = dstor_file_allocate(e, cmd);
@@ -299,7 +299,7 @@ out:
 	disk_done(cmd);
 }
 
-static void execute(struct dstor_command *cmd)
+static void command_execute(struct dstor_command *cmd)
 {
 	struct dstor_export *e = cmd->peer->export;
 
@@ -315,22 +315,22 @@ static void execute(struct dstor_command *cmd)
 	}
 }
 
-static void tally(struct dstor_export *e, const struct dstor_command *cmd)
+static void command_count(struct dstor_export *e, const struct dstor_command *cmd)
 {
-	if (cmd->status != DST_STATUS_OK) {
+	if (cmd->status != DSTOR_STATUS_OK) {
 		this_cpu_inc(e->stats->errors);
 		return;
 	}
 	switch (cmd->op) {
-	case DST_OP_READ:
+	case DSTOR_OP_READ:
 		this_cpu_inc(e->stats->reads);
 		this_cpu_add(e->stats->read_bytes, cmd->bytes);
 		break;
-	case DST_OP_WRITE:
+	case DSTOR_OP_WRITE:
 		this_cpu_inc(e->stats->writes);
 		this_cpu_add(e->stats->write_bytes, cmd->bytes);
 		break;
-	case DST_OP_FLUSH:
+	case DSTOR_OP_FLUSH:
 		this_cpu_inc(e->stats->flushes);
 		break;
 	default:
@@ -362,7 +362,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	blk_start_plug(&plug);
 	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
 		list_del(&cmd->entry);
-		execute(cmd);
+		command_execute(cmd);
 	}
 	blk_finish_plug(&plug);
 }
@@ -374,14 +374,14 @@ void dstor_command_reap(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 
 	llist_for_each_entry_safe(cmd, n, all, done) {
-		if (cmd->then_flush && cmd->status == DST_STATUS_OK) {
+		if (cmd->then_flush && cmd->status == DSTOR_STATUS_OK) {
 			INIT_WORK(&cmd->work, blocking_work);
 			queue_work(dstor_disk_wq, &cmd->work);
 			continue;
 		}
-		dstor_slot_done(&p->lane->slots[cmd->slot], cmd->seq, cmd->status);
+		dstor_slot_done(&p->queue->slots[cmd->slot], cmd->seq, cmd->status);
 		dstor_point(RESULT_BEFORE_ANSWER);
-		tally(e, cmd);
+		command_count(e, cmd);
 		if (dstor_conn_is_open(&p->conn) && !dstor_conn_lost(&p->conn))
 			send_answer(p, cmd);
 		else

@@ -27,17 +27,17 @@ struct dstor_command {
 	u8 op;
 	u8 status;
 	bool then_flush;		/* what the disk cannot do with FUA */
-	bool broken;			/* its data did not open */
+	bool broken;			/* its data was not authentic */
 	struct bio bio;			/* last */
 };
 
 /* In the peer's work. */
 /* In ops->head(), at the header of a REQUEST. */
 enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);
-/* The peer's ops->data(), ops->hand_over() and ops->opened(), the last in a thread. */
+/* The peer's ops->data(), ops->decrypt_begin() and ops->decrypt_end(), the last in a thread. */
 enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c);
-void *dstor_command_hand_over(struct dstor_conn *c);
-void dstor_command_opened(struct dstor_conn *c, void *owner, bool ok);
+void *dstor_command_decrypt_begin(struct dstor_conn *c);
+void dstor_command_decrypt_end(struct dstor_conn *c, void *owner, bool ok);
 /* All that was received in whole goes to the disk, or is dropped. Under tx.lock. */
 void dstor_command_submit_ready(struct dstor_peer *p);
 /* Drops what was not submitted; of a lost connection also what is received in part. */

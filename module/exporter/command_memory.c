@@ -82,39 +82,39 @@ static void free_pages_of(struct page **pages, unsigned int n)
  * allocator's. The newest is free when it was a write's, the oldest when it was a
  * read's: by then the socket has let go of it.
  */
-static struct page *take_spare(struct dstor_peer *p)
+static struct page *command_take_spare_page(struct dstor_peer *p)
 {
-	unsigned int newest = (p->first_spare + p->n_spares - 1) % DSTOR_SPARES;
+	unsigned int newest = (p->first_spare + p->n_spares - 1) % DSTOR_SPARE_PAGES;
 	struct page *page;
 
 	if (!p->n_spares)
 		return NULL;
-	page = p->spares[newest];
+	page = p->spare_pages[newest];
 	if (page_count(page) == 1) {
 		p->n_spares--;
 		return page;
 	}
-	page = p->spares[p->first_spare];
+	page = p->spare_pages[p->first_spare];
 	if (page_count(page) != 1)
 		return NULL;
-	p->first_spare = (p->first_spare + 1) % DSTOR_SPARES;
+	p->first_spare = (p->first_spare + 1) % DSTOR_SPARE_PAGES;
 	p->n_spares--;
 	return page;
 }
 
 /* Somebody else may still look at it, nobody writes to it: it comes back when it is ours alone. */
-static void keep_spare(struct dstor_peer *p, struct page *page)
+static void command_keep_spare_page(struct dstor_peer *p, struct page *page)
 {
-	if (p->n_spares == DSTOR_SPARES)
+	if (p->n_spares == DSTOR_SPARE_PAGES)
 		put_page(page);
 	else
-		p->spares[(p->first_spare + p->n_spares++) % DSTOR_SPARES] = page;
+		p->spare_pages[(p->first_spare + p->n_spares++) % DSTOR_SPARE_PAGES] = page;
 }
 
-void dstor_command_drop_spares(struct dstor_peer *p)
+void dstor_command_drop_spare_pages(struct dstor_peer *p)
 {
 	while (p->n_spares)
-		put_page(p->spares[(p->first_spare + --p->n_spares) % DSTOR_SPARES]);
+		put_page(p->spare_pages[(p->first_spare + --p->n_spares) % DSTOR_SPARE_PAGES]);
 }
 
 /* Fills p->scratch; the number of pieces, or 0. */
@@ -123,7 +123,7 @@ static unsigned int get_pages(struct dstor_peer *p, u32 bytes)
 	unsigned int n = 0, order = CHUNK_ORDER;
 
 	if (bytes <= PAGE_SIZE) {
-		p->scratch[0] = take_spare(p);
+		p->scratch[0] = command_take_spare_page(p);
 		if (p->scratch[0])
 			return 1;
 	}
@@ -207,7 +207,7 @@ void dstor_command_free_data(struct dstor_command *cmd)
 	unsigned int i;
 
 	if (cmd->bio.bi_vcnt == 1 && cmd->bytes <= PAGE_SIZE) {
-		keep_spare(cmd->peer, cmd->bio.bi_io_vec[0].bv_page);
+		command_keep_spare_page(cmd->peer, cmd->bio.bi_io_vec[0].bv_page);
 		cmd->bio.bi_vcnt = 0;
 	}
 	for (i = 0; i < cmd->bio.bi_vcnt; i++)

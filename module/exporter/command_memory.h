@@ -19,6 +19,6 @@ enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p);
 void dstor_command_free_data(struct dstor_command *cmd);
 void dstor_command_free(struct dstor_command *cmd);
 /* Gives back the pages that the peer keeps for its next commands. Also where it is freed. */
-void dstor_command_drop_spares(struct dstor_peer *p);
+void dstor_command_drop_spare_pages(struct dstor_peer *p);
 
 #endif

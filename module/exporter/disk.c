@@ -42,16 +42,16 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 	if (ret)
 		return ret;
 	if (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH)
-		e->disk.geometry.disk_flags &= ~DST_DISK_VOLATILE;
+		e->disk.geometry.disk_flags &= ~DSTOR_DISK_VOLATILE;
 	if (e->config.flags & DSTOR_EXPORT_SHARED)
-		e->disk.geometry.disk_flags |= DST_DISK_SHARED;
+		e->disk.geometry.disk_flags |= DSTOR_DISK_SHARED;
 	if (e->config.flags & DSTOR_EXPORT_READ_ONLY)
-		e->disk.geometry.disk_flags |= DST_DISK_READ_ONLY;
+		e->disk.geometry.disk_flags |= DSTOR_DISK_READ_ONLY;
 	if (!e->disk.geometry.size)
 		ret = dstor_fail(err, -EINVAL, "%s is smaller than a block", e->config.path);
-	else if (e->disk.geometry.logical_block > DST_BLOCK_MAX)
+	else if (e->disk.geometry.logical_block > DSTOR_BLOCK_MAX)
 		ret = dstor_fail(err, -EINVAL, "%s has blocks of %u bytes, at most %u work",
-				 e->config.path, e->disk.geometry.logical_block, DST_BLOCK_MAX);
+				 e->config.path, e->disk.geometry.logical_block, DSTOR_BLOCK_MAX);
 	if (ret)
 		dstor_disk_close(e);
 	return ret;

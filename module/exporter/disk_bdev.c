@@ -25,21 +25,21 @@ static void bdev_geometry(struct dstor_export *e)
 	g->physical_block = max(bdev_physical_block_size(bdev), block);
 	g->io_min = bdev_io_min(bdev);
 	g->io_opt = bdev_io_opt(bdev);
-	g->max_discard = min_t(u64, discard, DST_EXTENT_MAX) & ~(block - 1);
-	g->max_write_zeroes = min_t(u64, zeroes, DST_EXTENT_MAX) & ~(block - 1);
+	g->max_discard = min_t(u64, discard, DSTOR_EXTENT_MAX) & ~(block - 1);
+	g->max_write_zeroes = min_t(u64, zeroes, DSTOR_EXTENT_MAX) & ~(block - 1);
 	if (g->max_discard) {
-		g->disk_flags |= DST_DISK_DISCARD;
+		g->disk_flags |= DSTOR_DISK_DISCARD;
 		g->discard_granularity = max(bdev_discard_granularity(bdev), block);
 		g->discard_alignment = bdev_discard_alignment(bdev);
 	}
 	if (g->max_write_zeroes)
-		g->disk_flags |= DST_DISK_WRITE_ZEROES;
+		g->disk_flags |= DSTOR_DISK_WRITE_ZEROES;
 	if (bdev_write_cache(bdev))
-		g->disk_flags |= DST_DISK_VOLATILE;
+		g->disk_flags |= DSTOR_DISK_VOLATILE;
 	if (bdev_fua(bdev))
-		g->disk_flags |= DST_DISK_FUA;
+		g->disk_flags |= DSTOR_DISK_FUA;
 	if (dstor_compat_rotational(bdev))
-		g->disk_flags |= DST_DISK_ROTATIONAL;
+		g->disk_flags |= DSTOR_DISK_ROTATIONAL;
 }
 
 int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err)
@@ -57,21 +57,21 @@ int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err)
 	return 0;
 }
 
-static blk_opf_t hints(u16 flags)
+static blk_opf_t bdev_hints(u16 flags)
 {
 	blk_opf_t opf = 0;
 
-	if (flags & DST_REQ_SYNC)
+	if (flags & DSTOR_REQ_SYNC)
 		opf |= REQ_SYNC;
-	if (flags & DST_REQ_META)
+	if (flags & DSTOR_REQ_META)
 		opf |= REQ_META;
-	if (flags & DST_REQ_PRIO)
+	if (flags & DSTOR_REQ_PRIO)
 		opf |= REQ_PRIO;
-	if (flags & DST_REQ_IDLE)
+	if (flags & DSTOR_REQ_IDLE)
 		opf |= REQ_IDLE;
-	if (flags & DST_REQ_RAHEAD)
+	if (flags & DSTOR_REQ_RAHEAD)
 		opf |= REQ_RAHEAD;
-	if (flags & DST_REQ_BACKGROUND)
+	if (flags & DSTOR_REQ_BACKGROUND)
 		opf |= REQ_BACKGROUND;
 	return opf;
 }
@@ -79,28 +79,28 @@ static blk_opf_t hints(u16 flags)
 void dstor_bdev_submit(struct dstor_command *cmd)
 {
 	struct dstor_export *e = cmd->peer->export;
-	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DSTOR_REQ_FUA;
 	struct bio *bio = &cmd->bio;
 
 	bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
-	bio->bi_opf = hints(cmd->flags);
+	bio->bi_opf = bdev_hints(cmd->flags);
 	switch (cmd->op) {
-	case DST_OP_READ:
+	case DSTOR_OP_READ:
 		bio->bi_opf |= REQ_OP_READ;
 		break;
-	case DST_OP_WRITE:
+	case DSTOR_OP_WRITE:
 		bio->bi_opf |= REQ_OP_WRITE;
 		if (through)
 			bio->bi_opf |= REQ_FUA;
-		if (cmd->flags & DST_REQ_PREFLUSH)
+		if (cmd->flags & DSTOR_REQ_PREFLUSH)
 			bio->bi_opf |= REQ_PREFLUSH;
 		break;
-	case DST_OP_FLUSH:
+	case DSTOR_OP_FLUSH:
 		bio->bi_opf |= REQ_OP_WRITE | REQ_PREFLUSH;
 		break;
 	default:
-		bio->bi_opf |= cmd->op == DST_OP_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES;
-		if (cmd->op == DST_OP_WRITE_ZEROES && cmd->flags & DST_REQ_NOUNMAP)
+		bio->bi_opf |= cmd->op == DSTOR_OP_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES;
+		if (cmd->op == DSTOR_OP_WRITE_ZEROES && cmd->flags & DSTOR_REQ_NOUNMAP)
 			bio->bi_opf |= REQ_NOUNMAP;
 		bio->bi_iter.bi_size = cmd->bytes;
 		cmd->then_flush = through && bdev_write_cache(e->disk.bdev.bdev);

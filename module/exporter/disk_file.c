@@ -27,16 +27,16 @@ static void file_geometry(struct dstor_export *e)
 	g->physical_block = max_t(u32, g->logical_block,
 				  clamp_t(u32, i_blocksize(inode), FILE_BLOCK, PAGE_SIZE));
 	g->io_min = g->physical_block;
-	g->disk_flags |= DST_DISK_VOLATILE;
+	g->disk_flags |= DSTOR_DISK_VOLATILE;
 	if (below && dstor_compat_rotational(below))
-		g->disk_flags |= DST_DISK_ROTATIONAL;
+		g->disk_flags |= DSTOR_DISK_ROTATIONAL;
 	if (e->disk.file->f_op->fallocate) {
 		u32 unit = max_t(u32, g->logical_block, i_blocksize(inode));
 
-		g->disk_flags |= DST_DISK_DISCARD | DST_DISK_WRITE_ZEROES;
+		g->disk_flags |= DSTOR_DISK_DISCARD | DSTOR_DISK_WRITE_ZEROES;
 		g->discard_granularity = unit;
-		g->max_discard = DST_EXTENT_MAX & ~(unit - 1);
-		g->max_write_zeroes = DST_EXTENT_MAX & ~(unit - 1);
+		g->max_discard = DSTOR_EXTENT_MAX & ~(unit - 1);
+		g->max_write_zeroes = DSTOR_EXTENT_MAX & ~(unit - 1);
 	}
 	g->size = i_size_read(inode) & ~((u64)g->logical_block - 1);
 }
@@ -86,8 +86,8 @@ static ssize_t file_step(struct file *file, struct iov_iter *iter, loff_t pos, b
 
 int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd)
 {
-	bool write = cmd->op == DST_OP_WRITE;
-	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA;
+	bool write = cmd->op == DSTOR_OP_WRITE;
+	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DSTOR_REQ_FUA;
 	loff_t pos = cmd->offset;
 	struct iov_iter iter;
 	ssize_t n;
@@ -110,14 +110,14 @@ int dstor_file_allocate(struct dstor_export *e, struct dstor_command *cmd)
 	int mode = FALLOC_FL_KEEP_SIZE;
 	int ret;
 
-	if (cmd->op == DST_OP_DISCARD)
+	if (cmd->op == DSTOR_OP_DISCARD)
 		mode |= FALLOC_FL_PUNCH_HOLE;
-	else if (cmd->flags & DST_REQ_NOUNMAP)
+	else if (cmd->flags & DSTOR_REQ_NOUNMAP)
 		mode |= FALLOC_FL_ZERO_RANGE;
 	else
 		mode |= FALLOC_FL_PUNCH_HOLE;
 	ret = vfs_fallocate(e->disk.file, mode, cmd->offset, cmd->bytes);
-	if (!ret && (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DST_REQ_FUA))
+	if (!ret && (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DSTOR_REQ_FUA))
 		ret = vfs_fsync(e->disk.file, 1);
 	return ret;
 }

@@ -9,15 +9,15 @@
 #include "exporter/rules.h"
 #include "exporter/session.h"
 
-static bool is_called(const struct dstor_session *s, const char *who)
+static bool is_called(const struct dstor_session *s, const char *client)
 {
-	char id[2 * DST_ID_LEN + 1];
+	char id[2 * DSTOR_ID_LEN + 1];
 
-	snprintf(id, sizeof(id), "%*phN", DST_ID_LEN, s->client);
-	if (!strcmp(who, s->client_name) || !strcmp(who, s->address) || !strcmp(who, id))
+	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, s->client);
+	if (!strcmp(client, s->client_name) || !strcmp(client, s->address) || !strcmp(client, id))
 		return true;
-	snprintf(id, sizeof(id), "%*phN", DST_ID_LEN, s->id);
-	return !strcmp(who, id);
+	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, s->id);
+	return !strcmp(client, id);
 }
 
 static void evict_one(struct dstor_session *s)
@@ -25,11 +25,12 @@ static void evict_one(struct dstor_session *s)
 	struct dstor_export *e = s->export;
 
 	lockdep_assert_held(&e->lock);
-	memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX], s->id, DST_ID_LEN);
+	memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX], s->id,
+	       DSTOR_ID_LEN);
 	/* The list of the evicted does not outlive us; the token does, in the utility. */
 	if (dstor_session_is_writer(s)) {
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
-		dstor_lease_save(e);
+		dstor_lease_file_save(e);
 	}
 	this_cpu_inc(e->stats->fenced);
 	dstor_session_end(s);
@@ -40,29 +41,29 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 	struct dstor_session *s, *n;
 
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry)
-		if (dstor_access_of(e, &s->who) < s->access)
+		if (dstor_access_of(e, &s->peer_id) < s->access)
 			evict_one(s);
 }
 
-int dstor_session_evict(struct dstor_export *e, const char *who)
+int dstor_session_evict(struct dstor_export *e, const char *client)
 {
 	struct dstor_session *s, *n;
 	int found = 0;
 
 	lockdep_assert_held(&e->lock);
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
-		if (!is_called(s, who))
+		if (!is_called(s, client))
 			continue;
 		found++;
 		evict_one(s);
 	}
 	/* A writer from before our restart that has not come back. */
-	if (!found && e->lease.held && !strcmp(who, e->holder)) {
+	if (!found && e->lease.held && !strcmp(client, e->holder)) {
 		memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX],
-		       e->lease.session, DST_ID_LEN);
+		       e->lease.session, DSTOR_ID_LEN);
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_release(&e->lease);
-		dstor_lease_save(e);
+		dstor_lease_file_save(e);
 		found++;
 	}
 	return found;

@@ -8,8 +8,8 @@
 struct dstor_export;
 
 /* Both under export->lock. */
-/* Ends the sessions called @who: name, id or address. Returns how many. */
-int dstor_session_evict(struct dstor_export *e, const char *who);
+/* Ends the sessions called @client: name, id or address. Returns how many. */
+int dstor_session_evict(struct dstor_export *e, const char *client);
 /* Sessions that no rule admits any more end at once. */
 void dstor_sessions_enforce_rules(struct dstor_export *e);
 

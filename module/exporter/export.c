@@ -18,7 +18,7 @@ static void free_export(struct kref *kref)
 	struct dstor_export *e = container_of(kref, struct dstor_export, kref);
 
 	dstor_disk_close(e);
-	dstor_lease_close(e);
+	dstor_lease_file_close(e);
 	bioset_exit(&e->disk.commands);
 	free_percpu(e->stats);
 	kfree(e->listen);
@@ -38,7 +38,7 @@ void dstor_export_put(struct dstor_export *e)
 	kref_put(&e->kref, free_export);
 }
 
-static struct dstor_export *find_locked(const char *name)
+static struct dstor_export *export_find_locked(const char *name)
 {
 	struct dstor_export *e;
 
@@ -53,7 +53,7 @@ struct dstor_export *dstor_export_by_name(const char *name)
 	struct dstor_export *e;
 
 	mutex_lock(&exports_lock);
-	e = find_locked(name);
+	e = export_find_locked(name);
 	if (e)
 		dstor_export_get(e);
 	mutex_unlock(&exports_lock);
@@ -65,7 +65,7 @@ int dstor_export_enlist(struct dstor_export *e, struct dstor_error *err)
 	int ret = 0;
 
 	mutex_lock(&exports_lock);
-	if (find_locked(e->name))
+	if (export_find_locked(e->name))
 		ret = dstor_fail(err, -EEXIST, "an export \"%s\" exists already", e->name);
 	else
 		list_add_tail(&e->entry, &exports);
@@ -113,7 +113,7 @@ struct dstor_export *dstor_export_find(struct dstor_listener *l, const char *nam
 	struct dstor_export *e;
 
 	mutex_lock(&exports_lock);
-	e = find_locked(name);
+	e = export_find_locked(name);
 	if (e && !listens_on(e, l))
 		e = NULL;
 	if (e)
@@ -158,7 +158,7 @@ struct dstor_export *dstor_export_in(struct net *net)
 	return found;
 }
 
-static struct dstor_export *pick(const char *name, bool next)
+static struct dstor_export *export_pick_locked(const char *name, bool next)
 {
 	struct dstor_export *e, *best = NULL;
 
@@ -178,7 +178,7 @@ struct dstor_export *dstor_export_pick(const char *name, bool next)
 	struct dstor_export *e;
 
 	mutex_lock(&exports_lock);
-	e = pick(name, next);
+	e = export_pick_locked(name, next);
 	if (e)
 		dstor_export_get(e);
 	mutex_unlock(&exports_lock);

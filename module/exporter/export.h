@@ -22,12 +22,12 @@ struct dstor_listener;
 /* What the export was made with, or was told since. */
 struct dstor_export_settings {
 	char *path;
-	u8 uuid[DST_ID_LEN];
-	u8 instance[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	u32 flags;			/* enum dstor_export_flags */
 	u32 crypto_threads;		/* export->lock */
-	char checksums[DST_ALGO_LIST_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 };
 
 /* The disk: a block device or a file. */
@@ -52,16 +52,16 @@ struct dstor_export_memory {
 struct dstor_export_sessions {
 	struct list_head list;
 	unsigned int n;
-	u8 evicted[DSTOR_EVICTED_MAX][DST_ID_LEN];
+	u8 evicted[DSTOR_EVICTED_MAX][DSTOR_ID_LEN];
 	unsigned int n_evicted;		/* ever; the ring holds the last ones */
-	u8 ended[DSTOR_ENDED_MAX][DST_ID_LEN];	/* a late hello must not revive them */
+	u8 ended[DSTOR_ENDED_MAX][DSTOR_ID_LEN];	/* a late hello must not revive them */
 	unsigned int n_ended;
 };
 
 struct dstor_export {
 	struct list_head entry;
 	struct kref kref;
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	struct dstor_export_settings config;
 	struct dstor_threads threads;	/* when a rule has a key */
 	struct net *net;		/* not held: see netns.h */
@@ -79,14 +79,14 @@ struct dstor_export {
 	struct dstor_rule *rules;
 	struct dstor_export_sessions sessions;
 	struct dstor_lease lease;
-	char holder[DST_NAME_LEN];	/* its client's name */
+	char holder[DSTOR_NAME_LEN];	/* its client's name */
 	struct file *lease_file;	/* or NULL: nothing outlives us */
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* somebody waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */
-	struct delayed_work monitor;
-	struct work_struct burial;	/* when its network namespace is gone */
+	struct delayed_work poll;
+	struct work_struct end_work;	/* when its network namespace is gone */
 	wait_queue_head_t wait;		/* in_flight, admitting and n_peers fall */
 	struct dstor_stats __percpu *stats;
 };

@@ -64,11 +64,11 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 		struct dstor_client_info *c = &info->clients[info->n_clients++];
 
 		strscpy(c->name, s->client_name, sizeof(c->name));
-		memcpy(c->id, s->client, DST_ID_LEN);
-		memcpy(c->session, s->id, DST_ID_LEN);
-		c->addr = s->who.addr;
-		c->addr_len = s->who.addr_len;
-		dstor_rules_name_key(e, &s->who, c->key);
+		memcpy(c->id, s->client, DSTOR_ID_LEN);
+		memcpy(c->session, s->id, DSTOR_ID_LEN);
+		c->addr = s->peer_id.addr;
+		c->addr_len = s->peer_id.addr_len;
+		dstor_rules_name_key(e, &s->peer_id, c->key);
 		c->access = s->access;
 		c->connections = dstor_session_connections(s);
 		c->in_flight = dstor_session_in_flight(s);
@@ -84,8 +84,8 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	strscpy(info->name, e->name, sizeof(info->name));
 	strscpy(info->checksums, e->config.checksums, sizeof(info->checksums));
 	strscpy(info->ciphers, e->config.ciphers, sizeof(info->ciphers));
-	memcpy(info->uuid, e->config.uuid, DST_ID_LEN);
-	memcpy(info->instance, e->config.instance, DST_ID_LEN);
+	memcpy(info->uuid, e->config.uuid, DSTOR_ID_LEN);
+	memcpy(info->instance, e->config.instance, DSTOR_ID_LEN);
 	info->path = kstrdup(e->config.path, GFP_KERNEL);
 	info->flags = e->config.flags;
 	info->size = e->disk.geometry.size;
@@ -98,7 +98,7 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	info->n_rules = e->n_rules;
 	info->rules = dstor_rules_copy(e->rules, e->n_rules);
 	for (i = 0; info->rules && i < info->n_rules; i++)
-		memzero_explicit(info->rules[i].key, DST_KEY_LEN + DST_ID_LEN);
+		memzero_explicit(info->rules[i].key, DSTOR_KEY_LEN + DSTOR_ID_LEN);
 	fill_clients(e, info);
 	dstor_stats_sum(e->stats, &info->stats);
 	mutex_unlock(&e->lock);

@@ -19,19 +19,19 @@ void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 
 	if (!dstor_event_begin(&m, net, what, e->name))
 		return;
-	ret = nla_put(m.skb, DSTOR_A_UUID, DST_ID_LEN, e->config.uuid) ?:
+	ret = nla_put(m.skb, DSTOR_A_UUID, DSTOR_ID_LEN, e->config.uuid) ?:
 	      nla_put_u64_64bit(m.skb, DSTOR_A_SIZE, READ_ONCE(e->disk.geometry.size), DSTOR_A_PAD);
 	dstor_event_end(&m, net, ret);
 }
 
-static int put_client(struct sk_buff *skb, const struct dstor_session *s)
+static int export_event_put_client(struct sk_buff *skb, const struct dstor_session *s)
 {
 	struct nlattr *nest = nla_nest_start(skb, DSTOR_A_CLIENT);
 
 	if (!nest || nla_put_string(skb, DSTOR_CLIENT_NAME, s->client_name) ||
-	    nla_put(skb, DSTOR_CLIENT_SOCKADDR, s->who.addr_len, &s->who.addr) ||
-	    nla_put(skb, DSTOR_CLIENT_ID, DST_ID_LEN, s->client) ||
-	    nla_put(skb, DSTOR_CLIENT_SESSION, DST_ID_LEN, s->id) ||
+	    nla_put(skb, DSTOR_CLIENT_SOCKADDR, s->peer_id.addr_len, &s->peer_id.addr) ||
+	    nla_put(skb, DSTOR_CLIENT_ID, DSTOR_ID_LEN, s->client) ||
+	    nla_put(skb, DSTOR_CLIENT_SESSION, DSTOR_ID_LEN, s->id) ||
 	    nla_put_u8(skb, DSTOR_CLIENT_ACCESS, s->access))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
@@ -46,7 +46,7 @@ void dstor_event_client(struct dstor_peer *p, enum dstor_event what, const char 
 
 	if (!dstor_event_begin(&m, net, what, p->export->name))
 		return;
-	ret = put_client(m.skb, p->session);
+	ret = export_event_put_client(m.skb, p->session);
 	if (!ret && reason)
 		ret = nla_put_string(m.skb, DSTOR_A_REASON, reason);
 	dstor_event_end(&m, net, ret);

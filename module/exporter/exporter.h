@@ -24,23 +24,23 @@ struct dstor_rule {
 	u8 bytes[16];
 	bool read_only;
 	bool has_key;
-	u8 key[DST_KEY_LEN];
-	u8 print[DST_ID_LEN];	/* of the key, rules.c's own */
+	u8 key[DSTOR_KEY_LEN];
+	u8 fingerprint[DSTOR_ID_LEN];	/* of the key, rules.c's own */
 	char text[DSTOR_TEXT_LEN];
 };
 
 struct dstor_export_config {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	const char *path;
-	u8 uuid[DST_ID_LEN];
-	u8 instance[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	u32 flags;			/* enum dstor_export_flags */
 	u64 max_inflight;		/* bytes */
 	u64 writer_token;		/* 0: not known */
 	const char *lease_file;		/* path; NULL: who may write is forgotten with us */
 	u32 crypto_threads;
-	char checksums[DST_ALGO_LIST_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 	unsigned int n_listen;
 	unsigned int n_rules;
 	const struct dstor_address *listen;
@@ -56,9 +56,9 @@ struct dstor_export_change {
 };
 
 struct dstor_client_info {
-	char name[DST_NAME_LEN];
-	u8 id[DST_ID_LEN];
-	u8 session[DST_ID_LEN];
+	char name[DSTOR_NAME_LEN];
+	u8 id[DSTOR_ID_LEN];
+	u8 session[DSTOR_ID_LEN];
 	struct sockaddr_storage addr;	/* of its newest connection */
 	u32 addr_len;
 	u8 access;			/* enum dstor_access */
@@ -69,18 +69,18 @@ struct dstor_client_info {
 };
 
 struct dstor_export_info {
-	char name[DST_NAME_LEN];
+	char name[DSTOR_NAME_LEN];
 	char *path;
-	u8 uuid[DST_ID_LEN];
-	u8 instance[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	u32 flags;
 	u64 size;
 	u64 max_inflight;
 	u64 writer_token;
 	u32 in_flight;
 	u32 crypto_threads;
-	char checksums[DST_ALGO_LIST_LEN];
-	char ciphers[DST_ALGO_LIST_LEN];
+	char checksums[DSTOR_ALGO_LIST_LEN];
+	char ciphers[DSTOR_ALGO_LIST_LEN];
 	unsigned int n_listen;
 	unsigned int n_rules;
 	unsigned int n_clients;

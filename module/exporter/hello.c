@@ -16,17 +16,17 @@
 
 #define WAIT_MS 1000		/* between two WAIT */
 
-/* A message of the handshake; sealed where there is a channel. */
+/* A message of the handshake; encrypted where there is a channel. */
 static void *new_message(struct dstor_peer *p, size_t len)
 {
-	return dstor_peer_new_note(p, len + (p->channel ? DST_TAG_LEN : 0), true);
+	return dstor_peer_new_message(p, len + (p->channel ? DSTOR_TAG_LEN : 0), true);
 }
 
 static void send_message(struct dstor_peer *p, void *data, size_t len)
 {
 	if (p->channel)
 		dstor_channel_encrypt(p->channel, data, len);
-	dstor_peer_send_note(p, data);
+	dstor_peer_send_message(p, data);
 }
 
 static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
@@ -38,7 +38,7 @@ static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
 	*copy = *w;
 	dstor_welcome_set_crc(copy);
 	send_message(p, copy, sizeof(*copy));
-	if (w->status != DST_WELCOME_OK && w->status != DST_WELCOME_WAIT)
+	if (w->status != DSTOR_WELCOME_OK && w->status != DSTOR_WELCOME_WAIT)
 		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
 }
 
@@ -50,24 +50,24 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 
 	if (!dstor_greeting_is_ours(g))
 		return DSTOR_RX_CLOSE;
-	answer = dstor_peer_new_note(p, sizeof(*answer), true);
+	answer = dstor_peer_new_message(p, sizeof(*answer), true);
 	if (!answer)
 		return DSTOR_RX_CLOSE;
-	dstor_greeting_init(answer, DST_MODE_PLAIN);
+	dstor_greeting_init(answer, DSTOR_MODE_PLAIN);
 	answer->status = dstor_greeting_check(g, &unknown);
-	if (answer->status == DST_GREETING_OK)
+	if (answer->status == DSTOR_GREETING_OK)
 		p->channel = dstor_handshake(p, g, answer);
-	else if (answer->status == DST_GREETING_FEATURE)
+	else if (answer->status == DSTOR_GREETING_FEATURE)
 		answer->features_required = cpu_to_le64(unknown);
 	dstor_greeting_set_crc(answer);
-	if (answer->status == DST_GREETING_OK) {
+	if (answer->status == DSTOR_GREETING_OK) {
 		dstor_peer_set_state(p, DSTOR_PEER_HELLO);
 		dstor_conn_expect(&p->conn, sizeof(struct dstor_hello) +
-				  (p->channel ? DST_TAG_LEN : 0));
+				  (p->channel ? DSTOR_TAG_LEN : 0));
 	} else {
 		dstor_peer_set_state(p, DSTOR_PEER_ENDING);
 	}
-	dstor_peer_send_note(p, answer);
+	dstor_peer_send_message(p, answer);
 	return DSTOR_RX_NEXT;
 }
 
@@ -82,7 +82,7 @@ static void count_entry(struct dstor_export *e, void *arg)
 {
 	struct list_arg *a = arg;
 
-	a->most += a->most < DST_ENTRIES_MAX;
+	a->most += a->most < DSTOR_ENTRIES_MAX;
 }
 
 static void add_entry(struct dstor_export *e, void *arg)
@@ -94,14 +94,14 @@ static void add_entry(struct dstor_export *e, void *arg)
 	if (a->n == a->most)
 		return;
 	mutex_lock(&e->lock);
-	access = e->stopping ? DST_ACCESS_NONE :
-		 dstor_access_of(e, &a->peer->who);
+	access = e->stopping ? DSTOR_ACCESS_NONE :
+		 dstor_access_of(e, &a->peer->peer_id);
 	mutex_unlock(&e->lock);
 	/* Who is not admitted is not told the name either. */
-	if (access == DST_ACCESS_NONE)
+	if (access == DSTOR_ACCESS_NONE)
 		return;
 	strscpy(entry->name, e->name, sizeof(entry->name));
-	memcpy(entry->uuid, e->config.uuid, DST_ID_LEN);
+	memcpy(entry->uuid, e->config.uuid, DSTOR_ID_LEN);
 	entry->size = cpu_to_le64(e->disk.geometry.size);
 	entry->disk_flags = cpu_to_le32(e->disk.geometry.disk_flags);
 	entry->access = access;
@@ -109,9 +109,9 @@ static void add_entry(struct dstor_export *e, void *arg)
 	a->n++;
 }
 
-static void list(struct dstor_peer *p)
+static void hello_list(struct dstor_peer *p)
 {
-	struct dstor_welcome w = { .status = DST_WELCOME_OK };
+	struct dstor_welcome w = { .status = DSTOR_WELCOME_OK };
 	struct list_arg a = { .peer = p };
 	unsigned int i;
 
@@ -137,8 +137,8 @@ static void list(struct dstor_peer *p)
 }
 
 /* What the frames will be protected with. */
-static int protect(struct dstor_peer *p, const struct dstor_welcome *w, u32 max_io,
-		   struct dstor_threads *threads)
+static int hello_protect(struct dstor_peer *p, const struct dstor_welcome *w, u32 max_io,
+			 struct dstor_threads *threads)
 {
 	int ret = dstor_conn_protect(&p->conn, w, p->channel, max_io, threads);
 
@@ -153,21 +153,22 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 	bool settled = dstor_session_grant(p, &w);
 
 	if (!settled) {
-		if (!p->told || time_after_eq(jiffies, p->told + msecs_to_jiffies(WAIT_MS))) {
-			p->told = jiffies ? jiffies : 1;
+		if (!p->notified ||
+		    time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS))) {
+			p->notified = jiffies ? jiffies : 1;
 			send_welcome(p, &w);
 		}
 		return;
 	}
 	send_welcome(p, &w);
-	if (w.status != DST_WELCOME_OK)
+	if (w.status != DSTOR_WELCOME_OK)
 		return;
 	p->since = jiffies;
-	p->told = jiffies;
+	p->notified = jiffies;
 	/* While it waited for us its silence meant nothing. */
 	dstor_conn_forgive(&p->conn);
-	p->scratch = kcalloc(DST_IO_MAX / PAGE_SIZE, sizeof(*p->scratch), GFP_KERNEL);
-	if (!p->scratch || protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
+	p->scratch = kcalloc(DSTOR_IO_MAX / PAGE_SIZE, sizeof(*p->scratch), GFP_KERNEL);
+	if (!p->scratch || hello_protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
 		dstor_conn_lose(&p->conn);
 	else
 		dstor_conn_begin_frames(&p->conn);
@@ -183,7 +184,7 @@ void dstor_peer_attach(struct dstor_peer *p)
 	p->timeout_ms = le32_to_cpu(h->timeout_ms);
 	p->export = dstor_export_find(p->listener, h->export);
 	if (!p->export) {
-		w.status = DST_WELCOME_NO_EXPORT;
+		w.status = DSTOR_WELCOME_NO_EXPORT;
 		snprintf(w.reason, sizeof(w.reason), "no export \"%s\"", h->export);
 		send_welcome(p, &w);
 		return;
@@ -208,20 +209,20 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 			dstor_handshake_failed(p);
 			return DSTOR_RX_CLOSE;
 		}
-		dstor_limiter_give(&p->who.addr);
+		dstor_limiter_give(&p->peer_id.addr);
 	}
 	memcpy(&p->hello, message, sizeof(p->hello));
 	w.status = dstor_hello_check(&p->hello, &why);
-	if (w.status != DST_WELCOME_OK) {
+	if (w.status != DSTOR_WELCOME_OK) {
 		strscpy(w.reason, why, sizeof(w.reason));
 		send_welcome(p, &w);
-	} else if (p->hello.kind == DST_HELLO_LIST) {
-		list(p);
-	} else if (p->hello.kind == DST_HELLO_PING) {
+	} else if (p->hello.kind == DSTOR_HELLO_LIST) {
+		hello_list(p);
+	} else if (p->hello.kind == DSTOR_HELLO_PING) {
 		send_welcome(p, &w);
-		strscpy(w.cipher, DST_CIPHER_PING, sizeof(w.cipher));
+		strscpy(w.cipher, DSTOR_CIPHER_PING, sizeof(w.cipher));
 		dstor_peer_set_state(p, DSTOR_PEER_PING);
-		if (protect(p, &w, 0, NULL))
+		if (hello_protect(p, &w, 0, NULL))
 			return DSTOR_RX_CLOSE;
 		dstor_conn_begin_frames(&p->conn);
 	} else {

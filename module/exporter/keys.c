@@ -21,8 +21,8 @@ struct search {
 	const struct dstor_greeting *greeting;
 	unsigned int tried;
 	bool found;
-	u8 key[DST_KEY_LEN];
-	u8 print[DST_ID_LEN];
+	u8 key[DSTOR_KEY_LEN];
+	u8 fingerprint[DSTOR_ID_LEN];
 };
 
 /* Every key is looked at, whether the right one was found or not. */
@@ -42,7 +42,7 @@ static void try_keys(struct dstor_export *e, void *arg)
 			continue;
 		s->found = true;
 		memcpy(s->key, r->key, sizeof(s->key));
-		memcpy(s->print, r->print, sizeof(s->print));
+		memcpy(s->fingerprint, r->fingerprint, sizeof(s->fingerprint));
 	}
 	mutex_unlock(&e->lock);
 }
@@ -86,9 +86,9 @@ static u8 status_in_the_clear(struct dstor_peer *p)
 
 	dstor_export_each(p->listener, admits_in_the_clear, n);
 	if (!n[0] || n[1])
-		return DST_GREETING_OK;
+		return DSTOR_GREETING_OK;
 	dstor_handshake_failed(p);
-	return DST_GREETING_KEY_REQUIRED;
+	return DSTOR_GREETING_KEY_REQUIRED;
 }
 
 /* The failure is the same for every reason. */
@@ -96,7 +96,7 @@ static bool accept_key(struct dstor_peer *p, const struct dstor_greeting *g,
 		       struct dstor_greeting *answer, struct dstor_channel *channel)
 {
 	struct search s = { .peer = p, .greeting = g };
-	u8 ephemeral[DST_KEY_LEN];
+	u8 ephemeral[DSTOR_KEY_LEN];
 	bool ok;
 
 	dstor_export_each(p->listener, try_keys, &s);
@@ -104,8 +104,8 @@ static bool accept_key(struct dstor_peer *p, const struct dstor_greeting *g,
 	ok = s.found && dstor_channel_accept(channel, &dstor_primitives, s.key, ephemeral, g,
 					     answer);
 	if (ok) {
-		p->who.has_key = true;
-		memcpy(p->who.print, s.print, sizeof(p->who.print));
+		p->peer_id.has_key = true;
+		memcpy(p->peer_id.fingerprint, s.fingerprint, sizeof(p->peer_id.fingerprint));
 	}
 	memzero_explicit(ephemeral, sizeof(ephemeral));
 	memzero_explicit(&s, sizeof(s));
@@ -119,18 +119,18 @@ struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_g
 	struct dstor_channel *channel;
 
 	answer->mode = g->mode;
-	if (g->mode == DST_MODE_PLAIN) {
+	if (g->mode == DSTOR_MODE_PLAIN) {
 		answer->status = status_in_the_clear(p);
 		return NULL;
 	}
 	channel = kzalloc(sizeof(*channel), GFP_NOIO);
-	if (!channel || !dstor_limiter_take(&p->who.addr)) {
-		answer->status = DST_GREETING_BUSY;
+	if (!channel || !dstor_limiter_take(&p->peer_id.addr)) {
+		answer->status = DSTOR_GREETING_BUSY;
 	} else if (!accept_key(p, g, answer, channel)) {
-		answer->status = DST_GREETING_REFUSED;
+		answer->status = DSTOR_GREETING_REFUSED;
 		dstor_handshake_failed(p);
 	}
-	if (answer->status == DST_GREETING_OK)
+	if (answer->status == DSTOR_GREETING_OK)
 		return channel;
 	/* Nothing of an attempt that got half-way. */
 	memset(answer->noise, 0, sizeof(answer->noise));

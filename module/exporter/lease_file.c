@@ -20,12 +20,12 @@
 
 struct lease_record {
 	u8 magic[8];
-	u8 uuid[DST_ID_LEN];		/* of the disk it is about */
-	u8 session[DST_ID_LEN];
-	u8 client[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];		/* of the disk it is about */
+	u8 session[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
 	__le64 token;
 	__le64 budget_ms;
-	char name[DST_NAME_LEN];	/* of the client, for people */
+	char name[DSTOR_NAME_LEN];	/* of the client, for people */
 	u8 held;
 	u8 reserved[3];
 	__le32 crc;
@@ -36,7 +36,7 @@ static __le32 crc_of(const struct lease_record *r)
 	return cpu_to_le32(dstor_crc32c(r, offsetof(struct lease_record, crc)));
 }
 
-int dstor_lease_open(struct dstor_export *e, const char *path, struct dstor_error *err)
+int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor_error *err)
 {
 	struct lease_record r;
 	loff_t pos = 0;
@@ -55,8 +55,8 @@ int dstor_lease_open(struct dstor_export *e, const char *path, struct dstor_erro
 	if (n != sizeof(r) || memcmp(r.magic, MAGIC, sizeof(r.magic)) || r.crc != crc_of(&r) ||
 	    !dstor_id_equal(r.uuid, e->config.uuid))
 		return 0;
-	memcpy(e->lease.session, r.session, DST_ID_LEN);
-	memcpy(e->lease.client, r.client, DST_ID_LEN);
+	memcpy(e->lease.session, r.session, DSTOR_ID_LEN);
+	memcpy(e->lease.client, r.client, DSTOR_ID_LEN);
 	e->lease.token = le64_to_cpu(r.token);
 	e->lease.budget_ms = le64_to_cpu(r.budget_ms);
 	e->lease.held = r.held;
@@ -67,7 +67,7 @@ int dstor_lease_open(struct dstor_export *e, const char *path, struct dstor_erro
 	return 0;
 }
 
-int dstor_lease_save(struct dstor_export *e)
+int dstor_lease_file_save(struct dstor_export *e)
 {
 	struct lease_record r = {
 		.token = cpu_to_le64(e->lease.token),
@@ -81,9 +81,9 @@ int dstor_lease_save(struct dstor_export *e)
 	if (!e->lease_file)
 		return 0;
 	memcpy(r.magic, MAGIC, sizeof(r.magic));
-	memcpy(r.uuid, e->config.uuid, DST_ID_LEN);
-	memcpy(r.session, e->lease.session, DST_ID_LEN);
-	memcpy(r.client, e->lease.client, DST_ID_LEN);
+	memcpy(r.uuid, e->config.uuid, DSTOR_ID_LEN);
+	memcpy(r.session, e->lease.session, DSTOR_ID_LEN);
+	memcpy(r.client, e->lease.client, DSTOR_ID_LEN);
 	memcpy(r.name, e->holder, sizeof(r.name));
 	r.crc = crc_of(&r);
 	n = dstor_point_fails(LEASE_SAVE);
@@ -98,7 +98,7 @@ int dstor_lease_save(struct dstor_export *e)
 	return n;
 }
 
-void dstor_lease_close(struct dstor_export *e)
+void dstor_lease_file_close(struct dstor_export *e)
 {
 	if (e->lease_file)
 		fput(e->lease_file);

@@ -10,8 +10,8 @@
 struct dstor_export;
 
 /* Sleep. 0 or a negative errno. */
-int dstor_lease_open(struct dstor_export *e, const char *path, struct dstor_error *err);
-int dstor_lease_save(struct dstor_export *e);	/* under export->lock */
-void dstor_lease_close(struct dstor_export *e);
+int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor_error *err);
+int dstor_lease_file_save(struct dstor_export *e);	/* under export->lock */
+void dstor_lease_file_close(struct dstor_export *e);
 
 #endif

@@ -47,7 +47,7 @@ bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net)
 }
 
 /* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
-static int woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
+static int listener_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
 {
 	struct dstor_listener *l = container_of(entry, struct dstor_listener, wait);
 
@@ -103,14 +103,14 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 		kref_put(&l->kref, free_listener);
 		return ERR_PTR(ret);
 	}
-	init_waitqueue_func_entry(&l->wait, woken);
+	init_waitqueue_func_entry(&l->wait, listener_woken);
 	add_wait_queue(sk_sleep(l->sock->sk), &l->wait);
 	queue_work(dstor_disk_wq, &l->accept);
 	return l;
 }
 
 /* One more user of what listens there already, or NULL. */
-static struct dstor_listener *shared(struct net *net, const struct dstor_address *a)
+static struct dstor_listener *listener_share(struct net *net, const struct dstor_address *a)
 {
 	struct dstor_listener *l, *found = NULL;
 
@@ -127,7 +127,7 @@ static struct dstor_listener *shared(struct net *net, const struct dstor_address
 struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_address *a,
 					  struct dstor_error *err)
 {
-	struct dstor_listener *l = shared(net, a), *other;
+	struct dstor_listener *l = listener_share(net, a), *other;
 
 	if (l)
 		return l;
@@ -135,7 +135,7 @@ struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_ad
 	l = new_listener(net, a, err);
 	if (IS_ERR(l)) {
 		/* Somebody may have been faster. */
-		other = shared(net, a);
+		other = listener_share(net, a);
 		return other ?: l;
 	}
 	mutex_lock(&listeners_lock);

@@ -45,7 +45,7 @@ static void free_peer(struct kref *kref)
 	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
 
 	dstor_compat_drain_heads(&p->heads);
-	dstor_command_drop_spares(p);
+	dstor_command_drop_spare_pages(p);
 	kfree(p->scratch);
 	if (p->export)
 		dstor_export_put(p->export);
@@ -69,7 +69,7 @@ void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 
 /* Sending ------------------------------------------------------------------ */
 
-void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw)
+void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
 {
 	struct note *n = kzalloc(sizeof(*n) + max_t(size_t, len, DSTOR_HEAD_LEN), GFP_NOIO);
 
@@ -84,7 +84,7 @@ void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw)
 	return n->data;
 }
 
-void dstor_peer_send_note(struct dstor_peer *p, void *data)
+void dstor_peer_send_message(struct dstor_peer *p, void *data)
 {
 	struct note *n = container_of(data, struct note, data[0]);
 
@@ -94,7 +94,7 @@ void dstor_peer_send_note(struct dstor_peer *p, void *data)
 static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
 		       u64 offset)
 {
-	struct dstor_frame *f = dstor_peer_new_note(p, DST_FRAME_LEN, false);
+	struct dstor_frame *f = dstor_peer_new_message(p, DSTOR_FRAME_LEN, false);
 
 	if (!f)
 		return;
@@ -103,7 +103,7 @@ static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 s
 	f->slot = cpu_to_le16(slot);
 	f->status = cpu_to_le16(status);
 	f->offset = cpu_to_le64(offset);
-	dstor_peer_send_note(p, f);
+	dstor_peer_send_message(p, f);
 }
 
 static void peer_sent(struct dstor_conn *c, struct dstor_message *m)
@@ -116,15 +116,16 @@ static void peer_sent(struct dstor_conn *c, struct dstor_message *m)
 
 /* Frames ------------------------------------------------------------------- */
 
-static void ask(struct dstor_peer *p, const struct dstor_frame *f)
+static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
 {
 	u16 slot = le16_to_cpu(f->slot);
 	u64 seq = le64_to_cpu(f->seq);
 
-	send_frame(p, DST_FRAME_STATE, 0, slot, dstor_slot_ask(&p->lane->slots[slot], seq), seq, 0);
+	send_frame(p, DSTOR_FRAME_STATE, 0, slot, dstor_slot_ask(&p->queue->slots[slot], seq),
+		   seq, 0);
 }
 
-static enum dstor_rx_verdict frame(struct dstor_peer *p)
+static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 
@@ -133,15 +134,15 @@ static enum dstor_rx_verdict frame(struct dstor_peer *p)
 	if (!dstor_request_sane(f, &p->bounds))
 		return DSTOR_RX_CLOSE;
 	switch (f->type) {
-	case DST_FRAME_REQUEST:
+	case DSTOR_FRAME_REQUEST:
 		return dstor_command_receive(p);
-	case DST_FRAME_PING:
-		send_frame(p, DST_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
+	case DSTOR_FRAME_PING:
+		send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
 		return DSTOR_RX_NEXT;
-	case DST_FRAME_ASK:
-		ask(p, f);
+	case DSTOR_FRAME_ASK:
+		peer_ask(p, f);
 		return DSTOR_RX_NEXT;
-	case DST_FRAME_BYE:
+	case DSTOR_FRAME_BYE:
 		p->bye = p->state == DSTOR_PEER_LIVE;
 		return DSTOR_RX_CLOSE;
 	}
@@ -159,7 +160,7 @@ static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
 		return dstor_peer_hello(p);
 	case DSTOR_PEER_LIVE:
 	case DSTOR_PEER_PING:
-		return frame(p);
+		return peer_frame(p);
 	case DSTOR_PEER_ENDING:
 		/* What it sent before it heard our last word; a reset could overtake that. */
 		dstor_conn_pause(c, DSTOR_PAUSE_ENDING);
@@ -185,8 +186,8 @@ static const struct dstor_conn_ops peer_ops = {
 	.data = dstor_command_data,
 	.sent = peer_sent,
 	.corrupt = peer_corrupt,
-	.hand_over = dstor_command_hand_over,
-	.opened = dstor_command_opened,
+	.decrypt_begin = dstor_command_decrypt_begin,
+	.decrypt_end = dstor_command_decrypt_end,
 };
 
 /* The work ----------------------------------------------------------------- */
@@ -209,7 +210,7 @@ static void stop_admitting(struct dstor_peer *p)
 	if (!p->admitting)
 		return;
 	p->admitting = false;
-	/* fully ordered: pairs with drained() in stop.c */
+	/* fully ordered: pairs with export_is_drained() in stop.c */
 	if (atomic_dec_and_test(&p->export->admitting))
 		wake_up_all(&p->export->wait);
 }
@@ -224,7 +225,7 @@ static void close_peer(struct dstor_peer *p)
 	dstor_tx_unlock(&p->conn);
 	dstor_conn_close(&p->conn, false);
 	dstor_tx_lock(&p->conn);
-	if (p->lane)
+	if (p->queue)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
 	if (p->export) {
@@ -235,28 +236,28 @@ static void close_peer(struct dstor_peer *p)
 	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
 }
 
-static void retire(struct dstor_peer *p)
+static void peer_retire(struct dstor_peer *p)
 {
 	if (p->session)
 		dstor_session_leave(p);
 	dstor_peer_delist(p);
-	queue_rcu_work(dstor_disk_wq, &p->burial);
+	queue_rcu_work(dstor_disk_wq, &p->free_work);
 }
 
 /* Nobody kicks it any more but a tick or a run that was queued before. */
-static void burial_work(struct work_struct *work)
+static void peer_free_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, burial);
+	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, free_work);
 
 	cancel_delayed_work_sync(&p->tick);
 	cancel_work_sync(&p->work);
 	if (p->conn.thread)
 		kthread_destroy_worker(p->conn.thread);
-	dstor_point(PEER_BURIAL);
+	dstor_point(PEER_FREE);
 	dstor_peer_put(p);
 }
 
-static bool silent(const struct dstor_peer *p)
+static bool peer_is_silent(const struct dstor_peer *p)
 {
 	u32 ms = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
 
@@ -278,22 +279,22 @@ static bool keep_time(struct dstor_peer *p)
 	case DSTOR_PEER_ENDING:
 		return age < ENDING_MS;
 	case DSTOR_PEER_LIVE:
-		if (p->parting)
+		if (p->final_sent)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
-			dstor_command_drop_spares(p);
+			dstor_command_drop_spare_pages(p);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		/* While we do not read, silence is ours. */
 		if (dstor_conn_is_paused(&p->conn))
 			dstor_conn_forgive(&p->conn);
 		if (idle >= p->ping_ms &&
-		    jiffies_to_msecs(jiffies - p->told) >= p->ping_ms) {
-			p->told = jiffies;
-			send_frame(p, DST_FRAME_PING, 0, 0, 0, jiffies, 0);
+		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
+			p->notified = jiffies;
+			send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
 		/* Now, before anything more is read: it may refer to pages given back (P4). */
-		return dstor_conn_is_paused(&p->conn) || !silent(p);
+		return dstor_conn_is_paused(&p->conn) || !peer_is_silent(p);
 	default:
 		return true;
 	}
@@ -303,7 +304,7 @@ static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
 		p->bounds.size = atomic64_read(&p->export->disk.grown);
-		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
+		send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
@@ -312,17 +313,17 @@ static void take_notices(struct dstor_peer *p)
 	}
 	if (test_bit(DSTOR_NOTICE_UNFLUSHED, &p->notices))
 		dstor_conn_lose(&p->conn);
-	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->parting) {
-		p->parting = true;
+	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->final_sent) {
+		p->final_sent = true;
 		p->since = jiffies;
-		send_frame(p, DST_FRAME_CHANGE, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0, 0, 0,
-			   0);
+		send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_FLUSHED, 0,
+			   0, 0, 0);
 		/* The client closes; what it sends meanwhile is for the next exporter. */
 	}
 }
 
 /* One round: receive, submit, answer. False: nothing was left to do. */
-static bool round_of(struct dstor_peer *p)
+static bool peer_run_once(struct dstor_peer *p)
 {
 	int frames = dstor_rx_pass(&p->conn, PASS_FRAMES);
 
@@ -335,7 +336,7 @@ static bool round_of(struct dstor_peer *p)
 			dstor_peer_try_grant(p);
 		}
 	}
-	if (p->lane) {
+	if (p->queue) {
 		dstor_command_submit_ready(p);
 		dstor_command_reap(p);
 	}
@@ -346,7 +347,7 @@ static bool round_of(struct dstor_peer *p)
 }
 
 /* The whole work. False: the peer may be gone. */
-static bool serve(struct dstor_peer *p)
+static bool peer_serve(struct dstor_peer *p)
 {
 	unsigned int passes = 0;
 	bool again = false, gone = false;
@@ -355,7 +356,7 @@ static bool serve(struct dstor_peer *p)
 		struct socket *sock = p->accepted;
 
 		p->accepted = NULL;
-		dstor_conn_open(&p->conn, sock, sizeof(struct dstor_greeting));
+		dstor_conn_start(&p->conn, sock, sizeof(struct dstor_greeting));
 		queue_delayed_work(dstor_serve_wq, &p->tick, msecs_to_jiffies(TICK_MS));
 	}
 	dstor_tx_lock(&p->conn);
@@ -364,13 +365,13 @@ static bool serve(struct dstor_peer *p)
 		if (!keep_time(p))
 			dstor_conn_lose(&p->conn);
 		do {
-			again = round_of(p);
+			again = peer_run_once(p);
 		} while (again && ++passes < PASSES);
 		/* An answer that ends the connection is out, and the other side may go. */
 		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
-		    !p->parting && !dstor_conn_lost(&p->conn)) {
+		    !p->final_sent && !dstor_conn_lost(&p->conn)) {
 			/* Once: it calls back, and we would be here again. */
-			p->parting = true;
+			p->final_sent = true;
 			dstor_conn_end_sending(&p->conn);
 		}
 		if (dstor_conn_lost(&p->conn))
@@ -379,17 +380,17 @@ static bool serve(struct dstor_peer *p)
 	WRITE_ONCE(p->worker, NULL);
 	smp_mb(); /* disk_done() looks at worker after it has added to done */
 	if (p->state == DSTOR_PEER_CLOSED) {
-		if (p->lane)
+		if (p->queue)
 			dstor_command_reap(p);
 		gone = !atomic_read(&p->in_flight) && !list_empty(&p->entry);
 		again = false;
-	} else if (p->lane && !llist_empty(&p->done)) {
+	} else if (p->queue && !llist_empty(&p->done)) {
 		again = true;
 	}
 	dstor_tx_unlock(&p->conn);
 	if (gone) {
 		dstor_point(PEER_CLOSED);
-		retire(p);
+		peer_retire(p);
 		return false;
 	}
 	if (again)
@@ -399,7 +400,7 @@ static bool serve(struct dstor_peer *p)
 
 static void thread_work(struct kthread_work *work)
 {
-	serve(container_of(work, struct dstor_peer, thread_work));
+	peer_serve(container_of(work, struct dstor_peer, thread_work));
 }
 
 /* Without memory for a thread it goes on as it is. */
@@ -422,7 +423,7 @@ static void peer_work(struct work_struct *work)
 
 	if (p->conn.thread)
 		dstor_conn_kick(&p->conn);
-	else if (serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
+	else if (peer_serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
 		give_thread(p);
 }
 
@@ -456,16 +457,16 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	INIT_LIST_HEAD(&p->ready);
 	INIT_LIST_HEAD(&p->waiting);
 	init_llist_head(&p->done);
-	init_llist_head(&p->opened);
+	init_llist_head(&p->decrypted);
 	INIT_WORK(&p->work, peer_work);
-	INIT_RCU_WORK(&p->burial, burial_work);
+	INIT_RCU_WORK(&p->free_work, peer_free_work);
 	INIT_DELAYED_WORK(&p->tick, tick_work);
-	len = kernel_getpeername(sock, (struct sockaddr *)&p->who.addr);
-	p->who.addr_len = len > 0 ? len : 0;
-	if (p->who.addr.ss_family == AF_INET || p->who.addr.ss_family == AF_INET6)
-		snprintf(p->address, sizeof(p->address), "%pISpc", &p->who.addr);
+	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
+	p->peer_id.addr_len = len > 0 ? len : 0;
+	if (p->peer_id.addr.ss_family == AF_INET || p->peer_id.addr.ss_family == AF_INET6)
+		snprintf(p->address, sizeof(p->address), "%pISpc", &p->peer_id.addr);
 	else
-		snprintf(p->address, sizeof(p->address), "family %u", p->who.addr.ss_family);
+		snprintf(p->address, sizeof(p->address), "family %u", p->peer_id.addr.ss_family);
 	dstor_socket_for_exporter(sock);
 	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
 	dstor_conn_begin(&p->conn);

@@ -15,7 +15,7 @@
 
 struct dstor_command;
 struct dstor_export;
-struct dstor_lane;
+struct dstor_session_queue;
 struct dstor_listener;
 struct dstor_session;
 
@@ -44,7 +44,7 @@ enum dstor_peer_state {
 	DSTOR_PEER_CLOSED,		/* no socket; commands may still run */
 };
 
-#define DSTOR_SPARES 16
+#define DSTOR_SPARE_PAGES 16
 
 struct dstor_peer {
 	struct list_head entry;		/* in the list of all peers; peers_lock */
@@ -55,26 +55,26 @@ struct dstor_peer {
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
-	struct rcu_work burial;		/* after disk_done(), which looks at it last */
+	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	enum dstor_peer_state state;
 	unsigned long since;		/* jiffies: begin of the state */
-	unsigned long told;		/* jiffies of the last WAIT or PING */
-	struct dstor_who who;
+	unsigned long notified;		/* jiffies of the last WAIT or PING */
+	struct dstor_peer_id peer_id;
 	char address[DSTOR_TEXT_LEN];
 	struct dstor_channel *channel;	/* with a key */
 
 	/* attached */
 	struct dstor_export *export;
 	struct dstor_session *session;
-	struct dstor_lane *lane;
+	struct dstor_session_queue *queue;
 	u64 generation;
 	struct dstor_bounds bounds;
 	u32 ping_ms;
 	u32 timeout_ms;
-	bool counted;			/* in lane->busy */
+	bool counted;			/* in queue->busy */
 	bool admitting;			/* in export->admitting; the work's own once granted */
 	bool bye;
-	bool parting;			/* the last word is said */
+	bool final_sent;		/* the last word is said */
 
 	/* the work's own */
 	struct task_struct *worker;	/* who is in the work right now */
@@ -83,14 +83,14 @@ struct dstor_peer {
 	struct list_head ready;		/* received, not submitted */
 	struct page **scratch;		/* room for the pages of one command */
 	/* pages of the last small commands, for the next: a ring, oldest at first_spare */
-	struct page *spares[DSTOR_SPARES];
+	struct page *spare_pages[DSTOR_SPARE_PAGES];
 	unsigned int first_spare;
 	unsigned int n_spares;
 	struct page_frag_cache heads;
 	struct list_head waiting;	/* for memory; export->memory.lock */
 
 	struct llist_head done;		/* commands the disk has completed; any context */
-	struct llist_head opened;	/* writes whose data a thread has opened, or not */
+	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
 	atomic_t in_flight;		/* submitted and not yet taken from done */
 	unsigned long notices;		/* atomic bits: enum dstor_notice */
 	struct dstor_hello hello;
@@ -108,8 +108,8 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
 void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n);
 void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state);
 /* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
-void *dstor_peer_new_note(struct dstor_peer *p, size_t len, bool raw);
-void dstor_peer_send_note(struct dstor_peer *p, void *data);
+void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
+void dstor_peer_send_message(struct dstor_peer *p, void *data);
 void dstor_peers_end_of(struct dstor_listener *l);
 void dstor_peer_put(struct dstor_peer *p);
 

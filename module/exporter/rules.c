@@ -18,7 +18,7 @@ struct dstor_rule *dstor_rules_copy(const struct dstor_rule *rules, unsigned int
 
 	for (i = 0; copy && i < n; i++)
 		if (copy[i].has_key)
-			dstor_key_print(&dstor_primitives, copy[i].key, copy[i].print);
+			dstor_key_fingerprint(&dstor_primitives, copy[i].key, copy[i].fingerprint);
 	return copy;
 }
 
@@ -39,44 +39,45 @@ static bool bits_equal(const u8 *a, const u8 *b, u32 bits)
 	return !rest || !((a[bytes] ^ b[bytes]) >> (8 - rest));
 }
 
-static bool matches(const struct dstor_rule *r, const struct dstor_who *who)
+static bool rule_matches(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
 {
 	if (r->has_key &&
-	    (!who->has_key || !dstor_primitives.same(r->print, who->print, DST_ID_LEN)))
+	    (!peer_id->has_key ||
+	     !dstor_primitives.same(r->fingerprint, peer_id->fingerprint, DSTOR_ID_LEN)))
 		return false;
 	if (!r->family)
 		return true;
-	return r->family == who->addr.ss_family &&
-	       r->offset + DIV_ROUND_UP(r->bits, 8) <= who->addr_len &&
-	       bits_equal((const u8 *)&who->addr + r->offset, r->bytes, r->bits);
+	return r->family == peer_id->addr.ss_family &&
+	       r->offset + DIV_ROUND_UP(r->bits, 8) <= peer_id->addr_len &&
+	       bits_equal((const u8 *)&peer_id->addr + r->offset, r->bytes, r->bits);
 }
 
-u8 dstor_access_of(struct dstor_export *e, const struct dstor_who *who)
+u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id)
 {
-	u8 best = DST_ACCESS_NONE;
+	u8 best = DSTOR_ACCESS_NONE;
 	unsigned int i;
 
 	lockdep_assert_held(&e->lock);
 	for (i = 0; i < e->n_rules; i++) {
 		const struct dstor_rule *r = &e->rules[i];
-		u8 access = r->read_only ? DST_ACCESS_READ : DST_ACCESS_WRITE;
+		u8 access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
 
-		if (access > best && matches(r, who))
+		if (access > best && rule_matches(r, peer_id))
 			best = access;
 	}
-	return e->config.flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DST_ACCESS_READ) : best;
+	return e->config.flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DSTOR_ACCESS_READ) : best;
 }
 
-void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_who *who,
+void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_peer_id *peer_id,
 			  char name[DSTOR_TEXT_LEN])
 {
 	unsigned int i;
 	char *at;
 
-	for (i = 0; who->has_key && i < e->n_rules; i++) {
+	for (i = 0; peer_id->has_key && i < e->n_rules; i++) {
 		const struct dstor_rule *r = &e->rules[i];
 
-		if (!r->has_key || !dstor_id_equal(r->print, who->print))
+		if (!r->has_key || !dstor_id_equal(r->fingerprint, peer_id->fingerprint))
 			continue;
 		at = strstr(r->text, "key=");
 		strscpy(name, at ? at + strlen("key=") : "a key", DSTOR_TEXT_LEN);

@@ -15,20 +15,20 @@ struct dstor_export;
 struct dstor_rule;
 
 /* What a peer has shown of itself, for the rules. */
-struct dstor_who {
+struct dstor_peer_id {
 	struct sockaddr_storage addr;
 	u32 addr_len;
 	bool has_key;
-	u8 print[DST_ID_LEN];		/* of its key */
+	u8 fingerprint[DSTOR_ID_LEN];	/* of its key */
 };
 
 /* Under export->lock. An enum dstor_access. */
-u8 dstor_access_of(struct dstor_export *e, const struct dstor_who *who);
-/* With the print of each key; to be freed with kfree_sensitive(). NULL: no memory. */
+u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id);
+/* With the fingerprint of each key; to be freed with kfree_sensitive(). NULL: no memory. */
 struct dstor_rule *dstor_rules_copy(const struct dstor_rule *rules, unsigned int n);
 bool dstor_rules_have_key(const struct dstor_rule *rules, unsigned int n);
 /* A key is called as the first rule that has it calls its file. Unchanged: it has none. */
-void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_who *who,
+void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_peer_id *peer_id,
 			  char name[DSTOR_TEXT_LEN]);
 
 #endif

@@ -26,8 +26,8 @@ static void free_session(struct kref *kref)
 	struct dstor_session *s = container_of(kref, struct dstor_session, kref);
 	unsigned int i;
 
-	for (i = 0; i < s->n_lanes; i++)
-		kvfree(s->lanes[i].slots);
+	for (i = 0; i < s->n_queues; i++)
+		kvfree(s->queues[i].slots);
 	kvfree(s);
 }
 
@@ -36,7 +36,7 @@ void dstor_session_put(struct dstor_session *s)
 	kref_put(&s->kref, free_session);
 }
 
-struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST_ID_LEN])
+struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DSTOR_ID_LEN])
 {
 	struct dstor_session *s;
 
@@ -57,8 +57,8 @@ unsigned int dstor_session_connections(const struct dstor_session *s)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < s->n_lanes; i++)
-		n += s->lanes[i].peer && s->lanes[i].peer->state == DSTOR_PEER_LIVE;
+	for (i = 0; i < s->n_queues; i++)
+		n += s->queues[i].peer && s->queues[i].peer->state == DSTOR_PEER_LIVE;
 	return n;
 }
 
@@ -66,8 +66,8 @@ bool dstor_session_has_peer(const struct dstor_session *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < s->n_lanes; i++)
-		if (s->lanes[i].peer)
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].peer)
 			return true;
 	return false;
 }
@@ -76,8 +76,8 @@ unsigned int dstor_session_busy(const struct dstor_session *s)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < s->n_lanes; i++)
-		n += s->lanes[i].busy;
+	for (i = 0; i < s->n_queues; i++)
+		n += s->queues[i].busy;
 	return n;
 }
 
@@ -85,9 +85,9 @@ u32 dstor_session_in_flight(const struct dstor_session *s)
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < s->n_lanes; i++)
-		if (s->lanes[i].peer)
-			n += atomic_read(&s->lanes[i].peer->in_flight);
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].peer)
+			n += atomic_read(&s->queues[i].peer->in_flight);
 	return n;
 }
 
@@ -96,8 +96,8 @@ static unsigned long last_heard(const struct dstor_session *s)
 	unsigned long heard = s->heard;
 	unsigned int i;
 
-	for (i = 0; i < s->n_lanes; i++) {
-		const struct dstor_peer *p = s->lanes[i].peer;
+	for (i = 0; i < s->n_queues; i++) {
+		const struct dstor_peer *p = s->queues[i].peer;
 
 		if (p && p->counted && time_after(dstor_conn_heard(&p->conn), heard))
 			heard = dstor_conn_heard(&p->conn);
@@ -128,11 +128,11 @@ void dstor_session_forget(struct dstor_session *s)
 	if (dstor_session_is_writer(s)) {
 		dstor_lease_release(&e->lease);
 		if (!e->stopping)
-			dstor_lease_save(e);
+			dstor_lease_file_save(e);
 	}
 	if (s->ended)
 		memcpy(e->sessions.ended[e->sessions.n_ended++ % DSTOR_ENDED_MAX], s->id,
-		       DST_ID_LEN);
+		       DSTOR_ID_LEN);
 	list_del_init(&s->entry);
 	e->sessions.n--;
 	dstor_session_put(s);
@@ -142,9 +142,9 @@ static void lose_peers(struct dstor_session *s)
 {
 	unsigned int i;
 
-	for (i = 0; i < s->n_lanes; i++)
-		if (s->lanes[i].peer)
-			dstor_conn_lose(&s->lanes[i].peer->conn);
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].peer)
+			dstor_conn_lose(&s->queues[i].peer->conn);
 }
 
 void dstor_session_end(struct dstor_session *s)
@@ -168,9 +168,9 @@ void dstor_session_notify(struct dstor_session *s, enum dstor_notice n)
 {
 	unsigned int i;
 
-	for (i = 0; i < s->n_lanes; i++)
-		if (s->lanes[i].peer)
-			dstor_peer_notify(s->lanes[i].peer, n);
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].peer)
+			dstor_peer_notify(s->queues[i].peer, n);
 }
 
 void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n)
@@ -187,25 +187,25 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 	const struct dstor_hello *h = &p->hello;
 	u16 n = le16_to_cpu(h->queues);
 	struct dstor_export *e = p->export;
-	struct dstor_session *s = kvzalloc(struct_size(s, lanes, n), GFP_KERNEL);
+	struct dstor_session *s = kvzalloc(struct_size(s, queues, n), GFP_KERNEL);
 	unsigned int i;
 
 	if (!s)
 		return NULL;
 	kref_init(&s->kref);
 	s->export = e;
-	s->n_lanes = n;
-	memcpy(s->id, h->session, DST_ID_LEN);
-	memcpy(s->client, h->client, DST_ID_LEN);
+	s->n_queues = n;
+	memcpy(s->id, h->session, DSTOR_ID_LEN);
+	memcpy(s->client, h->client, DSTOR_ID_LEN);
 	strscpy(s->client_name, h->client_name, sizeof(s->client_name));
 	s->slots = le16_to_cpu(h->slots);
 	s->max_io = le32_to_cpu(h->max_io);
-	s->who = p->who;
+	s->peer_id = p->peer_id;
 	s->heard = jiffies;
 	for (i = 0; i < n; i++) {
-		s->lanes[i].session = s;
-		s->lanes[i].slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
-		if (!s->lanes[i].slots) {
+		s->queues[i].session = s;
+		s->queues[i].slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
+		if (!s->queues[i].slots) {
 			dstor_session_put(s);
 			return NULL;
 		}
@@ -237,25 +237,25 @@ static void kick_waiting_peers(struct dstor_export *e)
 	unsigned int i;
 
 	list_for_each_entry(s, &e->sessions.list, entry)
-		for (i = 0; i < s->n_lanes; i++)
-			if (s->lanes[i].peer && s->lanes[i].peer->state == DSTOR_PEER_DRAINING)
-				dstor_conn_kick(&s->lanes[i].peer->conn);
+		for (i = 0; i < s->n_queues; i++)
+			if (s->queues[i].peer && s->queues[i].peer->state == DSTOR_PEER_DRAINING)
+				dstor_conn_kick(&s->queues[i].peer->conn);
 }
 
 void dstor_session_leave(struct dstor_peer *p)
 {
 	struct dstor_export *e = p->export;
 	struct dstor_session *s = p->session;
-	struct dstor_lane *lane = p->lane;
+	struct dstor_session_queue *queue = p->queue;
 
 	mutex_lock(&e->lock);
 	if (p->counted) {
-		lane->busy--;
+		queue->busy--;
 		if (time_after(dstor_conn_heard(&p->conn), s->heard))
 			s->heard = dstor_conn_heard(&p->conn);
 	}
-	if (lane->peer == p)
-		lane->peer = NULL;
+	if (queue->peer == p)
+		queue->peer = NULL;
 	if (p->counted && !dstor_session_connections(s))
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_LEFT,
 				   p->bye ? "it detached" :

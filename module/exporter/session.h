@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A session: what an export knows of one client. A lane is the memory of one of its
+ * A session: what an export knows of one client. A session queue is the memory of one of its
  * queues, which outlives its peers. session.c and peer.c call each other.
  */
 #ifndef DSTOR_SESSION_H
@@ -16,7 +16,7 @@
 struct dstor_export;
 
 /* One queue of a session. Its slots are touched by its live peer's work alone. */
-struct dstor_lane {
+struct dstor_session_queue {
 	struct dstor_session *session;
 	u64 generation;			/* export->lock */
 	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
@@ -42,13 +42,13 @@ struct dstor_session {
 	struct list_head entry;		/* export->lock */
 	struct kref kref;
 	struct dstor_export *export;
-	u8 id[DST_ID_LEN];
-	u8 client[DST_ID_LEN];
-	char client_name[DST_NAME_LEN];
+	u8 id[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
+	char client_name[DSTOR_NAME_LEN];
 	char address[DSTOR_TEXT_LEN];
 	u8 access;			/* enum dstor_access */
-	struct dstor_who who;
-	u16 n_lanes;
+	struct dstor_peer_id peer_id;
+	u16 n_queues;
 	u16 slots;
 	u32 max_io;
 	u32 timeout_ms;
@@ -56,7 +56,7 @@ struct dstor_session {
 	bool established;		/* a peer was granted once */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
-	struct dstor_lane lanes[];
+	struct dstor_session_queue queues[];
 };
 
 /* All below: under export->lock, unless they say otherwise. */
@@ -67,7 +67,7 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p);
 /* Any context that may free memory, with or without the lock. */
 void dstor_session_put(struct dstor_session *s);
 /* By its id, or NULL. Takes no reference. */
-struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST_ID_LEN]);
+struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DSTOR_ID_LEN]);
 /* Forgets a session without connections when there are too many. False: there is none. */
 bool dstor_session_make_room(struct dstor_export *e);
 /* Has it the lease? */

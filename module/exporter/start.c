@@ -19,7 +19,7 @@
 #include "exporter/rules.h"
 #include "exporter/session.h"
 #include "exporter/stop.h"
-#include "exporter/watchdog.h"
+#include "exporter/poll.h"
 
 #define COMMANDS_RESERVE 16	/* commands of any size that always find memory; 4 KiB each */
 
@@ -36,13 +36,13 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->memory.waiting);
 	INIT_LIST_HEAD(&e->sessions.list);
 	init_waitqueue_head(&e->wait);
-	INIT_DELAYED_WORK(&e->monitor, dstor_export_watch);
-	INIT_WORK(&e->burial, dstor_export_burial_work);
+	INIT_DELAYED_WORK(&e->poll, dstor_export_poll);
+	INIT_WORK(&e->end_work, dstor_export_end_work);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->config.checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->config.checksums));
-	memcpy(e->config.uuid, c->uuid, DST_ID_LEN);
-	memcpy(e->config.instance, c->instance, DST_ID_LEN);
+	memcpy(e->config.uuid, c->uuid, DSTOR_ID_LEN);
+	memcpy(e->config.instance, c->instance, DSTOR_ID_LEN);
 	e->config.flags = c->flags;
 	e->config.crypto_threads = c->crypto_threads;
 	atomic64_set(&e->memory.max, c->max_inflight);
@@ -113,13 +113,13 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 		goto err_put;
 	ret = dstor_disk_open(e, err);
 	if (!ret && c->lease_file)
-		ret = dstor_lease_open(e, c->lease_file, err);
+		ret = dstor_lease_file_open(e, c->lease_file, err);
 	if (!ret)
 		ret = open_listeners(net, e, c, err);
 	if (!ret) {
 		/* Until unexport; what outlives that, dstor_peers_end() waits for. */
 		__module_get(THIS_MODULE);
-		queue_delayed_work(dstor_link_wq, &e->monitor, 0);
+		queue_delayed_work(dstor_link_wq, &e->poll, 0);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
 		/* The last of it: from here on somebody else may end it, and free it. */
 		mutex_lock(&e->lock);

@@ -48,7 +48,7 @@ static bool no_peers(const struct dstor_export *e)
 }
 
 /* Nothing is on the disk, and no peer is about to give it something. */
-static bool drained(const struct dstor_export *e)
+static bool export_is_drained(const struct dstor_export *e)
 {
 	/* pairs with stop_admitting() in peer.c, which comes after the last submission */
 	return !atomic_read_acquire(&e->admitting) && !atomic_read(&e->in_flight);
@@ -65,7 +65,7 @@ static int wind_down(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	dstor_sessions_notify(e, DSTOR_NOTICE_STOP);
 	mutex_unlock(&e->lock);
-	if (wait_event_killable(e->wait, drained(e)))
+	if (wait_event_killable(e->wait, export_is_drained(e)))
 		return -ERESTARTSYS;
 	dstor_point(STOP_BEFORE_FLUSH);
 	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY))
@@ -78,14 +78,14 @@ static int wind_down(struct dstor_export *e)
 }
 
 /* The last of an export that has no more I/O: when it returns its disk is free. */
-static void finish(struct dstor_export *e)
+static void export_finish(struct dstor_export *e)
 {
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
 	dstor_export_close_listeners(e);
 	wait_event(e->wait, no_peers(e));
-	cancel_delayed_work_sync(&e->monitor);
+	cancel_delayed_work_sync(&e->poll);
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
@@ -132,20 +132,20 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 		dstor_fail(err, ret,
 			   "export \"%s\" is gone, but its disk could not be flushed: error %d",
 			   name, -ret);
-	finish(e);
+	export_finish(e);
 out:
 	dstor_export_put(e);
 	return ret;
 }
 
-void dstor_export_burial_work(struct work_struct *work)
+void dstor_export_end_work(struct work_struct *work)
 {
-	struct dstor_export *e = container_of(work, struct dstor_export, burial);
+	struct dstor_export *e = container_of(work, struct dstor_export, end_work);
 
 	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
 	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
 		pr_warn("dstor: the disk of export \"%s\" could not be flushed\n", e->name);
-	finish(e);
+	export_finish(e);
 }
 
 void dstor_exports_leave(struct net *net)
@@ -163,7 +163,7 @@ void dstor_exports_leave(struct net *net)
 		dstor_export_close_listeners(e);
 		dstor_netns_gone(&e->net);
 		if (go)
-			queue_work(dstor_disk_wq, &e->burial);
+			queue_work(dstor_disk_wq, &e->end_work);
 		dstor_export_put(e);
 	}
 	/* An unexport that is under way closes its own. */

@@ -12,6 +12,6 @@ struct work_struct;
 /* No new client finds the export. Sleeps; takes the lock of the list of exports. */
 void dstor_export_close_listeners(struct dstor_export *e);
 /* The work that ends an export without a network: its disk may take its time. */
-void dstor_export_burial_work(struct work_struct *work);
+void dstor_export_end_work(struct work_struct *work);
 
 #endif

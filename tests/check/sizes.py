@@ -22,7 +22,9 @@ def functions(text):
             head = number - 1
             while head > 1 and lines[head - 2].strip() and not re.match(r"[}#]|.*(;|\*/)$", lines[head - 2]):
                 head -= 1
-            found = HEAD.match("\n".join(lines[head - 1:number - 1]))
+            # ATTRIBUTE(x) before a name is no name
+            found = HEAD.match(re.sub(r"\bATTRIBUTE\(\w+\)\s*", "",
+                                      "\n".join(lines[head - 1:number - 1])))
             begin = (found, head)
         elif line == "}" and begin:
             found, head = begin

@@ -72,7 +72,7 @@ def test_protocol_document_has_every_code_of_the_header():
     header = re.sub(r"/\*.*?\*/", "", (TOP / "wire/protocol.h").read_text(), flags=re.S)
     missing = []
     for name, body in re.findall(r"enum (dstor_\w+) \{(.*?)\}", header, re.S):
-        for constant, value in re.findall(r"(DST_\w+) = ([^,]+),", body):
+        for constant, value in re.findall(r"(DSTOR_\w+) = ([^,]+),", body):
             if constant.endswith("_MAX") and name != "dstor_limits":
                 continue
             row = re.search(rf"^\| *(\S+) *\| *`{constant}` *\|", text, re.M)

@@ -154,7 +154,7 @@ static void test_sections(void **state)
 
 static void test_names_are_as_long_as_everywhere(void **state)
 {
-	char text[400], name[DST_NAME_LEN];
+	char text[400], name[DSTOR_NAME_LEN];
 	struct reason why;
 	struct config c;
 

@@ -10,16 +10,16 @@
 
 static void test_encode(void **state)
 {
-	u8 key[DST_KEY_LEN], back[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN], back[DSTOR_KEY_LEN];
 	char text[KEY_TEXT_LEN];
 	int i, j;
 
-	for (i = 0; i < DST_KEY_LEN; i++)
+	for (i = 0; i < DSTOR_KEY_LEN; i++)
 		key[i] = i;
 	key_encode(key, text);
 	assert_string_equal(text, KEY);
 	for (j = 0; j < 256; j++) {
-		for (i = 0; i < DST_KEY_LEN; i++)
+		for (i = 0; i < DSTOR_KEY_LEN; i++)
 			key[i] = i * 37 + j;
 		key_encode(key, text);
 		assert_int_equal(strlen(text), KEY_TEXT_LEN - 1);
@@ -40,7 +40,7 @@ static void test_decode_refuses(void **state)
 		"AAECAwQFBgcICQoLDA0ODxAREhMU_RYXGBkaGxwdHh8=",
 		"=AECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 	};
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -51,7 +51,7 @@ static void test_decode_refuses(void **state)
 static void refused(const char *path, const char *word)
 {
 	struct reason why = { "" };
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 
 	assert_int_equal(key_read(path, key, &why), -1);
 	if (!strstr(why.text, word) || !strstr(why.text, path))
@@ -61,7 +61,7 @@ static void refused(const char *path, const char *word)
 static void test_file(void **state)
 {
 	struct reason why;
-	u8 key[DST_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];
 	char text[300];
 
 	write_file("good", KEY "\n", 0600);

@@ -114,7 +114,7 @@ static void test_what_can_change_in_place(void **state)
 			    "~a allow=any allow=from=::1 max-inflight=1M<allow=any<max-inflight=64M");
 	/* A key that is gone from the file is its default again. */
 	r.d.timeout_ms = 7000;
-	r.d.retries = DST_RETRIES_FOREVER;
+	r.d.retries = DSTOR_RETRIES_FOREVER;
 	assert_string_equal(plan(DEVICE, &r.info, NULL),
 			    "~d timeout=5s retries=24<timeout=7s<retries=forever");
 }

@@ -124,7 +124,7 @@ static void test_numbers(void **state)
 
 static void test_algorithms(void **state)
 {
-	char list[DST_ALGO_LIST_LEN], text[200];
+	char list[DSTOR_ALGO_LIST_LEN], text[200];
 
 	assert_int_equal(parse_algorithms("crc32c,none", list, NULL), 0);
 	assert_string_equal(list, "crc32c,none");
@@ -136,16 +136,16 @@ static void test_algorithms(void **state)
 	assert_int_equal(parse_algorithms("a,,b", list, NULL), -1);
 	assert_int_equal(parse_algorithms("a b", list, NULL), -1);
 	memset(text, 'a', sizeof(text));
-	text[DST_ALGO_LEN - 1] = '\0';
+	text[DSTOR_ALGO_LEN - 1] = '\0';
 	assert_int_equal(parse_algorithms(text, list, NULL), 0);
-	text[DST_ALGO_LEN - 1] = 'a';
-	text[DST_ALGO_LEN] = '\0';
+	text[DSTOR_ALGO_LEN - 1] = 'a';
+	text[DSTOR_ALGO_LEN] = '\0';
 	assert_int_equal(parse_algorithms(text, list, NULL), -1);
 }
 
 static void test_names(void **state)
 {
-	char name[DST_NAME_LEN], text[80];
+	char name[DSTOR_NAME_LEN], text[80];
 
 	assert_int_equal(device_name("d", name, NULL), 0);
 	assert_string_equal(name, "d");
@@ -164,17 +164,17 @@ static void test_names(void **state)
 	assert_int_equal(export_name("a b", name, NULL), -1);
 	assert_int_equal(export_name("a\xc3\xa4", name, NULL), -1);
 	memset(text, 'x', sizeof(text));
-	text[DST_NAME_LEN - 1] = '\0';
+	text[DSTOR_NAME_LEN - 1] = '\0';
 	assert_int_equal(export_name(text, name, NULL), 0);
 	assert_string_equal(name, text);
-	text[DST_NAME_LEN - 1] = 'x';
-	text[DST_NAME_LEN] = '\0';
+	text[DSTOR_NAME_LEN - 1] = 'x';
+	text[DSTOR_NAME_LEN] = '\0';
 	assert_int_equal(export_name(text, name, NULL), -1);
 }
 
 static void test_texts(void **state)
 {
-	u8 id[DST_ID_LEN], back[DST_ID_LEN];
+	u8 id[DSTOR_ID_LEN], back[DSTOR_ID_LEN];
 	char cut[4];
 	int i;
 
@@ -188,7 +188,7 @@ static void test_texts(void **state)
 	assert_string_equal(time_text(1500).s, "1.5s");
 	assert_string_equal(time_text(2000).s, "2s");
 	assert_string_equal(time_text(14321).s, "14s");
-	for (i = 0; i < DST_ID_LEN; i++)
+	for (i = 0; i < DSTOR_ID_LEN; i++)
 		id[i] = 0xf0 - i;
 	assert_string_equal(hex_text(id).s, "f0efeeedecebeae9e8e7e6e5e4e3e2e1");
 	assert_string_equal(uuid_text(id).s, "f0efeeed-eceb-eae9-e8e7-e6e5e4e3e2e1");
@@ -212,7 +212,7 @@ static void test_sha256(void **state)
 	static const char * const text[] = {
 		"", "abc", "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
 	};
-	u8 got[DST_HASH_LEN], expected[DST_HASH_LEN];
+	u8 got[DSTOR_HASH_LEN], expected[DSTOR_HASH_LEN];
 	char a[128];
 	size_t i;
 

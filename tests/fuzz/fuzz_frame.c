@@ -17,12 +17,12 @@ static void from_client(const struct dstor_frame *f, const struct dstor_bounds *
 	if (!dstor_request_sane(f, b))
 		return;
 	MUST(le32_to_cpu(f->length) <= b->max_io);
-	if (f->type != DST_FRAME_REQUEST) {
+	if (f->type != DSTOR_FRAME_REQUEST) {
 		MUST(!f->length);
 		return;
 	}
-	MUST(le16_to_cpu(f->slot) < b->slots && f->op <= DST_OP_MAX && f->seq);
-	if (dstor_request_check(f, b) != DST_STATUS_OK || f->op == DST_OP_FLUSH)
+	MUST(le16_to_cpu(f->slot) < b->slots && f->op <= DSTOR_OP_MAX && f->seq);
+	if (dstor_request_check(f, b) != DSTOR_STATUS_OK || f->op == DSTOR_OP_FLUSH)
 		return;
 	MUST(bytes && bytes <= b->size && offset <= b->size - bytes);
 	MUST(!(offset % b->block) && !(bytes % b->block));
@@ -34,10 +34,10 @@ static void from_exporter(const struct dstor_frame *f, const struct dstor_bounds
 	if (!dstor_response_sane(f, b))
 		return;
 	MUST(le32_to_cpu(f->length) <= b->max_io);
-	if (f->type == DST_FRAME_RESPONSE || f->type == DST_FRAME_STATE)
+	if (f->type == DSTOR_FRAME_RESPONSE || f->type == DSTOR_FRAME_STATE)
 		MUST(le16_to_cpu(f->slot) < b->slots && f->seq);
 	if (le32_to_cpu(f->length))
-		MUST(f->type == DST_FRAME_RESPONSE && f->op == DST_OP_READ && !f->status);
+		MUST(f->type == DSTOR_FRAME_RESPONSE && f->op == DSTOR_OP_READ && !f->status);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -16,26 +16,26 @@ static void greeting(struct dstor_greeting *g)
 	u64 unknown;
 
 	if (dstor_greeting_is_ours(g))
-		MUST(!memcmp(g->magic, DST_MAGIC, sizeof(g->magic)));
-	if (dstor_greeting_check(g, &unknown) == DST_GREETING_OK)
-		MUST(!unknown && g->mode <= DST_MODE_NOISE);
+		MUST(!memcmp(g->magic, DSTOR_MAGIC, sizeof(g->magic)));
+	if (dstor_greeting_check(g, &unknown) == DSTOR_GREETING_OK)
+		MUST(!unknown && g->mode <= DSTOR_MODE_NOISE);
 	MUST(dstor_greeting_text(g->status));
 }
 
 static void hello(struct dstor_hello *h)
 {
-	char chosen[DST_ALGO_LEN];
+	char chosen[DSTOR_ALGO_LEN];
 	const char *why;
 
-	if (dstor_hello_check(h, &why) != DST_WELCOME_OK) {
+	if (dstor_hello_check(h, &why) != DSTOR_WELCOME_OK) {
 		MUST(why);
 		return;
 	}
 	MUST(strnlen(h->export, sizeof(h->export)) < sizeof(h->export));
-	if (h->kind == DST_HELLO_ATTACH)
+	if (h->kind == DSTOR_HELLO_ATTACH)
 		MUST(le16_to_cpu(h->queue) < le16_to_cpu(h->queues) &&
-		     le16_to_cpu(h->slots) <= DST_SLOTS_MAX &&
-		     le32_to_cpu(h->max_io) <= DST_IO_MAX && h->generation);
+		     le16_to_cpu(h->slots) <= DSTOR_SLOTS_MAX &&
+		     le32_to_cpu(h->max_io) <= DSTOR_IO_MAX && h->generation);
 	if (!dstor_algorithm_choose(h->checksums, "crc32c,sha256,none", chosen))
 		MUST(!strcmp(chosen, "crc32c") || !strcmp(chosen, "sha256") ||
 		     !strcmp(chosen, "none"));
@@ -46,9 +46,9 @@ static void hello(struct dstor_hello *h)
 static void welcome(struct dstor_welcome *w)
 {
 	struct dstor_hello h = {
-		.kind = DST_HELLO_ATTACH,
+		.kind = DSTOR_HELLO_ATTACH,
 		.slots = cpu_to_le16(128),
-		.max_io = cpu_to_le32(DST_IO_MAX),
+		.max_io = cpu_to_le32(DSTOR_IO_MAX),
 		.checksums = "crc32c,none",
 		.ciphers = "aes-256-gcm",
 	};
@@ -62,16 +62,16 @@ static void welcome(struct dstor_welcome *w)
 		return;
 	}
 	MUST(strnlen(w->reason, sizeof(w->reason)) < sizeof(w->reason));
-	if (w->status == DST_WELCOME_OK)
-		MUST(le16_to_cpu(w->slots) <= 128 && le32_to_cpu(w->max_io) <= DST_IO_MAX &&
-		     le64_to_cpu(w->size) && le64_to_cpu(w->size) <= DST_SIZE_MAX &&
-		     le32_to_cpu(w->logical_block) >= DST_BLOCK_MIN);
+	if (w->status == DSTOR_WELCOME_OK)
+		MUST(le16_to_cpu(w->slots) <= 128 && le32_to_cpu(w->max_io) <= DSTOR_IO_MAX &&
+		     le64_to_cpu(w->size) && le64_to_cpu(w->size) <= DSTOR_SIZE_MAX &&
+		     le32_to_cpu(w->logical_block) >= DSTOR_BLOCK_MIN);
 }
 
 static void entry(struct dstor_entry *e)
 {
 	if (dstor_entry_check(e))
-		MUST(dstor_name_ok(e->name, sizeof(e->name)) && e->access <= DST_ACCESS_WRITE);
+		MUST(dstor_name_ok(e->name, sizeof(e->name)) && e->access <= DSTOR_ACCESS_WRITE);
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

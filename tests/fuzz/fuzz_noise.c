@@ -15,11 +15,11 @@
 #define MUST(x) do { if (!(x)) abort(); } while (0)
 #define P (&primitives)
 
-static u8 psk[DST_KEY_LEN], client_secret[DST_KEY_LEN], exporter_secret[DST_KEY_LEN];
+static u8 psk[DSTOR_KEY_LEN], client_secret[DSTOR_KEY_LEN], exporter_secret[DSTOR_KEY_LEN];
 
 static void range(u8 *to, u8 first)
 {
-	for (int i = 0; i < DST_KEY_LEN; i++)
+	for (int i = 0; i < DSTOR_KEY_LEN; i++)
 		to[i] = first + i;
 }
 
@@ -29,7 +29,7 @@ static void ask(struct dstor_channel *c, struct dstor_greeting *g)
 	range(psk, 0x80);
 	range(client_secret, 0x20);
 	range(exporter_secret, 0x60);
-	dstor_greeting_init(g, DST_MODE_NOISE);
+	dstor_greeting_init(g, DSTOR_MODE_NOISE);
 	MUST(dstor_channel_ask(c, P, psk, client_secret, g));
 }
 
@@ -41,7 +41,7 @@ static void asked(const struct dstor_greeting *g)
 
 	ask(&client, &mine);
 	named = dstor_channel_names(P, psk, g);
-	dstor_greeting_init(&answer, DST_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
 	ok = dstor_channel_accept(&c, P, psk, exporter_secret, g, &answer);
 	/* All but the padding in front of the checksum is authenticated. */
 	MUST(ok == !memcmp(g, &mine, offsetof(struct dstor_greeting, reserved1)));
@@ -57,7 +57,7 @@ static void answered(const struct dstor_greeting *g)
 	bool ok;
 
 	ask(&c, &mine);
-	dstor_greeting_init(&answer, DST_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
 	MUST(dstor_channel_accept(&exporter, P, psk, exporter_secret, &mine, &answer));
 	ok = dstor_channel_confirm(&c, g);
 	MUST(ok == !memcmp(g, &answer, offsetof(struct dstor_greeting, reserved1)));
@@ -69,17 +69,17 @@ static void said(u8 *message)
 {
 	struct dstor_greeting mine, answer;
 	struct dstor_channel client, c;
-	u8 copy[DST_HELLO_LEN + DST_TAG_LEN];
+	u8 copy[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 
 	ask(&client, &mine);
-	dstor_greeting_init(&answer, DST_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
 	MUST(dstor_channel_accept(&c, P, psk, exporter_secret, &mine, &answer));
 	MUST(dstor_channel_confirm(&client, &answer));
 	memcpy(copy, message, sizeof(copy));
-	if (!dstor_channel_decrypt(&c, message, DST_HELLO_LEN))
+	if (!dstor_channel_decrypt(&c, message, DSTOR_HELLO_LEN))
 		return;
 	/* Then it is what the client seals. */
-	dstor_channel_encrypt(&client, message, DST_HELLO_LEN);
+	dstor_channel_encrypt(&client, message, DSTOR_HELLO_LEN);
 	MUST(!memcmp(copy, message, sizeof(copy)));
 }
 
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	union {
 		struct dstor_greeting greeting;
-		u8 raw[DST_HELLO_LEN + DST_TAG_LEN];
+		u8 raw[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 	} m = { 0 };
 
 	if (!size)

@@ -27,12 +27,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 
 		switch (data[0] / SEQS % 4) {
 		case 0:
-			switch (dstor_slot_admit(&s, seq, arg % (DST_OP_MAX + 1))) {
-			case DST_ADMIT_EXECUTE:
+			switch (dstor_slot_admit(&s, seq, arg % (DSTOR_OP_MAX + 1))) {
+			case DSTOR_ADMIT_EXECUTE:
 				MUST(!running && seq >= newest);
 				if (seq)
 					MUST(!(done[seq] && dstor_op_writes(op_of[seq])));
-				op_of[seq] = arg % (DST_OP_MAX + 1);
+				op_of[seq] = arg % (DSTOR_OP_MAX + 1);
 				done[seq] = false;
 				running = seq;
 				newest = seq;
@@ -40,24 +40,24 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				if (!seq)
 					dstor_slot_drop(&s, 0);
 				break;
-			case DST_ADMIT_REPLAY:
+			case DSTOR_ADMIT_REPLAY:
 				MUST(done[seq] && s.status == result[seq]);
 				MUST(dstor_op_writes(op_of[seq]));
 				break;
-			case DST_ADMIT_BUSY:
+			case DSTOR_ADMIT_BUSY:
 				MUST(running == seq && seq);
 				break;
-			case DST_ADMIT_REFUSE:
+			case DSTOR_ADMIT_REFUSE:
 				MUST(seq < newest || running ||
-				     op_of[seq] != arg % (DST_OP_MAX + 1));
+				     op_of[seq] != arg % (DSTOR_OP_MAX + 1));
 				break;
 			}
 			break;
 		case 1:
-			dstor_slot_done(&s, seq, arg % (DST_STATUS_MAX + 1));
+			dstor_slot_done(&s, seq, arg % (DSTOR_STATUS_MAX + 1));
 			if (seq && running == seq) {
 				done[seq] = true;
-				result[seq] = arg % (DST_STATUS_MAX + 1);
+				result[seq] = arg % (DSTOR_STATUS_MAX + 1);
 				running = 0;
 			}
 			break;
@@ -68,13 +68,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			break;
 		case 3:
 			switch (dstor_slot_ask(&s, seq)) {
-			case DST_STATE_BUSY:
+			case DSTOR_STATE_BUSY:
 				MUST(running == seq);
 				break;
-			case DST_STATE_DONE:
+			case DSTOR_STATE_DONE:
 				MUST(done[seq] && seq == newest);
 				break;
-			case DST_STATE_UNKNOWN:
+			case DSTOR_STATE_UNKNOWN:
 				MUST(!seq || running != seq);
 				break;
 			}

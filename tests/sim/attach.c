@@ -7,7 +7,7 @@
 #include "hello.h"
 #include "id.h"
 
-static struct record *record_find(struct exporter *x, const u8 id[DST_ID_LEN])
+static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 {
 	for (u32 n = 0; n < RECORDS; n++)
 		if (x->records[n].used && dstor_id_equal(x->records[n].id, id))
@@ -26,8 +26,8 @@ static struct record *record_new(struct exporter *x, const struct dstor_hello *h
 		r->used = true;
 		r->stamp = ++w.stamps;
 		r->session = session;
-		memcpy(r->id, h->session, DST_ID_LEN);
-		memcpy(r->client, h->client, DST_ID_LEN);
+		memcpy(r->id, h->session, DSTOR_ID_LEN);
+		memcpy(r->client, h->client, DSTOR_ID_LEN);
 		return r;
 	}
 	return NULL;
@@ -160,12 +160,12 @@ static void refuse(struct conn *c, u8 status, const u8 *holder)
 	struct item *i;
 	struct dstor_welcome *a = welcome_new(&i, status);
 
-	if (status == DST_WELCOME_STALE)
+	if (status == DSTOR_WELCOME_STALE)
 		happened[H_STALE]++;
 	say("X%u: s%u queue %u gen %llu: %s", c->x->index, c->session, c->queue, ULL(c->gen),
 	    dstor_welcome_text(status));
 	if (holder)
-		memcpy(a->holder, holder, DST_ID_LEN);
+		memcpy(a->holder, holder, DSTOR_ID_LEN);
 	welcome_send(c, i);
 	conn_finish(c, TO_CLIENT);
 	queue_lost(c);
@@ -176,20 +176,20 @@ static void grant(struct conn *c, u64 token)
 	struct exporter *x = c->x;
 	struct record *r = c->record;
 	struct item *i;
-	struct dstor_welcome *a = welcome_new(&i, DST_WELCOME_OK);
+	struct dstor_welcome *a = welcome_new(&i, DSTOR_WELCOME_OK);
 	bool is_volatile = x->disk->is_volatile && !x->write_through;
 
-	r->read_only = c->hello.flags & DST_HELLO_READ_ONLY ||
+	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY ||
 		       dstor_resume_elsewhere(&c->hello, x->disk->uuid);
-	a->access = r->read_only ? DST_ACCESS_READ : DST_ACCESS_WRITE;
+	a->access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
 	a->queues = cpu_to_le16(QUEUES);
 	a->slots = c->hello.slots;
 	a->max_io = c->hello.max_io;
-	a->disk_flags = cpu_to_le32((is_volatile ? DST_DISK_VOLATILE : 0) |
-				    (x->disk->knows_fua ? DST_DISK_FUA : 0) |
-				    (x->shared ? DST_DISK_SHARED : 0));
-	memcpy(a->uuid, x->disk->uuid, DST_ID_LEN);
-	memcpy(a->instance, x->instance, DST_ID_LEN);
+	a->disk_flags = cpu_to_le32((is_volatile ? DSTOR_DISK_VOLATILE : 0) |
+				    (x->disk->knows_fua ? DSTOR_DISK_FUA : 0) |
+				    (x->shared ? DSTOR_DISK_SHARED : 0));
+	memcpy(a->uuid, x->disk->uuid, DSTOR_ID_LEN);
+	memcpy(a->instance, x->instance, DSTOR_ID_LEN);
 	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
 	a->logical_block = cpu_to_le32(BLOCK);
 	a->physical_block = cpu_to_le32(BLOCK);
@@ -211,9 +211,9 @@ enum lease_step { LEASE_OK, LEASE_LATER, LEASE_REFUSED };
 static void lease_request(const struct conn *c, struct dstor_lease_request *q)
 {
 	memset(q, 0, sizeof(*q));
-	memcpy(q->session, c->hello.session, DST_ID_LEN);
-	memcpy(q->client, c->hello.client, DST_ID_LEN);
-	memcpy(q->takeover, c->hello.takeover, DST_ID_LEN);
+	memcpy(q->session, c->hello.session, DSTOR_ID_LEN);
+	memcpy(q->client, c->hello.client, DSTOR_ID_LEN);
+	memcpy(q->takeover, c->hello.takeover, DSTOR_ID_LEN);
 	q->token = mutated(LEASE_TOKEN_IGNORED) ? 0 : le64_to_cpu(c->hello.writer_token);
 	q->budget_ms = dstor_lease_ms(le32_to_cpu(c->hello.timeout_ms),
 				      le32_to_cpu(c->hello.retries));
@@ -266,35 +266,35 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	bool same;
 
 	*token = 0;
-	if (c->hello.flags & DST_HELLO_READ_ONLY || x->shared)
+	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared)
 		return LEASE_OK;
 	if (dstor_resume_elsewhere(&c->hello, x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
 		return LEASE_OK;
 	lease_request(c, &q);
 	answer = dstor_lease_ask(&x->lease, &q, w.now);
 	same = x->lease.held && dstor_id_equal(q.client, x->lease.client);
-	if (answer == DST_LEASE_HELD && mutated(LEASE_NO_EXPIRY_CHECK))
-		answer = DST_LEASE_AFTER_FENCE;
+	if (answer == DSTOR_LEASE_HELD && mutated(LEASE_NO_EXPIRY_CHECK))
+		answer = DSTOR_LEASE_AFTER_FENCE;
 	if (c->promised && mutated(GRANT_WITHOUT_ASKING_AGAIN)) {
 		const struct record *holder = record_find(x, x->lease.session);
 
 		if (holder && record_running(holder))
 			return LEASE_LATER;
-		answer = DST_LEASE_GRANTED;
+		answer = DSTOR_LEASE_GRANTED;
 	}
 	switch (answer) {
-	case DST_LEASE_AFTER_FENCE:
+	case DSTOR_LEASE_AFTER_FENCE:
 		c->promised = true;
 		if (!expel_holder(c, &q))
 			return LEASE_LATER;
 		break;
-	case DST_LEASE_HELD:
-		refuse(c, DST_WELCOME_IN_USE, same ? x->lease.session : NULL);
+	case DSTOR_LEASE_HELD:
+		refuse(c, DSTOR_WELCOME_IN_USE, same ? x->lease.session : NULL);
 		return LEASE_REFUSED;
-	case DST_LEASE_EXPIRED:
-		refuse(c, DST_WELCOME_EXPIRED, NULL);
+	case DSTOR_LEASE_EXPIRED:
+		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
 		return LEASE_REFUSED;
-	case DST_LEASE_GRANTED:
+	case DSTOR_LEASE_GRANTED:
 		break;
 	}
 	*token = lease_granted(c, &q);
@@ -310,11 +310,11 @@ static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 	if (!c || !c->established)
 		return false;
 	if (x->state == X_STOPPING) {
-		refuse(c, DST_WELCOME_STOPPING, NULL);
+		refuse(c, DSTOR_WELCOME_STOPPING, NULL);
 		return true;
 	}
 	if (r->evicted) {
-		refuse(c, DST_WELCOME_EVICTED, NULL);
+		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
 		return true;
 	}
 	if (r->queue[queue].running && !mutated(NO_FENCE))
@@ -357,7 +357,7 @@ void attach_wait(struct conn *c)
 
 	if (c->end != E_PENDING || !c->established)
 		return;
-	a = welcome_new(&i, DST_WELCOME_WAIT);
+	a = welcome_new(&i, DSTOR_WELCOME_WAIT);
 	happened[H_WAIT]++;
 	a->waiting = cpu_to_le32(record_running(c->record));
 	welcome_send(c, i);
@@ -371,7 +371,7 @@ static bool greet(struct conn *c, const struct message *m)
 	u64 unknown;
 
 	if (!dstor_greeting_is_ours(&m->greeting) ||
-	    dstor_greeting_check(&m->greeting, &unknown) != DST_GREETING_OK) {
+	    dstor_greeting_check(&m->greeting, &unknown) != DSTOR_GREETING_OK) {
 		violated("greet", "the exporter refuses a greeting");
 		return false;
 	}
@@ -391,29 +391,29 @@ void attach_hello(struct conn *c, const struct message *m)
 
 	if (!greet(c, m))
 		return;
-	if (dstor_hello_check(h, &why) != DST_WELCOME_OK) {
+	if (dstor_hello_check(h, &why) != DSTOR_WELCOME_OK) {
 		violated("hello", "the exporter refuses a hello: %s", why);
 		return;
 	}
 	c->hello = *h;
 	q = le16_to_cpu(h->queue);
 	if (x->state != X_UP) {
-		refuse(c, DST_WELCOME_STOPPING, NULL);
+		refuse(c, DSTOR_WELCOME_STOPPING, NULL);
 		return;
 	}
 	r = record_find(x, h->session);
 	if (!r)
 		r = record_new(x, h, c->session);
 	if (!r) {
-		refuse(c, DST_WELCOME_BUSY, NULL);
+		refuse(c, DSTOR_WELCOME_BUSY, NULL);
 		return;
 	}
 	if (r->evicted) {
-		refuse(c, DST_WELCOME_EVICTED, NULL);
+		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
 		return;
 	}
 	if (le64_to_cpu(h->generation) <= r->queue[q].gen) {
-		refuse(c, DST_WELCOME_STALE, NULL);
+		refuse(c, DSTOR_WELCOME_STALE, NULL);
 		return;
 	}
 	say("X%u: hello of s%u queue %u gen %llu, %u running", x->index, c->session, q, ULL(c->gen),
@@ -469,8 +469,8 @@ void session_bye(struct conn *c)
 
 void session_evict(struct exporter *x, struct record *r)
 {
-	struct dstor_frame f = { .type = DST_FRAME_CHANGE,
-			       .flags = cpu_to_le16(DST_CHANGE_EVICTED) };
+	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
+			       .flags = cpu_to_le16(DSTOR_CHANGE_EVICTED) };
 
 	say("X%u: evicts s%u", x->index, r->session);
 	r->evicted = true;

@@ -18,16 +18,16 @@ static u64 silence_ms(const struct machine *m)
 static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 {
 	memset(h, 0, sizeof(*h));
-	h->kind = DST_HELLO_ATTACH;
-	h->flags = m->read_only ? DST_HELLO_READ_ONLY : 0;
+	h->kind = DSTOR_HELLO_ATTACH;
+	h->flags = m->read_only ? DSTOR_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(queue);
 	h->queues = cpu_to_le16(m->queues);
 	h->slots = cpu_to_le16(m->slots);
 	h->max_io = cpu_to_le32(SPAN * BLOCK);
 	h->generation = cpu_to_le64(m->queue[queue].gen);
-	memcpy(h->session, m->session_id, DST_ID_LEN);
-	memcpy(h->client, m->client, DST_ID_LEN);
-	memcpy(h->takeover, m->takeover, DST_ID_LEN);
+	memcpy(h->session, m->session_id, DSTOR_ID_LEN);
+	memcpy(h->client, m->client, DSTOR_ID_LEN);
+	memcpy(h->takeover, m->takeover, DSTOR_ID_LEN);
 	h->ping_ms = cpu_to_le32(m->ping_ms);
 	h->timeout_ms = cpu_to_le32(m->policy.timeout_ms);
 	h->retries = cpu_to_le32(m->policy.retries);
@@ -35,8 +35,8 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 	memcpy(h->client_name, "node", sizeof("node"));
 	memcpy(h->checksums, "crc32c", sizeof("crc32c"));
 	if (m->established) {
-		h->flags |= DST_HELLO_RESUME;
-		memcpy(h->uuid, m->identity.uuid, DST_ID_LEN);
+		h->flags |= DSTOR_HELLO_RESUME;
+		memcpy(h->uuid, m->identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(m->token);
 	}
 }
@@ -101,7 +101,7 @@ void client_closed(struct conn *c)
 void client_timer(struct machine *m, u8 queue)
 {
 	struct queue *q = &m->queue[queue];
-	struct dstor_frame ping = { .type = DST_FRAME_PING };
+	struct dstor_frame ping = { .type = DSTOR_FRAME_PING };
 	u64 dead = q->heard_ms + silence_ms(m), next = dead;
 
 	if (w.now >= dead) {
@@ -127,13 +127,13 @@ static void first_welcome(struct machine *m, const struct dstor_welcome *a)
 	m->established = true;
 	m->device = D_UP;
 	m->token = le64_to_cpu(a->writer_token);
-	memcpy(m->identity.uuid, a->uuid, DST_ID_LEN);
+	memcpy(m->identity.uuid, a->uuid, DSTOR_ID_LEN);
 	m->identity.size = le64_to_cpu(a->size);
 	m->identity.block = le32_to_cpu(a->logical_block);
 	m->identity.max_io = le32_to_cpu(a->max_io);
 	m->identity.slots = le16_to_cpu(a->slots);
-	m->is_volatile = le32_to_cpu(a->disk_flags) & DST_DISK_VOLATILE;
-	memcpy(m->instance, a->instance, DST_ID_LEN);
+	m->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
+	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
 	for (u8 n = 0; n < DISKS; n++)
 		if (dstor_id_equal(w.disks[n].uuid, a->uuid))
 			m->disk = n;
@@ -146,15 +146,15 @@ static bool same_disk(struct machine *m, const struct dstor_welcome *a)
 {
 	enum dstor_resume r = dstor_resume_check(&m->identity, a);
 
-	if ((r == DST_RESUME_OTHER_DISK && mutated(UUID_IGNORED)) ||
-	    (r == DST_RESUME_SMALLER && mutated(SIZE_IGNORED)))
-		r = DST_RESUME_OK;
-	m->suspended = r != DST_RESUME_OK;
+	if ((r == DSTOR_RESUME_OTHER_DISK && mutated(UUID_IGNORED)) ||
+	    (r == DSTOR_RESUME_SMALLER && mutated(SIZE_IGNORED)))
+		r = DSTOR_RESUME_OK;
+	m->suspended = r != DSTOR_RESUME_OK;
 	if (m->suspended)
 		say("M%u: s%u is suspended: %s", m->index, m->session, dstor_resume_text(r));
-	if (r == DST_RESUME_OTHER_DISK)
+	if (r == DSTOR_RESUME_OTHER_DISK)
 		happened[H_SUSPENDED_UUID]++;
-	if (r == DST_RESUME_SMALLER)
+	if (r == DSTOR_RESUME_SMALLER)
 		happened[H_SUSPENDED_SIZE]++;
 	return !m->suspended;
 }
@@ -169,7 +169,7 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 {
 	if (dstor_id_equal(m->instance, a->instance) || mutated(INSTANCE_IGNORED))
 		return;
-	memcpy(m->instance, a->instance, DST_ID_LEN);
+	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
 	for (u8 n = 0; n < m->queues; n++) {
 		struct queue *q = &m->queue[n];
 
@@ -185,8 +185,8 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 			dstor_flush_mark_lost(&m->cache);
 		}
 		if (mutated(LATE_WELCOME_TRUSTED))
-			q->mark = DST_FLUSH_MARK_CLEAN;
-		memset(q->instance, 0, DST_ID_LEN);
+			q->mark = DSTOR_FLUSH_MARK_CLEAN;
+		memset(q->instance, 0, DSTOR_ID_LEN);
 	}
 }
 
@@ -206,8 +206,8 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 		if (le64_to_cpu(a->size) > m->identity.size)
 			m->identity.size = le64_to_cpu(a->size);
 	}
-	memcpy(q->instance, a->instance, DST_ID_LEN);
-	q->is_volatile = le32_to_cpu(a->disk_flags) & DST_DISK_VOLATILE;
+	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
+	q->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
 	q->state = Q_LIVE;
 	q->attempts = 0;
 	for (u32 n = 0; n < SLOTS; n++)
@@ -225,7 +225,7 @@ static void in_use(struct conn *c, const struct dstor_welcome *a)
 	if (m->established) {
 		client_lost(m, c->queue);
 	} else if (!dstor_id_is_zero(a->holder)) {
-		memcpy(m->takeover, a->holder, DST_ID_LEN);
+		memcpy(m->takeover, a->holder, DSTOR_ID_LEN);
 		client_lost(m, c->queue);
 	} else {
 		say("M%u: s%u: attach refused, in use", m->index, m->session);
@@ -246,22 +246,22 @@ static void welcome_arrived(struct conn *c, const struct message *msg)
 		return;
 	}
 	switch (a->status) {
-	case DST_WELCOME_OK:
+	case DSTOR_WELCOME_OK:
 		welcomed(c, a);
 		break;
-	case DST_WELCOME_WAIT:
+	case DSTOR_WELCOME_WAIT:
 		break;
-	case DST_WELCOME_IN_USE:
+	case DSTOR_WELCOME_IN_USE:
 		in_use(c, a);
 		break;
-	case DST_WELCOME_EXPIRED:
-	case DST_WELCOME_EVICTED:
-		happened[a->status == DST_WELCOME_EXPIRED ? H_EXPIRED : H_EVICTED]++;
+	case DSTOR_WELCOME_EXPIRED:
+	case DSTOR_WELCOME_EVICTED:
+		happened[a->status == DSTOR_WELCOME_EXPIRED ? H_EXPIRED : H_EVICTED]++;
 		device_fail(m, dstor_welcome_text(a->status));
 		break;
-	case DST_WELCOME_STALE:
-	case DST_WELCOME_STOPPING:
-	case DST_WELCOME_BUSY:
+	case DSTOR_WELCOME_STALE:
+	case DSTOR_WELCOME_STOPPING:
+	case DSTOR_WELCOME_BUSY:
 		client_lost(m, c->queue);
 		break;
 	default:
@@ -274,16 +274,16 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	struct machine *m = c->m;
 	u16 flags = le16_to_cpu(f->flags);
 
-	if (flags & DST_CHANGE_SIZE && le64_to_cpu(f->offset) > m->identity.size) {
+	if (flags & DSTOR_CHANGE_SIZE && le64_to_cpu(f->offset) > m->identity.size) {
 		m->identity.size = le64_to_cpu(f->offset);
 		happened[H_GREW]++;
 	}
 	/* nothing was acked on this queue after it, and all before is durable */
-	if (flags & DST_CHANGE_FLUSHED)
-		m->queue[c->queue].mark = DST_FLUSH_MARK_CLEAN;
-	if (flags & DST_CHANGE_EVICTED)
+	if (flags & DSTOR_CHANGE_FLUSHED)
+		m->queue[c->queue].mark = DSTOR_FLUSH_MARK_CLEAN;
+	if (flags & DSTOR_CHANGE_EVICTED)
 		device_fail(m, "evicted");
-	else if (flags & DST_CHANGE_STOPPING)
+	else if (flags & DSTOR_CHANGE_STOPPING)
 		client_lost(m, c->queue);
 }
 
@@ -292,7 +292,7 @@ static void frame_arrived(struct conn *c, const struct item *i)
 	struct machine *m = c->m;
 	struct dstor_bounds b = { .size = m->identity.size, .block = BLOCK,
 				.max_io = SPAN * BLOCK, .slots = SLOTS };
-	struct dstor_frame pong = { .type = DST_FRAME_PONG, .seq = i->frame.seq };
+	struct dstor_frame pong = { .type = DSTOR_FRAME_PONG, .seq = i->frame.seq };
 
 	if (!dstor_response_sane(&i->frame, &b)) {
 		violated("frame", "the client refuses the header of a frame of type %u",
@@ -300,16 +300,16 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		return;
 	}
 	switch (i->frame.type) {
-	case DST_FRAME_RESPONSE:
+	case DSTOR_FRAME_RESPONSE:
 		txn_response(c, &i->frame);
 		break;
-	case DST_FRAME_PING:
+	case DSTOR_FRAME_PING:
 		frame_send(c, TO_EXPORTER, &pong, NULL);
 		break;
-	case DST_FRAME_STATE:
+	case DSTOR_FRAME_STATE:
 		txn_state(c, &i->frame);
 		break;
-	case DST_FRAME_CHANGE:
+	case DSTOR_FRAME_CHANGE:
 		changed(c, &i->frame);
 		break;
 	}
@@ -345,7 +345,7 @@ void device_attach(struct machine *m)
 	if (m->device != D_NONE || m->down)
 		return;
 	memset(m->queue, 0, sizeof(m->queue));
-	memset(m->takeover, 0, DST_ID_LEN);
+	memset(m->takeover, 0, DSTOR_ID_LEN);
 	memset(&m->cache, 0, sizeof(m->cache));
 	m->queues = queues;
 	m->established = false;
@@ -393,7 +393,7 @@ void device_force(struct machine *m)
 /* In order: when nothing is in flight, BYE on each connection. */
 void device_detach(struct machine *m)
 {
-	struct dstor_frame bye = { .type = DST_FRAME_BYE };
+	struct dstor_frame bye = { .type = DSTOR_FRAME_BYE };
 
 	m->device = D_DETACHING;
 	if (txns_in_flight(m))

@@ -45,7 +45,7 @@ static void apply(struct bio *b)
 			make_durable(b->disk, i, b->cache[i], b->version[i]);
 	if (b->kind == BIO_WRITE)
 		for (u8 i = 0; i < b->count; i++)
-			if (b->status == DST_STATUS_OK || chance(50))
+			if (b->status == DSTOR_STATUS_OK || chance(50))
 				apply_block(b, i);
 }
 
@@ -75,11 +75,11 @@ void disk_submit(struct exporter *x, struct request *r, enum bio_kind kind)
 		b->first = le64_to_cpu(r->frame.offset) / BLOCK;
 		b->count = le32_to_cpu(r->frame.bytes) / BLOCK;
 		b->fua = kind == BIO_WRITE && b->disk->knows_fua && !mutated(FUA_AS_PLAIN_WRITE) &&
-			 (x->write_through || le16_to_cpu(r->frame.flags) & DST_REQ_FUA);
+			 (x->write_through || le16_to_cpu(r->frame.flags) & DSTOR_REQ_FUA);
 		memcpy(b->data, r->data, sizeof(b->data));
 	}
 	if (w.disk_errors && chance(r ? 3 : 50)) {
-		b->status = DST_STATUS_MEDIUM;
+		b->status = DSTOR_STATUS_MEDIUM;
 		happened[H_DISK_ERROR]++;
 	}
 	if (kind == BIO_WRITE && chance(20))
@@ -109,7 +109,7 @@ void disk_done(struct bio *b)
 	struct request *r = b->request;
 	struct exporter *x = b->x;
 
-	if (!b->applied && (b->kind != BIO_FLUSH || b->status == DST_STATUS_OK))
+	if (!b->applied && (b->kind != BIO_FLUSH || b->status == DSTOR_STATUS_OK))
 		apply(b);
 	if (b->kind == BIO_READ)
 		memcpy(r->data, &b->disk->cache[b->first], b->count * sizeof(r->data[0]));
@@ -118,7 +118,7 @@ void disk_done(struct bio *b)
 		request_done(r, b);
 		return;
 	}
-	x->stop_failed = b->status != DST_STATUS_OK;
+	x->stop_failed = b->status != DSTOR_STATUS_OK;
 	if (x->stop_failed)
 		forget_cache(x);
 	exporter_stop_step(x);

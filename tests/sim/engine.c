@@ -40,11 +40,11 @@ bool chance(u32 percent)
 	return below(100) < percent;
 }
 
-void make_id(u8 id[DST_ID_LEN])
+void make_id(u8 id[DSTOR_ID_LEN])
 {
 	u32 n = ++w.ids;
 
-	memset(id, 0x5a, DST_ID_LEN);
+	memset(id, 0x5a, DSTOR_ID_LEN);
 	memcpy(id, &n, sizeof(n));
 }
 
@@ -152,10 +152,10 @@ void promise_broken(const char *promise)
 const char *op_name(u8 op)
 {
 	static const char * const names[] = {
-		[DST_OP_READ] = "read",		[DST_OP_WRITE] = "write",
-		[DST_OP_FLUSH] = "flush",	[DST_OP_DISCARD] = "discard",
-		[DST_OP_WRITE_ZEROES] = "zeroes",
+		[DSTOR_OP_READ] = "read",		[DSTOR_OP_WRITE] = "write",
+		[DSTOR_OP_FLUSH] = "flush",	[DSTOR_OP_DISCARD] = "discard",
+		[DSTOR_OP_WRITE_ZEROES] = "zeroes",
 	};
 
-	return op <= DST_OP_MAX ? names[op] : "?";
+	return op <= DSTOR_OP_MAX ? names[op] : "?";
 }

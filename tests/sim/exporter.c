@@ -48,11 +48,11 @@ static struct dstor_slot *slot_of(struct request *r)
 static void respond(struct conn *c, const struct dstor_frame *f, u8 status, const u32 *data,
 		    struct txn *t)
 {
-	struct dstor_frame a = { .type = DST_FRAME_RESPONSE, .op = f->op, .slot = f->slot,
+	struct dstor_frame a = { .type = DSTOR_FRAME_RESPONSE, .op = f->op, .slot = f->slot,
 			       .status = cpu_to_le16(status), .seq = f->seq };
 	struct item *i;
 
-	if (!data || status != DST_STATUS_OK) {
+	if (!data || status != DSTOR_STATUS_OK) {
 		frame_send(c, TO_CLIENT, &a, t);
 		return;
 	}
@@ -110,11 +110,11 @@ static enum dstor_admit admit(struct dstor_slot *s, const struct dstor_frame *f)
 {
 	u64 seq = le64_to_cpu(f->seq);
 
-	if (mutated(NO_REPLAY_MEMORY) && s->state == DST_SLOT_DONE && s->seq == seq)
-		s->state = DST_SLOT_FREE;
-	if (mutated(SEQUENCE_NOT_CHECKED) && s->state == DST_SLOT_DONE && s->op == f->op &&
+	if (mutated(NO_REPLAY_MEMORY) && s->state == DSTOR_SLOT_DONE && s->seq == seq)
+		s->state = DSTOR_SLOT_FREE;
+	if (mutated(SEQUENCE_NOT_CHECKED) && s->state == DSTOR_SLOT_DONE && s->op == f->op &&
 	    dstor_op_writes(f->op))
-		return DST_ADMIT_REPLAY;
+		return DSTOR_ADMIT_REPLAY;
 	return dstor_slot_admit(s, seq, f->op);
 }
 
@@ -136,30 +136,30 @@ static void request_arrived(struct conn *c, const struct item *i)
 
 	c->receiving = NULL;
 	switch (admit(s, &i->frame)) {
-	case DST_ADMIT_REFUSE:
+	case DSTOR_ADMIT_REFUSE:
 		say("X%u: slot reused in flight, or older: closes", c->x->index);
 		violated("P3", "a client that keeps to the rules was refused a slot");
 		conn_lost(c);
 		return;
-	case DST_ADMIT_BUSY:
+	case DSTOR_ADMIT_BUSY:
 		return;
-	case DST_ADMIT_REPLAY:
+	case DSTOR_ADMIT_REPLAY:
 		happened[H_REPLAYED]++;
 		say("X%u: answers %s seq %llu from memory", c->x->index, op_name(i->frame.op),
 		    ULL(le64_to_cpu(i->frame.seq)));
 		respond(c, &i->frame, s->status, NULL, i->txn);
 		return;
-	case DST_ADMIT_EXECUTE:
+	case DSTOR_ADMIT_EXECUTE:
 		break;
 	}
 	status = dstor_request_check(&i->frame, &b);
-	if (status != DST_STATUS_OK) {
+	if (status != DSTOR_STATUS_OK) {
 		dstor_slot_done(s, le64_to_cpu(i->frame.seq), status);
 		respond(c, &i->frame, status, NULL, i->txn);
 		return;
 	}
 	r = request_new(c, &i->frame, i->txn);
-	if (i->frame.op == DST_OP_WRITE) {
+	if (i->frame.op == DSTOR_OP_WRITE) {
 		c->receiving = r;
 		return;
 	}
@@ -172,7 +172,7 @@ static void request_arrived(struct conn *c, const struct item *i)
 static void asked(struct conn *c, const struct dstor_frame *f)
 {
 	const struct dstor_slot *s = &c->record->queue[c->queue].slots[le16_to_cpu(f->slot)];
-	struct dstor_frame a = { .type = DST_FRAME_STATE, .slot = f->slot, .seq = f->seq };
+	struct dstor_frame a = { .type = DSTOR_FRAME_STATE, .slot = f->slot, .seq = f->seq };
 
 	a.status = cpu_to_le16(dstor_slot_ask(s, le64_to_cpu(f->seq)));
 	frame_send(c, TO_CLIENT, &a, NULL);
@@ -181,7 +181,7 @@ static void asked(struct conn *c, const struct dstor_frame *f)
 static void frame_arrived(struct conn *c, const struct item *i)
 {
 	struct dstor_bounds b = bounds_of(c);
-	struct dstor_frame pong = { .type = DST_FRAME_PONG, .seq = i->frame.seq };
+	struct dstor_frame pong = { .type = DSTOR_FRAME_PONG, .seq = i->frame.seq };
 
 	if (!dstor_request_sane(&i->frame, &b)) {
 		violated("frame", "the exporter refuses the header of a frame of type %u",
@@ -190,17 +190,17 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		return;
 	}
 	switch (i->frame.type) {
-	case DST_FRAME_REQUEST:
+	case DSTOR_FRAME_REQUEST:
 		if (c->x->state == X_UP)
 			request_arrived(c, i);
 		break;
-	case DST_FRAME_PING:
+	case DSTOR_FRAME_PING:
 		frame_send(c, TO_CLIENT, &pong, NULL);
 		break;
-	case DST_FRAME_ASK:
+	case DSTOR_FRAME_ASK:
 		asked(c, &i->frame);
 		break;
-	case DST_FRAME_BYE:
+	case DSTOR_FRAME_BYE:
 		session_bye(c);
 		break;
 	}
@@ -277,19 +277,19 @@ void request_submit(struct request *r)
 	    r->record->session, r->queue, ULL(r->gen), r->txn - w.txns);
 	oracle_executed(r->x, r);
 	if (mutated(ACK_BEFORE_DISK) && dstor_op_writes(op)) {
-		respond(r->conn, &r->frame, DST_STATUS_OK, NULL, r->txn);
+		respond(r->conn, &r->frame, DSTOR_STATUS_OK, NULL, r->txn);
 		r->answered = true;
 	}
-	if (op == DST_OP_FLUSH && mutated(FLUSH_NOT_SENT))
+	if (op == DSTOR_OP_FLUSH && mutated(FLUSH_NOT_SENT))
 		request_done(r, NULL);
 	else
-		disk_submit(r->x, r, op == DST_OP_READ ? BIO_READ :
-			    op == DST_OP_FLUSH ? BIO_FLUSH : BIO_WRITE);
+		disk_submit(r->x, r, op == DSTOR_OP_READ ? BIO_READ :
+			    op == DSTOR_OP_FLUSH ? BIO_FLUSH : BIO_WRITE);
 }
 
 static bool wants_flush(const struct request *r)
 {
-	bool durable = r->x->write_through || le16_to_cpu(r->frame.flags) & DST_REQ_FUA;
+	bool durable = r->x->write_through || le16_to_cpu(r->frame.flags) & DSTOR_REQ_FUA;
 
 	return dstor_op_writes(r->frame.op) && durable && r->x->disk->is_volatile &&
 	       !r->x->disk->knows_fua && !r->flushing && !mutated(FUA_AS_PLAIN_WRITE);
@@ -300,9 +300,9 @@ void request_done(struct request *r, struct bio *b)
 	struct exporter *x = r->x;
 	struct dstor_slot *s = slot_of(r);
 
-	if (b && b->status != DST_STATUS_OK)
+	if (b && b->status != DSTOR_STATUS_OK)
 		r->status = b->status;
-	if (r->status == DST_STATUS_OK && wants_flush(r)) {
+	if (r->status == DSTOR_STATUS_OK && wants_flush(r)) {
 		r->flushing = true;
 		disk_submit(x, r, BIO_FLUSH);
 		return;
@@ -316,7 +316,7 @@ void request_done(struct request *r, struct bio *b)
 	    r->conn ? "" : ", nobody to tell");
 	if (r->conn && r->conn->established && !r->answered)
 		respond(r->conn, &r->frame, r->status,
-			r->frame.op == DST_OP_READ ? r->data : NULL, r->txn);
+			r->frame.op == DSTOR_OP_READ ? r->data : NULL, r->txn);
 	if (s)
 		session_settle(x, r->record);
 	request_free(r);
@@ -327,7 +327,7 @@ void request_done(struct request *r, struct bio *b)
 void exporter_timer(struct conn *c)
 {
 	const struct record *r = c->record;
-	struct dstor_frame ping = { .type = DST_FRAME_PING };
+	struct dstor_frame ping = { .type = DSTOR_FRAME_PING };
 	u64 dead, next;
 
 	if (c->end != E_LIVE)
@@ -349,7 +349,7 @@ void exporter_timer(struct conn *c)
 /* Tells every connection. */
 void exporter_change(struct exporter *x, u16 flags, u64 size)
 {
-	struct dstor_frame f = { .type = DST_FRAME_CHANGE, .flags = cpu_to_le16(flags),
+	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE, .flags = cpu_to_le16(flags),
 			       .offset = cpu_to_le64(size) };
 
 	for (u32 n = 0; n < CONNS; n++)
@@ -378,7 +378,7 @@ static void went_down(struct exporter *x)
 	if (w.late_news)
 		ms = between(20, 400);
 	else if (chance(30))
-		ms = between(3000, w.weathers & 1 << W_LONG ? 60000 : 9000);
+		ms = between(3000, w.faults & 1 << W_LONG ? 60000 : 9000);
 	after(ms, EV_STARTED, x->index, 0, x->life);
 }
 
@@ -423,7 +423,7 @@ void exporter_stop_step(struct exporter *x)
 		if (!mutated(FAILED_STOP_AS_ANY))
 			make_id(x->instance);	/* of the next export */
 	} else {
-		exporter_change(x, DST_CHANGE_STOPPING | DST_CHANGE_FLUSHED, 0);
+		exporter_change(x, DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_FLUSHED, 0);
 	}
 	for (u32 n = 0; n < CONNS; n++)
 		if (w.conns[n].used && w.conns[n].x == x && w.conns[n].end == E_LIVE)

@@ -151,10 +151,10 @@ static void no_loss_is_hidden(struct txn *t)
 		const struct txn *v = &w.txns[n];
 
 		if (v->session != t->session || !v->lost || v->ended > t->began ||
-		    (t->op == DST_OP_FLUSH ? v->told_flush : v->told_fua))
+		    (t->op == DSTOR_OP_FLUSH ? v->told_flush : v->told_fua))
 			continue;
 		/* a FUA write of before the power cut could not know */
-		if (t->op == DST_OP_FLUSH || t->epoch != v->epoch)
+		if (t->op == DSTOR_OP_FLUSH || t->epoch != v->epoch)
 			violated("P5", "%s t%u succeeds, but t%u was acked, lost and not reported",
 				 op_name(t->op), number(t), n);
 	}
@@ -221,7 +221,7 @@ void oracle_acked(struct txn *t, const u32 *data)
 	t->ended = ++w.order;
 	if (is_write(t))
 		acked_write(t);
-	else if (t->op == DST_OP_READ)
+	else if (t->op == DSTOR_OP_READ)
 		acked_read(t, data);
 	else
 		acked_flush(t);
@@ -256,17 +256,17 @@ void oracle_failed(struct txn *t, bool excused)
 	const struct machine *m = &w.machines[t->machine];
 	u64 least = (u64)m->policy.timeout_ms * m->policy.retries;
 
-	if (!excused && (m->policy.retries == DST_RETRIES_FOREVER ||
+	if (!excused && (m->policy.retries == DSTOR_RETRIES_FOREVER ||
 			 w.now - t->attempt.start_ms < least))
 		violated("P7", "t%u fails after %llu ms, within its budget of %llu", number(t),
 			 ULL(w.now - t->attempt.start_ms), ULL(least));
-	if (t->status == DST_STATUS_IO && !w.bad_ends)
+	if (t->status == DSTOR_STATUS_IO && !w.bad_ends)
 		violated("P7", "t%u reports a loss, and nothing was lost", number(t));
 	for (u32 n = 1; n < w.n_txns; n++) {
 		struct txn *v = &w.txns[n];
 
 		if (v->session == t->session && v->lost && v->ended < t->began) {
-			v->told_flush |= t->op == DST_OP_FLUSH;
+			v->told_flush |= t->op == DSTOR_OP_FLUSH;
 			v->told_fua |= t->fua;
 		}
 	}

@@ -242,7 +242,7 @@ struct conn {
 /* --- exporters --- */
 
 struct disk {
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u8 blocks;
 	bool is_volatile;
 	bool knows_fua;
@@ -314,8 +314,8 @@ struct record {
 	bool established;
 	bool read_only;
 	u16 session;		/* for the oracle */
-	u8 id[DST_ID_LEN];
-	u8 client[DST_ID_LEN];
+	u8 id[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
 	u32 ping_ms;
 	u32 timeout_ms;
 	u32 retries;
@@ -340,7 +340,7 @@ struct exporter {
 	bool stop_flushing;
 	bool stop_failed;	/* that flush did */
 	u32 life;
-	u8 instance[DST_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	struct disk *disk;	/* exported now */
 	struct disk *own;
 	u64 frozen_until;
@@ -369,14 +369,14 @@ struct queue {
 	u64 seq[SLOTS];
 	bool is_volatile;	/* the welcome of its connection says so */
 	u64 mark;		/* acked and not flushed, on ... */
-	u8 instance[DST_ID_LEN];	/* ... this one, or an older one */
+	u8 instance[DSTOR_ID_LEN];	/* ... this one, or an older one */
 };
 
 enum device_state { D_NONE, D_ATTACHING, D_UP, D_FAILED, D_DETACHING };
 
 struct machine {
 	u8 index;
-	u8 client[DST_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
 	struct exporter *target;	/* where the address leads now */
 	struct exporter *home;
 	bool loopback;
@@ -395,13 +395,13 @@ struct machine {
 	bool read_only;
 	bool scanning;
 	u16 session;
-	u8 session_id[DST_ID_LEN];
-	u8 takeover[DST_ID_LEN];
+	u8 session_id[DSTOR_ID_LEN];
+	u8 takeover[DSTOR_ID_LEN];
 	bool established;
 	u8 disk;
 	u64 token;
 	struct dstor_identity identity;
-	u8 instance[DST_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	bool is_volatile;
 	struct dstor_flush_marks cache;
 	struct dstor_retry_policy policy;
@@ -441,7 +441,7 @@ struct world {
 
 	/* the seed's character: what can happen in this run */
 	u64 ends_ms;
-	u32 weathers;		/* mask of enum weather */
+	u32 faults;		/* mask of enum fault */
 	u32 pause_ms;		/* between faults */
 	u16 txn_limit;
 	bool all_loopback;
@@ -506,7 +506,7 @@ static inline bool mutated(enum mutant m)
 u32 below(u32 n);			/* 0 to n - 1 */
 u32 between(u32 low, u32 high);		/* both included */
 bool chance(u32 percent);
-void make_id(u8 id[DST_ID_LEN]);
+void make_id(u8 id[DSTOR_ID_LEN]);
 void at(u64 when, enum event_type type, u16 index, u8 sub, u32 stamp);
 static inline void after(u64 ms, enum event_type type, u16 index, u8 sub, u32 stamp)
 {
@@ -636,8 +636,8 @@ void oracle_audit(void);
 void oracle_end(void);
 u64 txn_bound_ms(const struct machine *m);
 
-/* weather.c - applications, faults, and the end of them */
-enum weather {
+/* faults.c - applications, faults, and the end of them */
+enum fault {
 	W_RESET, W_CUT, W_HOLD, W_STALL, W_CRASH, W_STOP, W_FREEZE_EXPORTER, W_FREEZE_CLIENT,
 	W_CLIENT_CRASH, W_FORCE, W_DETACH, W_EVICT, W_RIVAL, W_OTHER_DISK, W_SMALLER, W_GROW,
 	W_MOVED, W_LONG, WEATHERS,

@@ -30,12 +30,13 @@ static void scan_later(struct machine *m)
 static void txn_send(struct machine *m, struct txn *t, bool again)
 {
 	struct conn *c = m->queue[t->queue].conn;
-	u16 flags = (t->fua || t->kept_durable ? DST_REQ_FUA : 0) | (again ? DST_REQ_RESEND : 0);
+	u16 flags = (t->fua || t->kept_durable ? DSTOR_REQ_FUA : 0) | (again ? DSTOR_REQ_RESEND :
+								       0);
 	u32 bytes = t->count * BLOCK;
 	struct dstor_frame f = {
-		.type = DST_FRAME_REQUEST, .op = t->op, .flags = cpu_to_le16(flags),
+		.type = DSTOR_FRAME_REQUEST, .op = t->op, .flags = cpu_to_le16(flags),
 		.slot = cpu_to_le16(t->slot), .bytes = cpu_to_le32(bytes),
-		.length = cpu_to_le32(t->op == DST_OP_WRITE ? bytes : 0),
+		.length = cpu_to_le32(t->op == DSTOR_OP_WRITE ? bytes : 0),
 		.seq = cpu_to_le64(t->seq), .offset = cpu_to_le64((u64)t->first * BLOCK),
 	};
 
@@ -54,7 +55,7 @@ static void txn_send(struct machine *m, struct txn *t, bool again)
 	    m->session, t->queue, ULL(c->gen), again ? "re" : "", t - w.txns, op_name(t->op),
 	    t->fua ? " fua" : "", t->slot, ULL(t->seq), t->first, t->count);
 	frame_send(c, TO_EXPORTER, &f, t);
-	if (t->op == DST_OP_WRITE) {
+	if (t->op == DSTOR_OP_WRITE) {
 		struct item *i = item_new(I_DATA);
 
 		i->txn = t;
@@ -108,7 +109,7 @@ static void txn_fail(struct machine *m, struct txn *t, const char *why, bool exc
 
 static void tell_of_loss(struct machine *m, struct txn *t)
 {
-	t->status = DST_STATUS_IO;
+	t->status = DSTOR_STATUS_IO;
 	happened[H_LOSS_REPORTED]++;
 	txn_fail(m, t, "acked writes were lost", true);
 }
@@ -116,7 +117,7 @@ static void tell_of_loss(struct machine *m, struct txn *t)
 /* The kernel does not even hand it to a device without a cache. */
 static struct txn *needless_flush(struct machine *m)
 {
-	struct txn *t = txn_new(m, DST_OP_FLUSH);
+	struct txn *t = txn_new(m, DSTOR_OP_FLUSH);
 
 	if (!t)
 		return NULL;
@@ -134,7 +135,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	struct txn *t;
 	u32 slot = 0;
 
-	if (op == DST_OP_FLUSH && !m->is_volatile)
+	if (op == DSTOR_OP_FLUSH && !m->is_volatile)
 		return needless_flush(m);
 	while (slot < m->slots && (q->slot[slot] || q->barred[slot]))
 		slot++;
@@ -152,7 +153,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->attempt.start_ms = w.now;
 	t->attempt.sent_ms = w.now;
 	t->frozen_ms = m->frozen_ms;
-	if (op == DST_OP_FLUSH)
+	if (op == DSTOR_OP_FLUSH)
 		t->flush = dstor_flush_mark_begin(&m->cache, &t->losses);
 	else if (t->fua && !mutated(LOSS_TOLD_ONCE))
 		refused = !dstor_flush_mark_fua_begin(&m->cache, w.now, &t->losses);
@@ -185,19 +186,19 @@ void device_reopened(struct machine *m)
 
 static bool durable_is_true(struct machine *m, const struct txn *t)
 {
-	if (t->op == DST_OP_FLUSH || mutated(LOSS_TOLD_ONCE))
+	if (t->op == DSTOR_OP_FLUSH || mutated(LOSS_TOLD_ONCE))
 		return dstor_flush_mark_end(&m->cache, t->flush, t->losses);
 	return dstor_flush_mark_fua_end(&m->cache, t->losses);
 }
 
 static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 *data)
 {
-	if (status != DST_STATUS_OK) {
+	if (status != DSTOR_STATUS_OK) {
 		t->status = status;
 		txn_fail(m, t, "the disk says so", true);
 		return;
 	}
-	if (t->op == DST_OP_FLUSH || (t->fua && dstor_op_writes(t->op))) {
+	if (t->op == DSTOR_OP_FLUSH || (t->fua && dstor_op_writes(t->op))) {
 		if (!durable_is_true(m, t)) {
 			tell_of_loss(m, t);
 			return;
@@ -223,7 +224,7 @@ void txn_response(struct conn *c, const struct dstor_frame *f)
 		violated("P3", "a response for a transaction that is not in flight");
 		return;
 	}
-	if (f->op == DST_OP_READ && le16_to_cpu(f->status) == DST_STATUS_OK)
+	if (f->op == DSTOR_OP_READ && le16_to_cpu(f->status) == DSTOR_STATUS_OK)
 		c->reading = t;
 	else
 		txn_answered(m, t, le16_to_cpu(f->status), NULL);
@@ -238,7 +239,7 @@ void txn_data(struct conn *c, const struct item *i)
 		violated("P4", "data arrives for a read that has ended");
 		return;
 	}
-	txn_answered(c->m, t, DST_STATUS_OK, i->data);
+	txn_answered(c->m, t, DSTOR_STATUS_OK, i->data);
 }
 
 /* --- time --- */
@@ -249,18 +250,18 @@ void txn_state(struct conn *c, const struct dstor_frame *f)
 
 	if (!t || t->state != T_SENT || t->seq != le64_to_cpu(f->seq))
 		return;		/* answered meanwhile */
-	if (le16_to_cpu(f->status) == DST_STATE_UNKNOWN) {
+	if (le16_to_cpu(f->status) == DSTOR_STATE_UNKNOWN) {
 		txn_send(c->m, t, true);
 		return;
 	}
-	happened[le16_to_cpu(f->status) == DST_STATE_BUSY ? H_STATE_BUSY : H_STATE_DONE]++;
+	happened[le16_to_cpu(f->status) == DSTOR_STATE_BUSY ? H_STATE_BUSY : H_STATE_DONE]++;
 	t->attempt.sent_ms = w.now;
 	t->asked = false;
 }
 
 static void ask(struct conn *c, struct txn *t)
 {
-	struct dstor_frame f = { .type = DST_FRAME_ASK, .slot = cpu_to_le16(t->slot),
+	struct dstor_frame f = { .type = DSTOR_FRAME_ASK, .slot = cpu_to_le16(t->slot),
 			       .seq = cpu_to_le64(t->seq) };
 
 	t->asked = true;
@@ -276,10 +277,10 @@ static enum dstor_verdict judge(const struct machine *m, const struct txn *t)
 	enum dstor_verdict v = dstor_attempt_check(&t->attempt, &m->policy, w.now, live);
 	u64 budget = dstor_budget_ms(&m->policy);
 
-	if (mutated(RETRY_AFTER_BUDGET) && v == DST_VERDICT_FAIL)
-		return live ? DST_VERDICT_ASK : DST_VERDICT_WAIT;
+	if (mutated(RETRY_AFTER_BUDGET) && v == DSTOR_VERDICT_FAIL)
+		return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
 	if (mutated(FAIL_TOO_EARLY) && budget != NEVER && w.now - t->attempt.start_ms > budget / 2)
-		return DST_VERDICT_FAIL;
+		return DSTOR_VERDICT_FAIL;
 	return v;
 }
 
@@ -295,13 +296,13 @@ static void scan_queue(struct machine *m, u8 queue)
 		if (!t)
 			continue;
 		switch (judge(m, t)) {
-		case DST_VERDICT_WAIT:
+		case DSTOR_VERDICT_WAIT:
 			break;
-		case DST_VERDICT_ASK:
+		case DSTOR_VERDICT_ASK:
 			if (!t->asked || w.now - t->asked_ms >= m->policy.timeout_ms)
 				ask(q->conn, t);
 			break;
-		case DST_VERDICT_FAIL:
+		case DSTOR_VERDICT_FAIL:
 			failed[n++] = t;
 			break;
 		}

@@ -4,7 +4,7 @@ import time
 
 from common import Proxy, device, export_and_attach
 
-HURRY = "/dst/dist/systemd/hurry"
+SHUTDOWN_TIMEOUTS = "/dst/dist/systemd/shutdown-timeouts"
 
 
 def test_unmount_without_the_exporter(machine):
@@ -15,7 +15,7 @@ def test_unmount_without_the_exporter(machine):
         m.expect_log(r"I/O error|EXT4-fs|JBD2|Buffer I/O|lost async page write|Aborting journal|transport error")
         proxy.do("refuse", "stall both")
         began = time.monotonic()
-        m.run(HURRY)
+        m.run(SHUTDOWN_TIMEOUTS)
         assert time.monotonic() - began < 5
         assert (device(m)["timeout_ms"], device(m)["retries"]) == (5000, 3)
         m.run("umount /mnt/d", timeout=80, check=False)
@@ -26,5 +26,5 @@ def test_unmount_without_the_exporter(machine):
 def test_exporter_that_is_there_is_not_given_up(machine):
     m = machine
     path = export_and_attach(m, m.ramdisk(8), attach="--connections 1")
-    m.run(f"{HURRY}; sleep 12; dd if=/dev/zero of={path} bs=4k count=4 oflag=direct status=none")
+    m.run(f"{SHUTDOWN_TIMEOUTS}; sleep 12; dd if=/dev/zero of={path} bs=4k count=4 oflag=direct status=none")
     assert device(m)["timeout_ms"] == 5000 and device(m)["stats"]["errors"] == 0

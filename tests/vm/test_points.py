@@ -101,7 +101,7 @@ def test_failure_is_told_to_whoever_asked(machine):
 
 @pytest.mark.nomodule
 def test_unload_does_not_wait_for_a_hold(machine):
-    """In use it is refused; once only a peer's burial is held, it lets that go and ends."""
+    """In use it is refused; once only the freeing of a peer is held, it lets that go and ends."""
     m = machine
     if m.loaded:
         m.unload()
@@ -113,9 +113,9 @@ def test_unload_does_not_wait_for_a_hold(machine):
     assert m.run("rmmod dstor", check=False).status != 0
     held.release()
     job.wait(5, check=True)
-    m.point("PEER_BURIAL", hold=True, times=0)
+    m.point("PEER_FREE", hold=True, times=0)
     m.run("dst detach d && dst unexport data")
-    assert listed(m)["PEER_BURIAL"][2] >= 1
+    assert listed(m)["PEER_FREE"][2] >= 1
     began = time.monotonic()
     m.unload()
     assert time.monotonic() - began < 10

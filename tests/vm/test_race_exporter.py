@@ -177,7 +177,7 @@ def test_flush_that_fails_at_the_end_is_a_loss(machine):
 
 
 def test_eviction_between_joining_and_the_grant(machine):
-    """A peer has its lane and is held before the fence: it is evicted there and never granted."""
+    """A peer has its session queue and is held before the fence: it is evicted there and never granted."""
     m = machine
     m.run(f"dst export data {m.ramdisk(8)} --allow any")
     with m.point("PEER_JOINED", hold=True) as point:

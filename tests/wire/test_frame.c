@@ -31,34 +31,34 @@ static int verdict(struct dstor_frame f)
 
 static void which_operations_write(void **state)
 {
-	assert_false(dstor_op_writes(DST_OP_READ));
-	assert_true(dstor_op_writes(DST_OP_WRITE));
-	assert_false(dstor_op_writes(DST_OP_FLUSH));
-	assert_true(dstor_op_writes(DST_OP_DISCARD));
-	assert_true(dstor_op_writes(DST_OP_WRITE_ZEROES));
+	assert_false(dstor_op_writes(DSTOR_OP_READ));
+	assert_true(dstor_op_writes(DSTOR_OP_WRITE));
+	assert_false(dstor_op_writes(DSTOR_OP_FLUSH));
+	assert_true(dstor_op_writes(DSTOR_OP_DISCARD));
+	assert_true(dstor_op_writes(DSTOR_OP_WRITE_ZEROES));
 }
 
 static void request_lengths(void **state)
 {
 	u32 max = bounds.max_io;
 
-	assert_true(sane(request(DST_OP_WRITE, 0, max)));
-	assert_false(sane(request(DST_OP_WRITE, 0, max + 1)));
-	assert_false(sane(request(DST_OP_WRITE, 0, 0)));
-	assert_false(sane(request(DST_OP_WRITE, 0, 0xffffffff)));
-	assert_false(sane(WITH(request(DST_OP_WRITE, 0, 512), f.length = cpu_to_le32(511))));
-	assert_false(sane(WITH(request(DST_OP_WRITE, 0, 512), f.bytes = cpu_to_le32(1024))));
-	assert_false(sane(WITH(request(DST_OP_WRITE, 0, 512), f.length = 0)));
-	assert_true(sane(request(DST_OP_READ, 0, max)));
-	assert_false(sane(request(DST_OP_READ, 0, max + 1)));
-	assert_false(sane(request(DST_OP_READ, 0, 0)));
-	assert_false(sane(WITH(request(DST_OP_READ, 0, 512), f.length = cpu_to_le32(512))));
-	assert_true(sane(request(DST_OP_FLUSH, 0, 0)));
-	assert_false(sane(request(DST_OP_FLUSH, 0, 512)));
-	assert_false(sane(request(DST_OP_FLUSH, 512, 0)));
-	assert_false(sane(WITH(request(DST_OP_FLUSH, 0, 0), f.length = cpu_to_le32(1))));
-	for (u8 op = DST_OP_DISCARD; op <= DST_OP_WRITE_ZEROES; op++) {
-		assert_true(sane(request(op, 0, DST_EXTENT_MAX)));
+	assert_true(sane(request(DSTOR_OP_WRITE, 0, max)));
+	assert_false(sane(request(DSTOR_OP_WRITE, 0, max + 1)));
+	assert_false(sane(request(DSTOR_OP_WRITE, 0, 0)));
+	assert_false(sane(request(DSTOR_OP_WRITE, 0, 0xffffffff)));
+	assert_false(sane(WITH(request(DSTOR_OP_WRITE, 0, 512), f.length = cpu_to_le32(511))));
+	assert_false(sane(WITH(request(DSTOR_OP_WRITE, 0, 512), f.bytes = cpu_to_le32(1024))));
+	assert_false(sane(WITH(request(DSTOR_OP_WRITE, 0, 512), f.length = 0)));
+	assert_true(sane(request(DSTOR_OP_READ, 0, max)));
+	assert_false(sane(request(DSTOR_OP_READ, 0, max + 1)));
+	assert_false(sane(request(DSTOR_OP_READ, 0, 0)));
+	assert_false(sane(WITH(request(DSTOR_OP_READ, 0, 512), f.length = cpu_to_le32(512))));
+	assert_true(sane(request(DSTOR_OP_FLUSH, 0, 0)));
+	assert_false(sane(request(DSTOR_OP_FLUSH, 0, 512)));
+	assert_false(sane(request(DSTOR_OP_FLUSH, 512, 0)));
+	assert_false(sane(WITH(request(DSTOR_OP_FLUSH, 0, 0), f.length = cpu_to_le32(1))));
+	for (u8 op = DSTOR_OP_DISCARD; op <= DSTOR_OP_WRITE_ZEROES; op++) {
+		assert_true(sane(request(op, 0, DSTOR_EXTENT_MAX)));
 		assert_false(sane(request(op, 0, 0)));
 		assert_false(sane(WITH(request(op, 0, 512), f.length = cpu_to_le32(512))));
 	}
@@ -66,9 +66,9 @@ static void request_lengths(void **state)
 
 static void request_fields(void **state)
 {
-	struct dstor_frame r = request(DST_OP_READ, 0, 512);
+	struct dstor_frame r = request(DSTOR_OP_READ, 0, 512);
 
-	for (int op = DST_OP_MAX + 1; op < 256; op++)
+	for (int op = DSTOR_OP_MAX + 1; op < 256; op++)
 		assert_false(sane(WITH(r, f.op = op)));
 	assert_true(sane(WITH(r, f.slot = cpu_to_le16(127))));
 	assert_false(sane(WITH(r, f.slot = cpu_to_le16(128))));
@@ -85,8 +85,8 @@ static void only_these_types_come_from_a_client(void **state)
 {
 	for (int type = 0; type < 256; type++) {
 		struct dstor_frame f = { .type = type, .seq = cpu_to_le64(1) };
-		bool want = type == DST_FRAME_PING || type == DST_FRAME_PONG ||
-			    type == DST_FRAME_ASK || type == DST_FRAME_BYE;
+		bool want = type == DSTOR_FRAME_PING || type == DSTOR_FRAME_PONG ||
+			    type == DSTOR_FRAME_ASK || type == DSTOR_FRAME_BYE;
 
 		assert_true(sane(f) == want);
 	}
@@ -96,19 +96,19 @@ static void only_these_types_come_from_an_exporter(void **state)
 {
 	for (int type = 0; type < 256; type++) {
 		struct dstor_frame f = { .type = type, .seq = cpu_to_le64(1), .op = 0 };
-		bool want = type == DST_FRAME_PING || type == DST_FRAME_PONG ||
-			    type == DST_FRAME_STATE;
+		bool want = type == DSTOR_FRAME_PING || type == DSTOR_FRAME_PONG ||
+			    type == DSTOR_FRAME_STATE;
 
 		assert_true(response_sane(f) == want);
-		f.op = DST_OP_WRITE;
-		assert_true(response_sane(f) == (type == DST_FRAME_RESPONSE));
+		f.op = DSTOR_OP_WRITE;
+		assert_true(response_sane(f) == (type == DSTOR_FRAME_RESPONSE));
 	}
 }
 
 /* Any field a small frame has no use for is zero, or the stream is lost. */
 static void unused_fields_of_small_frames_are_zero(void **state)
 {
-	static const u8 types[] = { DST_FRAME_PING, DST_FRAME_PONG, DST_FRAME_BYE };
+	static const u8 types[] = { DSTOR_FRAME_PING, DSTOR_FRAME_PONG, DSTOR_FRAME_BYE };
 
 	for (size_t i = 0; i < COUNT(types); i++) {
 		struct dstor_frame t = { .type = types[i] };
@@ -119,7 +119,7 @@ static void unused_fields_of_small_frames_are_zero(void **state)
 			assert_true(sane(WITH(t, ((u8 *)&f)[byte] = 1)));
 		for (size_t byte = 24; byte < 32; byte++)
 			assert_false(sane(WITH(t, ((u8 *)&f)[byte] = 1)));
-		if (types[i] == DST_FRAME_BYE) {
+		if (types[i] == DSTOR_FRAME_BYE) {
 			assert_false(response_sane(t));
 			continue;
 		}
@@ -131,8 +131,8 @@ static void unused_fields_of_small_frames_are_zero(void **state)
 
 static void ask_and_state(void **state)
 {
-	struct dstor_frame ask = { .type = DST_FRAME_ASK, .seq = cpu_to_le64(1) };
-	struct dstor_frame st = { .type = DST_FRAME_STATE, .seq = cpu_to_le64(1) };
+	struct dstor_frame ask = { .type = DSTOR_FRAME_ASK, .seq = cpu_to_le64(1) };
+	struct dstor_frame st = { .type = DSTOR_FRAME_STATE, .seq = cpu_to_le64(1) };
 
 	assert_false(sane(WITH(ask, f.seq = 0)));
 	assert_true(sane(WITH(ask, f.slot = cpu_to_le16(127))));
@@ -145,8 +145,8 @@ static void ask_and_state(void **state)
 	assert_false(sane(WITH(ask, f.offset = cpu_to_le64(1))));
 	assert_false(response_sane(WITH(st, f.seq = 0)));
 	assert_false(response_sane(WITH(st, f.slot = cpu_to_le16(128))));
-	assert_true(response_sane(WITH(st, f.status = cpu_to_le16(DST_STATE_DONE))));
-	assert_false(response_sane(WITH(st, f.status = cpu_to_le16(DST_STATE_DONE + 1))));
+	assert_true(response_sane(WITH(st, f.status = cpu_to_le16(DSTOR_STATE_DONE))));
+	assert_false(response_sane(WITH(st, f.status = cpu_to_le16(DSTOR_STATE_DONE + 1))));
 	assert_false(response_sane(WITH(st, f.flags = cpu_to_le16(1))));
 	assert_false(response_sane(WITH(st, f.offset = cpu_to_le64(1))));
 	assert_false(response_sane(WITH(st, f.length = cpu_to_le32(1))));
@@ -154,15 +154,16 @@ static void ask_and_state(void **state)
 
 static void change(void **state)
 {
-	struct dstor_frame c = { .type = DST_FRAME_CHANGE,
-			       .flags = cpu_to_le16(DST_CHANGE_STOPPING) };
-	struct dstor_frame size = { .type = DST_FRAME_CHANGE, .flags = cpu_to_le16(DST_CHANGE_SIZE),
+	struct dstor_frame c = { .type = DSTOR_FRAME_CHANGE,
+			       .flags = cpu_to_le16(DSTOR_CHANGE_STOPPING) };
+	struct dstor_frame size = { .type = DSTOR_FRAME_CHANGE,
+				    .flags = cpu_to_le16(DSTOR_CHANGE_SIZE),
 				  .offset = cpu_to_le64(GIB) };
-	struct dstor_frame access = { .type = DST_FRAME_CHANGE,
-				    .flags = cpu_to_le16(DST_CHANGE_ACCESS) };
+	struct dstor_frame access = { .type = DSTOR_FRAME_CHANGE,
+				    .flags = cpu_to_le16(DSTOR_CHANGE_ACCESS) };
 
 	assert_true(response_sane(c));
-	assert_true(response_sane(WITH(c, f.flags |= cpu_to_le16(DST_CHANGE_FLUSHED))));
+	assert_true(response_sane(WITH(c, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
 	assert_false(response_sane(WITH(c, f.flags = 0)));
 	for (int bit = 5; bit < 16; bit++)
 		assert_false(response_sane(WITH(c, f.flags = cpu_to_le16(1 << bit))));
@@ -172,36 +173,36 @@ static void change(void **state)
 	assert_false(response_sane(WITH(c, f.bytes = cpu_to_le32(1))));
 	assert_true(response_sane(size));
 	assert_false(response_sane(WITH(size, f.offset = 0)));
-	assert_true(response_sane(WITH(size, f.offset = cpu_to_le64(DST_SIZE_MAX))));
-	assert_false(response_sane(WITH(size, f.offset = cpu_to_le64(DST_SIZE_MAX + 1))));
-	assert_true(response_sane(WITH(access, f.status = cpu_to_le16(DST_ACCESS_WRITE))));
-	assert_false(response_sane(WITH(access, f.status = cpu_to_le16(DST_ACCESS_WRITE + 1))));
+	assert_true(response_sane(WITH(size, f.offset = cpu_to_le64(DSTOR_SIZE_MAX))));
+	assert_false(response_sane(WITH(size, f.offset = cpu_to_le64(DSTOR_SIZE_MAX + 1))));
+	assert_true(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_WRITE))));
+	assert_false(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_WRITE + 1))));
 	assert_false(sane(c));
 }
 
 /* Defect 5 of the original: an error of the disk was answered as success. */
 static void defect_5_a_response_carries_a_status(void **state)
 {
-	struct dstor_frame r = { .type = DST_FRAME_RESPONSE, .op = DST_OP_WRITE,
+	struct dstor_frame r = { .type = DSTOR_FRAME_RESPONSE, .op = DSTOR_OP_WRITE,
 			       .seq = cpu_to_le64(1) };
-	u8 raw[DST_FRAME_LEN];
+	u8 raw[DSTOR_FRAME_LEN];
 
 	for (int s = 0; s < 0x10000; s++)
 		assert_true(response_sane(WITH(r, f.status = cpu_to_le16(s))) ==
-			    (s <= DST_STATUS_MAX));
-	r.status = cpu_to_le16(DST_STATUS_MEDIUM);
+			    (s <= DSTOR_STATUS_MAX));
+	r.status = cpu_to_le16(DSTOR_STATUS_MEDIUM);
 	memcpy(raw, &r, sizeof(raw));
-	assert_int_equal(raw[6], DST_STATUS_MEDIUM);
+	assert_int_equal(raw[6], DSTOR_STATUS_MEDIUM);
 	assert_int_equal(raw[7], 0);
 	/* and a read that failed brings no data */
-	r.op = DST_OP_READ;
+	r.op = DSTOR_OP_READ;
 	assert_true(response_sane(r));
 	assert_false(response_sane(WITH(r, f.length = cpu_to_le32(512))));
 }
 
 static void response_fields(void **state)
 {
-	struct dstor_frame r = { .type = DST_FRAME_RESPONSE, .op = DST_OP_READ,
+	struct dstor_frame r = { .type = DSTOR_FRAME_RESPONSE, .op = DSTOR_OP_READ,
 			       .seq = cpu_to_le64(1), .length = cpu_to_le32(512) };
 
 	assert_true(response_sane(r));
@@ -212,81 +213,83 @@ static void response_fields(void **state)
 	assert_false(response_sane(WITH(r, f.slot = cpu_to_le16(128))));
 	for (int bit = 0; bit < 16; bit++)
 		assert_false(response_sane(WITH(r, f.flags = cpu_to_le16(1 << bit))));
-	for (int op = DST_OP_WRITE; op <= DST_OP_MAX; op++) {
+	for (int op = DSTOR_OP_WRITE; op <= DSTOR_OP_MAX; op++) {
 		assert_false(response_sane(WITH(r, f.op = op)));
 		assert_true(response_sane(WITH(r, f.op = op; f.length = 0)));
 	}
-	for (int op = DST_OP_MAX + 1; op < 256; op++)
+	for (int op = DSTOR_OP_MAX + 1; op < 256; op++)
 		assert_false(response_sane(WITH(r, f.op = op; f.length = 0)));
 }
 
 /* Defect 8 of the original: sector + size was not compared with the disk's size. */
 static void defect_8_bounds_are_checked_without_overflow(void **state)
 {
-	static const u8 ops[] = { DST_OP_READ, DST_OP_WRITE, DST_OP_DISCARD, DST_OP_WRITE_ZEROES };
+	static const u8 ops[] = { DSTOR_OP_READ, DSTOR_OP_WRITE, DSTOR_OP_DISCARD,
+				  DSTOR_OP_WRITE_ZEROES };
 
 	for (size_t i = 0; i < COUNT(ops); i++) {
 		u8 op = ops[i];
 
-		assert_int_equal(verdict(request(op, 0, 512)), DST_STATUS_OK);
-		assert_int_equal(verdict(request(op, GIB - 512, 512)), DST_STATUS_OK);
-		assert_int_equal(verdict(request(op, GIB - 512, 1024)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, GIB, 512)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, GIB + 512, 512)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, 1ULL << 63, 512)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, 0ULL - 512, 512)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, 0ULL - 4096, 8192)), DST_STATUS_RANGE);
-		assert_int_equal(verdict(request(op, 0ULL - DST_IO_MAX, DST_IO_MAX)),
-				 DST_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, 0, 512)), DSTOR_STATUS_OK);
+		assert_int_equal(verdict(request(op, GIB - 512, 512)), DSTOR_STATUS_OK);
+		assert_int_equal(verdict(request(op, GIB - 512, 1024)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, GIB, 512)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, GIB + 512, 512)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, 1ULL << 63, 512)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, 0ULL - 512, 512)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, 0ULL - 4096, 8192)), DSTOR_STATUS_RANGE);
+		assert_int_equal(verdict(request(op, 0ULL - DSTOR_IO_MAX, DSTOR_IO_MAX)),
+				 DSTOR_STATUS_RANGE);
 	}
-	assert_int_equal(verdict(request(DST_OP_DISCARD, 0, GIB)), DST_STATUS_OK);
-	assert_int_equal(verdict(request(DST_OP_DISCARD, 512, GIB)), DST_STATUS_RANGE);
+	assert_int_equal(verdict(request(DSTOR_OP_DISCARD, 0, GIB)), DSTOR_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_DISCARD, 512, GIB)), DSTOR_STATUS_RANGE);
 	bounds.size = 1ULL << 40;
-	assert_int_equal(verdict(request(DST_OP_DISCARD, 0, DST_EXTENT_MAX)), DST_STATUS_OK);
-	assert_int_equal(verdict(request(DST_OP_DISCARD, 0, DST_EXTENT_MAX + 512)),
-			 DST_STATUS_INVALID);
+	assert_int_equal(verdict(request(DSTOR_OP_DISCARD, 0, DSTOR_EXTENT_MAX)), DSTOR_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_DISCARD, 0, DSTOR_EXTENT_MAX + 512)),
+			 DSTOR_STATUS_INVALID);
 	bounds.size = 512;
-	assert_int_equal(verdict(request(DST_OP_READ, 0, 1024)), DST_STATUS_RANGE);
-	assert_int_equal(verdict(request(DST_OP_FLUSH, 0, 0)), DST_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_READ, 0, 1024)), DSTOR_STATUS_RANGE);
+	assert_int_equal(verdict(request(DSTOR_OP_FLUSH, 0, 0)), DSTOR_STATUS_OK);
 }
 
 static void alignment(void **state)
 {
 	for (u64 offset = 1; offset < 512; offset++)
-		assert_int_equal(verdict(request(DST_OP_READ, offset, 512)), DST_STATUS_INVALID);
+		assert_int_equal(verdict(request(DSTOR_OP_READ, offset, 512)),
+				 DSTOR_STATUS_INVALID);
 	for (u32 bytes = 513; bytes < 1024; bytes++)
-		assert_int_equal(verdict(request(DST_OP_WRITE, 0, bytes)), DST_STATUS_INVALID);
+		assert_int_equal(verdict(request(DSTOR_OP_WRITE, 0, bytes)), DSTOR_STATUS_INVALID);
 	bounds.block = 4096;
-	assert_int_equal(verdict(request(DST_OP_WRITE, 512, 4096)), DST_STATUS_INVALID);
-	assert_int_equal(verdict(request(DST_OP_WRITE, 4096, 512)), DST_STATUS_INVALID);
-	assert_int_equal(verdict(request(DST_OP_WRITE, 4096, 4096)), DST_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_WRITE, 512, 4096)), DSTOR_STATUS_INVALID);
+	assert_int_equal(verdict(request(DSTOR_OP_WRITE, 4096, 512)), DSTOR_STATUS_INVALID);
+	assert_int_equal(verdict(request(DSTOR_OP_WRITE, 4096, 4096)), DSTOR_STATUS_OK);
 }
 
 static void a_read_only_disk_is_not_written(void **state)
 {
 	bounds.read_only = true;
-	assert_int_equal(verdict(request(DST_OP_READ, 0, 512)), DST_STATUS_OK);
-	assert_int_equal(verdict(request(DST_OP_FLUSH, 0, 0)), DST_STATUS_OK);
-	assert_int_equal(verdict(request(DST_OP_WRITE, 0, 512)), DST_STATUS_READ_ONLY);
-	assert_int_equal(verdict(request(DST_OP_DISCARD, 0, 512)), DST_STATUS_READ_ONLY);
-	assert_int_equal(verdict(request(DST_OP_WRITE_ZEROES, 0, 512)), DST_STATUS_READ_ONLY);
+	assert_int_equal(verdict(request(DSTOR_OP_READ, 0, 512)), DSTOR_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_FLUSH, 0, 0)), DSTOR_STATUS_OK);
+	assert_int_equal(verdict(request(DSTOR_OP_WRITE, 0, 512)), DSTOR_STATUS_READ_ONLY);
+	assert_int_equal(verdict(request(DSTOR_OP_DISCARD, 0, 512)), DSTOR_STATUS_READ_ONLY);
+	assert_int_equal(verdict(request(DSTOR_OP_WRITE_ZEROES, 0, 512)), DSTOR_STATUS_READ_ONLY);
 }
 
 /* Defect 1 of the original: every second send was byte-swapped. */
 static void defect_1_encoding_a_frame_twice_gives_the_same_bytes(void **state)
 {
-	static const u8 want[DST_FRAME_LEN] = {
+	static const u8 want[DSTOR_FRAME_LEN] = {
 		1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0,
 		1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0,
 	};
-	struct dstor_frame f = request(DST_OP_WRITE, 1 << 20, 512);
+	struct dstor_frame f = request(DSTOR_OP_WRITE, 1 << 20, 512);
 
 	for (int i = 0; i < 4; i++) {
-		struct dstor_frame again = request(DST_OP_WRITE, 1 << 20, 512);
+		struct dstor_frame again = request(DSTOR_OP_WRITE, 1 << 20, 512);
 
 		assert_memory_equal(&f, want, sizeof(f));
 		assert_memory_equal(&again, want, sizeof(again));
-		assert_int_equal(verdict(f), DST_STATUS_OK);
+		assert_int_equal(verdict(f), DSTOR_STATUS_OK);
 		dstor_request_sane(&f, &bounds);
 		dstor_request_check(&f, &bounds);
 		dstor_response_sane(&f, &bounds);

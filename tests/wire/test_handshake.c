@@ -25,11 +25,11 @@ static void crc32c_of_rfc3720(void **state)
 
 static void ids_compare_all_their_bytes(void **state)
 {
-	u8 a[DST_ID_LEN] = {0}, b[DST_ID_LEN] = {0};
+	u8 a[DSTOR_ID_LEN] = {0}, b[DSTOR_ID_LEN] = {0};
 
 	assert_true(dstor_id_is_zero(a));
 	assert_true(dstor_id_equal(a, b));
-	for (int i = 0; i < DST_ID_LEN; i++) {
+	for (int i = 0; i < DSTOR_ID_LEN; i++) {
 		a[i] = 1;
 		assert_false(dstor_id_is_zero(a));
 		assert_false(dstor_id_equal(a, b));
@@ -43,7 +43,7 @@ static void one_flipped_bit_in_a_greeting_is_refused(void **state)
 {
 	struct dstor_greeting g;
 
-	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 	dstor_greeting_set_crc(&g);
 	assert_true(dstor_greeting_is_ours(&g));
 	for (size_t bit = 0; bit < sizeof(g) * 8; bit++) {
@@ -58,11 +58,11 @@ static void one_flipped_bit_in_a_hello_is_refused(void **state)
 	struct dstor_hello h = good_hello();
 	const char *why;
 
-	assert_int_equal(dstor_hello_check(&h, &why), DST_WELCOME_OK);
+	assert_int_equal(dstor_hello_check(&h, &why), DSTOR_WELCOME_OK);
 	assert_null(why);
 	for (size_t bit = 0; bit < sizeof(h) * 8; bit++) {
 		((u8 *)&h)[bit / 8] ^= 1 << bit % 8;
-		assert_int_equal(dstor_hello_check(&h, &why), DST_WELCOME_MALFORMED);
+		assert_int_equal(dstor_hello_check(&h, &why), DSTOR_WELCOME_MALFORMED);
 		assert_non_null(why);
 		((u8 *)&h)[bit / 8] ^= 1 << bit % 8;
 	}
@@ -106,7 +106,7 @@ static void defect_1_sealing_or_checking_twice_changes_nothing(void **state)
 	const char *why;
 	u64 unknown;
 
-	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 	dstor_greeting_set_crc(&g);
 	g0 = g;
 	for (int i = 0; i < 3; i++) {
@@ -140,15 +140,15 @@ static void greeting_versions(void **state)
 		u16 newest, oldest;
 		enum dstor_greeting_status want;
 	} v[] = {
-		{ 1, 1, DST_GREETING_OK }, { 2, 1, DST_GREETING_OK },
-		{ 0xffff, 0, DST_GREETING_OK }, { 1, 0, DST_GREETING_OK },
-		{ 0, 0, DST_GREETING_VERSION }, { 2, 2, DST_GREETING_VERSION },
-		{ 1, 2, DST_GREETING_VERSION }, { 0xffff, 0xffff, DST_GREETING_VERSION },
+		{ 1, 1, DSTOR_GREETING_OK }, { 2, 1, DSTOR_GREETING_OK },
+		{ 0xffff, 0, DSTOR_GREETING_OK }, { 1, 0, DSTOR_GREETING_OK },
+		{ 0, 0, DSTOR_GREETING_VERSION }, { 2, 2, DSTOR_GREETING_VERSION },
+		{ 1, 2, DSTOR_GREETING_VERSION }, { 0xffff, 0xffff, DSTOR_GREETING_VERSION },
 	};
 	struct dstor_greeting g;
 
 	for (size_t i = 0; i < COUNT(v); i++) {
-		dstor_greeting_init(&g, DST_MODE_PLAIN);
+		dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 		g.version = cpu_to_le16(v[i].newest);
 		g.version_min = cpu_to_le16(v[i].oldest);
 		assert_int_equal(greet(&g), v[i].want);
@@ -160,13 +160,13 @@ static void greeting_names_the_unknown_features(void **state)
 	struct dstor_greeting g;
 	u64 unknown;
 
-	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 	g.features_optional = cpu_to_le64(~0ULL);
-	assert_int_equal(dstor_greeting_check(&g, &unknown), DST_GREETING_OK);
+	assert_int_equal(dstor_greeting_check(&g, &unknown), DSTOR_GREETING_OK);
 	assert_int_equal(unknown, 0);
 	for (int bit = 0; bit < 64; bit++) {
 		g.features_required = cpu_to_le64(1ULL << bit);
-		assert_int_equal(dstor_greeting_check(&g, &unknown), DST_GREETING_FEATURE);
+		assert_int_equal(dstor_greeting_check(&g, &unknown), DSTOR_GREETING_FEATURE);
 		assert_int_equal(unknown, 1ULL << bit);
 	}
 }
@@ -175,20 +175,20 @@ static void greeting_reserved_and_mode(void **state)
 {
 	struct dstor_greeting g;
 
-	dstor_greeting_init(&g, DST_MODE_NOISE);
-	assert_int_equal(g.mode, DST_MODE_NOISE);
-	assert_int_equal(greet(&g), DST_GREETING_OK);
-	for (int mode = DST_MODE_NOISE + 1; mode < 256; mode++) {
+	dstor_greeting_init(&g, DSTOR_MODE_NOISE);
+	assert_int_equal(g.mode, DSTOR_MODE_NOISE);
+	assert_int_equal(greet(&g), DSTOR_GREETING_OK);
+	for (int mode = DSTOR_MODE_NOISE + 1; mode < 256; mode++) {
 		g.mode = mode;
-		assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+		assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	}
-	dstor_greeting_init(&g, DST_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 	g.reserved0 = cpu_to_le16(1);
-	assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+	assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	for (size_t i = 0; i < sizeof(g.reserved1); i++) {
-		dstor_greeting_init(&g, DST_MODE_PLAIN);
+		dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
 		g.reserved1[i] = 0x80;
-		assert_int_equal(greet(&g), DST_GREETING_FEATURE);
+		assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	}
 }
 
@@ -201,7 +201,7 @@ static enum dstor_welcome_status sealed(struct dstor_hello h)
 
 	dstor_hello_set_crc(&h);
 	status = dstor_hello_check(&h, &why);
-	assert_true((status == DST_WELCOME_OK) == !why);
+	assert_true((status == DSTOR_WELCOME_OK) == !why);
 	return status;
 }
 
@@ -210,16 +210,16 @@ static enum dstor_welcome_status sealed(struct dstor_hello h)
 	change;								\
 	assert_int_equal(sealed(h), want);				\
 } while (0)
-#define TAKES(change) HELLO(DST_WELCOME_OK, change)
-#define REFUSES(change) HELLO(DST_WELCOME_MALFORMED, change)
+#define TAKES(change) HELLO(DSTOR_WELCOME_OK, change)
+#define REFUSES(change) HELLO(DSTOR_WELCOME_MALFORMED, change)
 
 static void hello_boundaries(void **state)
 {
 	REFUSES(h.kind = 0);
-	TAKES(h.kind = DST_HELLO_PING);
-	REFUSES(h.kind = DST_HELLO_PING + 1);
+	TAKES(h.kind = DSTOR_HELLO_PING);
+	REFUSES(h.kind = DSTOR_HELLO_PING + 1);
 	REFUSES(h.kind = 255);
-	TAKES(h.flags = DST_HELLO_FLAGS_KNOWN);
+	TAKES(h.flags = DSTOR_HELLO_FLAGS_KNOWN);
 	for (int bit = 2; bit < 8; bit++)
 		REFUSES(h.flags = 1 << bit);
 	REFUSES(h.queues = 0; h.queue = 0);
@@ -231,25 +231,25 @@ static void hello_boundaries(void **state)
 	REFUSES(h.queue = cpu_to_le16(0xffff));
 	REFUSES(h.slots = 0);
 	TAKES(h.slots = cpu_to_le16(1));
-	TAKES(h.slots = cpu_to_le16(DST_SLOTS_MAX));
-	REFUSES(h.slots = cpu_to_le16(DST_SLOTS_MAX + 1));
+	TAKES(h.slots = cpu_to_le16(DSTOR_SLOTS_MAX));
+	REFUSES(h.slots = cpu_to_le16(DSTOR_SLOTS_MAX + 1));
 	REFUSES(h.max_io = 0);
-	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN - 1));
-	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN / 2));
-	TAKES(h.max_io = cpu_to_le32(DST_IO_MIN));
-	REFUSES(h.max_io = cpu_to_le32(DST_IO_MIN + 512));
-	REFUSES(h.max_io = cpu_to_le32(DST_IO_MAX + DST_IO_MIN));
+	REFUSES(h.max_io = cpu_to_le32(DSTOR_IO_MIN - 1));
+	REFUSES(h.max_io = cpu_to_le32(DSTOR_IO_MIN / 2));
+	TAKES(h.max_io = cpu_to_le32(DSTOR_IO_MIN));
+	REFUSES(h.max_io = cpu_to_le32(DSTOR_IO_MIN + 512));
+	REFUSES(h.max_io = cpu_to_le32(DSTOR_IO_MAX + DSTOR_IO_MIN));
 	REFUSES(h.max_io = cpu_to_le32(0xffffffff));
 	REFUSES(h.generation = 0);
 	TAKES(h.generation = cpu_to_le64(~0ULL));
-	REFUSES(memset(h.session, 0, DST_ID_LEN));
-	REFUSES(memset(h.client, 0, DST_ID_LEN));
+	REFUSES(memset(h.session, 0, DSTOR_ID_LEN));
+	REFUSES(memset(h.client, 0, DSTOR_ID_LEN));
 	TAKES(fill_id(h.takeover, 1));
 	REFUSES(h.ping_ms = 0);
 	REFUSES(h.timeout_ms = 0);
 	TAKES(h.ping_ms = cpu_to_le32(1); h.timeout_ms = cpu_to_le32(1));
 	TAKES(h.retries = 0);
-	TAKES(h.retries = cpu_to_le32(DST_RETRIES_FOREVER));
+	TAKES(h.retries = cpu_to_le32(DSTOR_RETRIES_FOREVER));
 }
 
 static void hello_reserved_bytes(void **state)
@@ -275,11 +275,11 @@ static void hello_texts(void **state)
 	REFUSES(memcpy(h.checksums, "crc\033[2J", 8));
 	REFUSES(h.ciphers[0] = 0x7f);
 	/* LIST and PING name no export, but a text is a text */
-	TAKES(h.kind = DST_HELLO_LIST; h.export[0] = 0);
-	TAKES(h.kind = DST_HELLO_PING; h.export[0] = 0; h.session[0] = 0);
-	REFUSES(h.kind = DST_HELLO_LIST; memset(h.export, 'a', sizeof(h.export)));
-	REFUSES(h.kind = DST_HELLO_LIST; h.client_name[0] = '\n');
-	REFUSES(h.kind = DST_HELLO_PING; h.reserved0 = cpu_to_le32(1));
+	TAKES(h.kind = DSTOR_HELLO_LIST; h.export[0] = 0);
+	TAKES(h.kind = DSTOR_HELLO_PING; h.export[0] = 0; h.session[0] = 0);
+	REFUSES(h.kind = DSTOR_HELLO_LIST; memset(h.export, 'a', sizeof(h.export)));
+	REFUSES(h.kind = DSTOR_HELLO_LIST; h.client_name[0] = '\n');
+	REFUSES(h.kind = DSTOR_HELLO_PING; h.reserved0 = cpu_to_le32(1));
 }
 
 /* --- welcome --- */
@@ -307,21 +307,21 @@ static bool answer_ok(struct dstor_welcome w, struct dstor_hello h)
 
 static void welcome_grant_boundaries(void **state)
 {
-	REJECTS(w.access = DST_ACCESS_NONE);
-	ACTS_ON(w.access = DST_ACCESS_READ);
-	REJECTS(w.access = DST_ACCESS_WRITE + 1);
+	REJECTS(w.access = DSTOR_ACCESS_NONE);
+	ACTS_ON(w.access = DSTOR_ACCESS_READ);
+	REJECTS(w.access = DSTOR_ACCESS_WRITE + 1);
 	REJECTS(w.access = 255);
 	REJECTS(w.queues = 0);
 	ACTS_ON(w.queues = cpu_to_le16(1));
-	REJECTS(w.queues = cpu_to_le16(DST_QUEUES_MAX + 1));
+	REJECTS(w.queues = cpu_to_le16(DSTOR_QUEUES_MAX + 1));
 	REJECTS(w.slots = 0);
 	ACTS_ON(w.slots = cpu_to_le16(1));
 	REJECTS(w.slots = cpu_to_le16(129));
 	REJECTS(w.max_io = 0);
-	ACTS_ON(w.max_io = cpu_to_le32(DST_IO_MIN));
-	REJECTS(w.max_io = cpu_to_le32(DST_IO_MIN + 512));
-	REJECTS(w.max_io = cpu_to_le32(DST_IO_MIN - 1));
-	REJECTS(h.max_io = cpu_to_le32(DST_IO_MAX / 2));
+	ACTS_ON(w.max_io = cpu_to_le32(DSTOR_IO_MIN));
+	REJECTS(w.max_io = cpu_to_le32(DSTOR_IO_MIN + 512));
+	REJECTS(w.max_io = cpu_to_le32(DSTOR_IO_MIN - 1));
+	REJECTS(h.max_io = cpu_to_le32(DSTOR_IO_MAX / 2));
 	REJECTS(w.logical_block = 0);
 	REJECTS(w.logical_block = cpu_to_le32(256));
 	REJECTS(w.logical_block = cpu_to_le32(513));
@@ -338,23 +338,23 @@ static void welcome_grant_boundaries(void **state)
 	ACTS_ON(w.size = cpu_to_le64((1ULL << 62) - 512));
 	REJECTS(w.size = cpu_to_le64(1ULL << 62));
 	REJECTS(w.size = cpu_to_le64(~511ULL));
-	REJECTS(memset(w.uuid, 0, DST_ID_LEN));
-	REJECTS(memset(w.instance, 0, DST_ID_LEN));
+	REJECTS(memset(w.uuid, 0, DSTOR_ID_LEN));
+	REJECTS(memset(w.instance, 0, DSTOR_ID_LEN));
 }
 
 static void welcome_unknown_bits(void **state)
 {
 	for (int i = 7; i < 32; i++)
 		REJECTS(w.disk_flags = cpu_to_le32(1U << i));
-	REJECTS(w.status = DST_WELCOME_STATUS_MAX + 1);
+	REJECTS(w.status = DSTOR_WELCOME_STATUS_MAX + 1);
 	REJECTS(w.status = 255);
 	REJECTS(w.reserved0 = cpu_to_le16(1));
 	REJECTS(w.reserved1[0] = cpu_to_le32(1));
 	REJECTS(w.reserved1[1] = cpu_to_le32(1));
 	for (size_t i = 0; i < 92; i++)
 		REJECTS(w.reserved2[i] = 1);
-	ACTS_ON(w.entries = cpu_to_le32(DST_ENTRIES_MAX));
-	REJECTS(w.entries = cpu_to_le32(DST_ENTRIES_MAX + 1));
+	ACTS_ON(w.entries = cpu_to_le32(DSTOR_ENTRIES_MAX));
+	REJECTS(w.entries = cpu_to_le32(DSTOR_ENTRIES_MAX + 1));
 	REJECTS(w.entries = cpu_to_le32(~0U));
 }
 
@@ -390,11 +390,11 @@ static void welcome_choice_must_have_been_offered(void **state)
 
 static void welcome_refusal_needs_no_grant(void **state)
 {
-	for (int s = DST_WELCOME_WAIT; s <= DST_WELCOME_STATUS_MAX; s++)
+	for (int s = DSTOR_WELCOME_WAIT; s <= DSTOR_WELCOME_STATUS_MAX; s++)
 		ACTS_ON(memset(&w, 0, sizeof(w)); w.status = s);
 	REJECTS(memset(&w, 0, sizeof(w)));
-	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DST_HELLO_LIST; w.entries = cpu_to_le32(2));
-	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DST_HELLO_PING);
+	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DSTOR_HELLO_LIST; w.entries = cpu_to_le32(2));
+	ACTS_ON(memset(&w, 0, sizeof(w)); h.kind = DSTOR_HELLO_PING);
 }
 
 /* --- entry, names, algorithms, texts --- */
@@ -412,7 +412,7 @@ static void entry_fields(void **state)
 	for (int access = 0; access < 256; access++) {
 		e = good_entry();
 		e.access = access;
-		assert_true(entry_ok(e) == (access <= DST_ACCESS_WRITE));
+		assert_true(entry_ok(e) == (access <= DSTOR_ACCESS_WRITE));
 	}
 	for (int bit = 0; bit < 32; bit++) {
 		e = good_entry();
@@ -438,17 +438,17 @@ static void names(void **state)
 	static const char * const good[] = { "a", "Z", "0", "_", "data", "a.b-c_d", "a-", "a..b" };
 	static const char * const bad[] = { "", ".", "..", "-", "-a", ".a", "a/b", "a b", "a\n",
 					    "\xc3\xa9", "a:", "a\x7f", "@", "[", "`", "{" };
-	char name[DST_NAME_LEN + 1] = {0};
+	char name[DSTOR_NAME_LEN + 1] = {0};
 
 	for (size_t i = 0; i < COUNT(good); i++)
 		assert_true(dstor_name_ok(good[i], strlen(good[i]) + 1));
 	for (size_t i = 0; i < COUNT(bad); i++)
 		assert_false(dstor_name_ok(bad[i], strlen(bad[i]) + 1));
-	memset(name, 'a', DST_NAME_LEN - 1);
+	memset(name, 'a', DSTOR_NAME_LEN - 1);
 	assert_true(dstor_name_ok(name, sizeof(name)));
-	assert_true(dstor_name_ok(name, DST_NAME_LEN));
-	assert_false(dstor_name_ok(name, DST_NAME_LEN - 1));
-	name[DST_NAME_LEN - 1] = 'a';
+	assert_true(dstor_name_ok(name, DSTOR_NAME_LEN));
+	assert_false(dstor_name_ok(name, DSTOR_NAME_LEN - 1));
+	name[DSTOR_NAME_LEN - 1] = 'a';
 	assert_false(dstor_name_ok(name, sizeof(name)));
 }
 
@@ -466,7 +466,7 @@ static void exactly_these_characters_are_of_names(void **state)
 
 static void algorithm_choice(void **state)
 {
-	char chosen[DST_ALGO_LEN], long_name[DST_ALGO_LEN + 1] = {0};
+	char chosen[DSTOR_ALGO_LEN], long_name[DSTOR_ALGO_LEN + 1] = {0};
 	static const struct {
 		const char *wanted, *offered, *want;
 	} v[] = {
@@ -495,9 +495,9 @@ static void algorithm_choice(void **state)
 		for (size_t k = strlen(chosen); k < sizeof(chosen); k++)
 			assert_int_equal(chosen[k], 0);
 	}
-	memset(long_name, 'a', DST_ALGO_LEN);
+	memset(long_name, 'a', DSTOR_ALGO_LEN);
 	assert_int_equal(dstor_algorithm_choose(long_name, long_name, chosen), -1);
-	long_name[DST_ALGO_LEN - 1] = 0;
+	long_name[DSTOR_ALGO_LEN - 1] = 0;
 	assert_int_equal(dstor_algorithm_choose(long_name, long_name, chosen), 0);
 	assert_string_equal(chosen, long_name);
 	assert_int_equal(dstor_word_len("a(b,c),d"), 6);
@@ -506,18 +506,18 @@ static void algorithm_choice(void **state)
 
 static void every_code_has_a_text_of_its_own(void **state)
 {
-	const char *unknown = dstor_welcome_text(DST_WELCOME_STATUS_MAX + 1);
+	const char *unknown = dstor_welcome_text(DSTOR_WELCOME_STATUS_MAX + 1);
 
-	for (int s = 0; s <= DST_WELCOME_STATUS_MAX; s++) {
+	for (int s = 0; s <= DSTOR_WELCOME_STATUS_MAX; s++) {
 		assert_non_null(dstor_welcome_text(s));
 		assert_string_not_equal(dstor_welcome_text(s), unknown);
 		for (int k = 0; k < s; k++)
 			assert_string_not_equal(dstor_welcome_text(s), dstor_welcome_text(k));
 	}
-	for (int s = DST_WELCOME_STATUS_MAX + 1; s < 256; s++)
+	for (int s = DSTOR_WELCOME_STATUS_MAX + 1; s < 256; s++)
 		assert_string_equal(dstor_welcome_text(s), unknown);
 	for (int s = 0; s < 256; s++)
-		assert_true(!strcmp(dstor_greeting_text(s), unknown) == (s > DST_GREETING_BUSY));
+		assert_true(!strcmp(dstor_greeting_text(s), unknown) == (s > DSTOR_GREETING_BUSY));
 }
 
 int main(void)

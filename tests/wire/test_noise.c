@@ -40,7 +40,7 @@ static void hmac_of_the_rfc(void **state)
 	const char *what = "what do ya want for nothing?";
 	struct dstor_part one = part("Hi There", 8);
 	struct dstor_part three[] = { part(what, 5), part(what + 5, 0), part(what + 5, 23) };
-	u8 key[20], got[DST_HASH_LEN], want[DST_HASH_LEN];
+	u8 key[20], got[DSTOR_HASH_LEN], want[DSTOR_HASH_LEN];
 
 	memset(key, 0x0b, sizeof(key));
 	dstor_hmac(P, key, sizeof(key), &one, 1, got);
@@ -54,7 +54,7 @@ static void hmac_of_the_rfc(void **state)
 /* RFC 5869, A.1 and A.3 */
 static void hkdf_of_the_rfc(void **state)
 {
-	u8 ikm[22], salt[13], info[10], out[2][DST_HASH_LEN], want[2 * DST_HASH_LEN];
+	u8 ikm[22], salt[13], info[10], out[2][DSTOR_HASH_LEN], want[2 * DSTOR_HASH_LEN];
 
 	memset(ikm, 0x0b, sizeof(ikm));
 	for (size_t i = 0; i < sizeof(salt); i++)
@@ -163,13 +163,13 @@ static void published_vector(void **state)
 {
 	static struct values all;
 	struct pair n;
-	u8 out[ROOM], back[ROOM], key[4][DST_KEY_LEN], hash[2][DST_HASH_LEN];
+	u8 out[ROOM], back[ROOM], key[4][DSTOR_KEY_LEN], hash[2][DSTOR_HASH_LEN];
 	const u8 *psk;
 	size_t first = 5;
 
 	load_cacophony(&all);
 	assert_int_equal(all.n, first + 12);
-	psk = get(&all, "psk", DST_KEY_LEN);
+	psk = get(&all, "psk", DSTOR_KEY_LEN);
 	dstor_noise_begin(&n.a, P, true, get(&all, "prologue", 9), 9, psk,
 			  get(&all, "initiator", 32));
 	dstor_noise_begin(&n.b, P, false, get(&all, "prologue", 9), 9, psk,
@@ -195,9 +195,9 @@ static void published_vector(void **state)
 				assert_memory_equal(hash[0], get(&all, "hash", 32), 32);
 				assert_memory_equal(hash[1], hash[0], 32);
 			}
-			P->seal(out, payload, len, NULL, 0, i / 2 - 1, key[i & 1]);
-			assert_true(P->open(back, message, message_len, NULL, 0, i / 2 - 1,
-					    key[i & 1]));
+			P->encrypt(out, payload, len, NULL, 0, i / 2 - 1, key[i & 1]);
+			assert_true(P->decrypt(back, message, message_len, NULL, 0, i / 2 - 1,
+					       key[i & 1]));
 		}
 		assert_memory_equal(out, message, message_len);
 		assert_memory_equal(back, payload, len);
@@ -206,7 +206,7 @@ static void published_vector(void **state)
 
 static void two_sides(struct pair *n, const u8 *psk_b, const char *prologue_b)
 {
-	u8 psk[DST_KEY_LEN], a[DST_KEY_LEN], b[DST_KEY_LEN];
+	u8 psk[DSTOR_KEY_LEN], a[DSTOR_KEY_LEN], b[DSTOR_KEY_LEN];
 
 	memset(psk, 1, sizeof(psk));
 	memset(a, 2, sizeof(a));
@@ -219,7 +219,7 @@ static void two_sides(struct pair *n, const u8 *psk_b, const char *prologue_b)
 static void is_dead(struct dstor_noise *s)
 {
 	struct dstor_noise dead = { .p = P, .step = s->step };
-	u8 m[64] = {0}, k[DST_KEY_LEN];
+	u8 m[64] = {0}, k[DSTOR_KEY_LEN];
 
 	assert_memory_equal(s, &dead, sizeof(dead));
 	assert_false(dstor_noise_write(s, m, 0, m));
@@ -255,7 +255,7 @@ static void every_bit_of_the_handshake_counts(void **state)
 
 static void other_key_other_prologue(void **state)
 {
-	u8 one[48], got[16], psk[DST_KEY_LEN] = {0};
+	u8 one[48], got[16], psk[DSTOR_KEY_LEN] = {0};
 	struct pair n;
 
 	two_sides(&n, psk, "prologue");
@@ -268,7 +268,7 @@ static void other_key_other_prologue(void **state)
 
 static void only_in_turn(void **state)
 {
-	u8 one[48], got[16], k[DST_KEY_LEN];
+	u8 one[48], got[16], k[DSTOR_KEY_LEN];
 	struct pair n;
 
 	two_sides(&n, NULL, "prologue");
@@ -305,16 +305,16 @@ static void low_order_is_refused(void **state)
 struct ends {
 	struct dstor_greeting ask, answer;
 	struct dstor_channel client, exporter;
-	u8 psk[DST_KEY_LEN];
+	u8 psk[DSTOR_KEY_LEN];
 };
 
 static void greet(struct ends *e, struct values *all)
 {
-	memcpy(e->psk, get(all, "psk", DST_KEY_LEN), sizeof(e->psk));
-	dstor_greeting_init(&e->ask, DST_MODE_NOISE);
+	memcpy(e->psk, get(all, "psk", DSTOR_KEY_LEN), sizeof(e->psk));
+	dstor_greeting_init(&e->ask, DSTOR_MODE_NOISE);
 	assert_true(dstor_channel_ask(&e->client, P, e->psk, get(all, "client_secret", 32),
 				      &e->ask));
-	dstor_greeting_init(&e->answer, DST_MODE_NOISE);
+	dstor_greeting_init(&e->answer, DSTOR_MODE_NOISE);
 }
 
 static bool accept(struct ends *e, struct values *all)
@@ -340,7 +340,7 @@ static void check_frames(FILE *file, struct ends *e)
 
 	dstor_channel_frames(&e->client, "chacha20-poly1305", &up, &unused[0]);
 	dstor_channel_frames(&e->exporter, "chacha20-poly1305", &unused[1], &down);
-	assert_int_equal(up.most, DST_REKEY_SEALS);
+	assert_int_equal(up.most, DSTOR_REKEY_USES);
 	up.most = 4;
 	while (read_block(file, &v, true)) {
 		const u8 *header = get(&v, "header", 32), *data = get(&v, "data", 512);
@@ -353,8 +353,8 @@ static void check_frames(FILE *file, struct ends *e)
 		assert_int_equal(up.nonce, atoi((const char *)get(&v, "nonce", 0)));
 		if (!n)
 			assert_memory_equal(down.key, up.key, 32);
-		P->seal(out, header, 32, NULL, 0, dstor_stream_next(&up, 32), up.key);
-		P->seal(out + 48, data, 512, header, 32, dstor_stream_next(&up, 512), up.key);
+		P->encrypt(out, header, 32, NULL, 0, dstor_stream_next(&up, 32), up.key);
+		P->encrypt(out + 48, data, 512, header, 32, dstor_stream_next(&up, 512), up.key);
 		assert_memory_equal(out, want, sizeof(out));
 		n++;
 	}
@@ -364,7 +364,7 @@ static void check_frames(FILE *file, struct ends *e)
 static void channel_vectors(void **state)
 {
 	static struct values all, hello;
-	u8 m[DST_HELLO_LEN + DST_TAG_LEN];
+	u8 m[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 	FILE *file = open_vectors(&all);
 	struct ends e;
 
@@ -380,11 +380,11 @@ static void channel_vectors(void **state)
 	assert_memory_equal(e.exporter.send.key, get(&all, "exporter_key", 32), 32);
 
 	assert_true(read_block(file, &hello, true));
-	memcpy(m, get(&hello, "plain", DST_HELLO_LEN), DST_HELLO_LEN);
-	dstor_channel_encrypt(&e.client, m, DST_HELLO_LEN);
+	memcpy(m, get(&hello, "plain", DSTOR_HELLO_LEN), DSTOR_HELLO_LEN);
+	dstor_channel_encrypt(&e.client, m, DSTOR_HELLO_LEN);
 	assert_memory_equal(m, get(&hello, "sealed", sizeof(m)), sizeof(m));
-	assert_true(dstor_channel_decrypt(&e.exporter, m, DST_HELLO_LEN));
-	assert_memory_equal(m, get(&hello, "plain", DST_HELLO_LEN), DST_HELLO_LEN);
+	assert_true(dstor_channel_decrypt(&e.exporter, m, DSTOR_HELLO_LEN));
+	assert_memory_equal(m, get(&hello, "plain", DSTOR_HELLO_LEN), DSTOR_HELLO_LEN);
 	check_frames(file, &e);
 	fclose(file);
 	dstor_channel_wipe(&e.client);
@@ -417,7 +417,7 @@ static void every_bit_of_the_greetings_counts(void **state)
 static void keys_by_name(void **state)
 {
 	static struct values all;
-	u8 print[2][DST_ID_LEN], other[DST_KEY_LEN];
+	u8 print[2][DSTOR_ID_LEN], other[DSTOR_KEY_LEN];
 	struct dstor_greeting again;
 	struct dstor_channel c;
 	struct ends e;
@@ -427,13 +427,13 @@ static void keys_by_name(void **state)
 	memcpy(other, e.psk, sizeof(other));
 	other[31] ^= 1;
 	assert_false(dstor_channel_names(P, other, &e.ask));
-	dstor_key_print(P, e.psk, print[0]);
-	dstor_key_print(P, other, print[1]);
-	assert_memory_not_equal(print[0], print[1], DST_ID_LEN);
+	dstor_key_fingerprint(P, e.psk, print[0]);
+	dstor_key_fingerprint(P, other, print[1]);
+	assert_memory_not_equal(print[0], print[1], DSTOR_ID_LEN);
 	/* Nothing links two connections of one key. */
-	dstor_greeting_init(&again, DST_MODE_NOISE);
+	dstor_greeting_init(&again, DSTOR_MODE_NOISE);
 	assert_true(dstor_channel_ask(&c, P, e.psk, other, &again));
-	assert_memory_not_equal(again.key_id, e.ask.key_id, DST_ID_LEN);
+	assert_memory_not_equal(again.key_id, e.ask.key_id, DSTOR_ID_LEN);
 	assert_memory_not_equal(again.noise, e.ask.noise, 32);
 	assert_true(dstor_channel_names(P, e.psk, &again));
 }
@@ -442,7 +442,7 @@ static void keys_by_name(void **state)
 static void sealed_messages_once_and_in_order(void **state)
 {
 	static struct values all;
-	u8 one[64 + DST_TAG_LEN], two[64 + DST_TAG_LEN], copy[64 + DST_TAG_LEN];
+	u8 one[64 + DSTOR_TAG_LEN], two[64 + DSTOR_TAG_LEN], copy[64 + DSTOR_TAG_LEN];
 	struct dstor_channel before;
 	struct ends e;
 
@@ -473,7 +473,7 @@ static void sealed_messages_once_and_in_order(void **state)
 static void the_next_key_in_time(void **state)
 {
 	struct dstor_stream s = { .most = 3 }, t;
-	u8 first[DST_KEY_LEN];
+	u8 first[DSTOR_KEY_LEN];
 
 	memset(s.key, 7, sizeof(s.key));
 	t = s;
@@ -490,7 +490,7 @@ static void the_next_key_in_time(void **state)
 	assert_int_equal(s.nonce, 0);
 	assert_int_equal(s.bytes, 0);
 	/* ... and by bytes, the same key */
-	t.bytes = DST_REKEY_BYTES - 1;
+	t.bytes = DSTOR_REKEY_BYTES - 1;
 	assert_false(dstor_stream_begin(&t, P));
 	dstor_stream_next(&t, 1);
 	assert_true(dstor_stream_begin(&t, P));

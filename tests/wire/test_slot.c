@@ -12,32 +12,32 @@ static void slot_new_then_replay(void **state)
 {
 	struct dstor_slot s = {0};
 
-	assert_int_equal(dstor_slot_ask(&s, 1), DST_STATE_UNKNOWN);
-	assert_int_equal(dstor_slot_admit(&s, 1, DST_OP_WRITE), DST_ADMIT_EXECUTE);
-	assert_int_equal(dstor_slot_ask(&s, 1), DST_STATE_BUSY);
-	assert_int_equal(dstor_slot_admit(&s, 1, DST_OP_WRITE), DST_ADMIT_BUSY);
-	dstor_slot_done(&s, 1, DST_STATUS_MEDIUM);
-	assert_int_equal(dstor_slot_ask(&s, 1), DST_STATE_DONE);
+	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_UNKNOWN);
+	assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_BUSY);
+	assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_BUSY);
+	dstor_slot_done(&s, 1, DSTOR_STATUS_MEDIUM);
+	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_DONE);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(dstor_slot_admit(&s, 1, DST_OP_WRITE), DST_ADMIT_REPLAY);
-		assert_int_equal(s.status, DST_STATUS_MEDIUM);
+		assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
+		assert_int_equal(s.status, DSTOR_STATUS_MEDIUM);
 	}
-	assert_int_equal(dstor_slot_admit(&s, 2, DST_OP_WRITE), DST_ADMIT_EXECUTE);
-	assert_int_equal(s.status, DST_STATUS_OK);
+	assert_int_equal(dstor_slot_admit(&s, 2, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(s.status, DSTOR_STATUS_OK);
 }
 
 static void slot_executes_what_changes_the_disk_once(void **state)
 {
-	static const u8 once[] = { DST_OP_WRITE, DST_OP_DISCARD, DST_OP_WRITE_ZEROES };
+	static const u8 once[] = { DSTOR_OP_WRITE, DSTOR_OP_DISCARD, DSTOR_OP_WRITE_ZEROES };
 
 	for (size_t i = 0; i < COUNT(once); i++) {
 		struct dstor_slot s = {0};
 		int executed = 0;
 
 		for (int n = 0; n < 10; n++)
-			if (dstor_slot_admit(&s, 7, once[i]) == DST_ADMIT_EXECUTE) {
+			if (dstor_slot_admit(&s, 7, once[i]) == DSTOR_ADMIT_EXECUTE) {
 				executed++;
-				dstor_slot_done(&s, 7, DST_STATUS_OK);
+				dstor_slot_done(&s, 7, DSTOR_STATUS_OK);
 			}
 		assert_int_equal(executed, 1);
 	}
@@ -45,18 +45,18 @@ static void slot_executes_what_changes_the_disk_once(void **state)
 
 static void slot_reads_and_flushes_again(void **state)
 {
-	static const u8 again[] = { DST_OP_READ, DST_OP_FLUSH };
+	static const u8 again[] = { DSTOR_OP_READ, DSTOR_OP_FLUSH };
 
 	for (size_t i = 0; i < COUNT(again); i++) {
 		struct dstor_slot s = {0};
 
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DST_ADMIT_EXECUTE);
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DST_ADMIT_BUSY);
-		dstor_slot_done(&s, 7, DST_STATUS_IO);
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DST_ADMIT_EXECUTE);
-		assert_int_equal(dstor_slot_ask(&s, 7), DST_STATE_BUSY);
-		dstor_slot_done(&s, 7, DST_STATUS_OK);
-		assert_int_equal(s.status, DST_STATUS_OK);
+		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
+		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_BUSY);
+		dstor_slot_done(&s, 7, DSTOR_STATUS_IO);
+		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
+		assert_int_equal(dstor_slot_ask(&s, 7), DSTOR_STATE_BUSY);
+		dstor_slot_done(&s, 7, DSTOR_STATUS_OK);
+		assert_int_equal(s.status, DSTOR_STATUS_OK);
 	}
 }
 
@@ -64,77 +64,77 @@ static void slot_refuses_the_stale(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DST_OP_WRITE);
-	assert_int_equal(dstor_slot_admit(&s, 4, DST_OP_WRITE), DST_ADMIT_REFUSE);
-	dstor_slot_done(&s, 5, DST_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 4, DST_OP_WRITE), DST_ADMIT_REFUSE);
-	assert_int_equal(dstor_slot_admit(&s, 0, DST_OP_READ), DST_ADMIT_REFUSE);
-	assert_int_equal(dstor_slot_ask(&s, 4), DST_STATE_UNKNOWN);
+	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
+	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
+	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(dstor_slot_admit(&s, 0, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(dstor_slot_ask(&s, 4), DSTOR_STATE_UNKNOWN);
 	assert_int_equal(s.seq, 5);
-	assert_int_equal(dstor_slot_admit(&s, ~0ULL, DST_OP_WRITE), DST_ADMIT_EXECUTE);
-	assert_int_equal(dstor_slot_admit(&s, 6, DST_OP_WRITE), DST_ADMIT_REFUSE);
+	assert_int_equal(dstor_slot_admit(&s, ~0ULL, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
 }
 
 static void slot_refuses_reuse_while_busy(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DST_OP_READ);
-	assert_int_equal(dstor_slot_admit(&s, 6, DST_OP_READ), DST_ADMIT_REFUSE);
+	dstor_slot_admit(&s, 5, DSTOR_OP_READ);
+	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
 	assert_int_equal(s.seq, 5);
-	assert_int_equal(s.state, DST_SLOT_BUSY);
-	dstor_slot_done(&s, 5, DST_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 6, DST_OP_READ), DST_ADMIT_EXECUTE);
+	assert_int_equal(s.state, DSTOR_SLOT_BUSY);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
+	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_EXECUTE);
 }
 
 static void slot_refuses_a_resend_that_became_another_operation(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DST_OP_READ);
-	assert_int_equal(dstor_slot_admit(&s, 5, DST_OP_WRITE), DST_ADMIT_REFUSE);
-	dstor_slot_done(&s, 5, DST_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 5, DST_OP_WRITE), DST_ADMIT_REFUSE);
-	assert_int_equal(s.op, DST_OP_READ);
+	dstor_slot_admit(&s, 5, DSTOR_OP_READ);
+	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
+	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(s.op, DSTOR_OP_READ);
 }
 
 static void slot_dropped_is_executed_again(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DST_OP_WRITE);
+	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 5);
-	assert_int_equal(dstor_slot_ask(&s, 5), DST_STATE_UNKNOWN);
-	assert_int_equal(dstor_slot_admit(&s, 4, DST_OP_WRITE), DST_ADMIT_REFUSE);
-	assert_int_equal(dstor_slot_admit(&s, 5, DST_OP_WRITE), DST_ADMIT_EXECUTE);
-	dstor_slot_done(&s, 5, DST_STATUS_OK);
+	assert_int_equal(dstor_slot_ask(&s, 5), DSTOR_STATE_UNKNOWN);
+	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
 	/* what is done cannot be dropped */
 	dstor_slot_drop(&s, 5);
-	assert_int_equal(dstor_slot_admit(&s, 5, DST_OP_WRITE), DST_ADMIT_REPLAY);
+	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
 	/* and a drop frees the slot for the next */
-	dstor_slot_admit(&s, 6, DST_OP_WRITE);
+	dstor_slot_admit(&s, 6, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 6);
-	assert_int_equal(dstor_slot_admit(&s, 7, DST_OP_WRITE), DST_ADMIT_EXECUTE);
+	assert_int_equal(dstor_slot_admit(&s, 7, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 }
 
 static void slot_late_news_of_another_seq_changes_nothing(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DST_OP_WRITE);
-	dstor_slot_done(&s, 4, DST_STATUS_IO);
-	dstor_slot_done(&s, 6, DST_STATUS_IO);
+	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
+	dstor_slot_done(&s, 4, DSTOR_STATUS_IO);
+	dstor_slot_done(&s, 6, DSTOR_STATUS_IO);
 	dstor_slot_drop(&s, 4);
 	dstor_slot_drop(&s, 6);
-	assert_int_equal(s.state, DST_SLOT_BUSY);
-	dstor_slot_done(&s, 5, DST_STATUS_OK);
-	dstor_slot_done(&s, 5, DST_STATUS_IO);
-	assert_int_equal(s.status, DST_STATUS_OK);
+	assert_int_equal(s.state, DSTOR_SLOT_BUSY);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_IO);
+	assert_int_equal(s.status, DSTOR_STATUS_OK);
 	/* done after drop: it was not executed, so nothing is remembered */
-	dstor_slot_admit(&s, 6, DST_OP_WRITE);
+	dstor_slot_admit(&s, 6, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 6);
-	dstor_slot_done(&s, 6, DST_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 6, DST_OP_WRITE), DST_ADMIT_EXECUTE);
+	dstor_slot_done(&s, 6, DSTOR_STATUS_OK);
+	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 }
 
 /* --- lease --- */
@@ -156,7 +156,7 @@ static struct dstor_lease held_lease(void)
 	struct dstor_lease l = {0};
 	struct dstor_lease_request r = asks(1, 100, 0);
 
-	assert_int_equal(dstor_lease_ask(&l, &r, 1000), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &r, 11, 1000), 11);
 	return l;
 }
@@ -170,10 +170,10 @@ static void lease_granted_then_held(void **state)
 	assert_int_equal(l.token, 11);
 	assert_int_equal(l.heard_ms, 1000);
 	assert_int_equal(l.budget_ms, BUDGET);
-	assert_int_equal(dstor_lease_ask(&l, &same, 2000), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &same, 2000), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &same, 99, 2000), 11);
 	assert_int_equal(l.heard_ms, 2000);
-	assert_int_equal(dstor_lease_ask(&l, &other, 3000), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &other, 3000), DSTOR_LEASE_HELD);
 }
 
 static void lease_released_goes_to_the_next(void **state)
@@ -184,11 +184,11 @@ static void lease_released_goes_to_the_next(void **state)
 	dstor_lease_release(&l);
 	assert_false(l.held || l.connected);
 	assert_true(dstor_id_is_zero(l.session));
-	assert_int_equal(dstor_lease_ask(&l, &other, 1001), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &other, 1001), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &other, 22, 1001), 22);
-	assert_int_equal(dstor_lease_ask(&l, &former, 1002), DST_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &former, 1002), DSTOR_LEASE_EXPIRED);
 	dstor_lease_release(&l);
-	assert_int_equal(dstor_lease_ask(&l, &former, 1003), DST_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &former, 1003), DSTOR_LEASE_EXPIRED);
 }
 
 static void lease_taken_over_by_the_same_client(void **state)
@@ -197,12 +197,12 @@ static void lease_taken_over_by_the_same_client(void **state)
 	struct dstor_lease_request r = asks(2, 100, 0), former = asks(1, 100, 11);
 
 	/* the same client, but it does not say that its former session is gone */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
 	fill_id(r.takeover, 1);
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DST_LEASE_AFTER_FENCE);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_AFTER_FENCE);
 	assert_int_equal(dstor_lease_grant(&l, &r, 22, 1001), 22);
-	assert_memory_equal(l.session, r.session, DST_ID_LEN);
-	assert_int_equal(dstor_lease_ask(&l, &former, 1002), DST_LEASE_EXPIRED);
+	assert_memory_equal(l.session, r.session, DSTOR_ID_LEN);
+	assert_int_equal(dstor_lease_ask(&l, &former, 1002), DSTOR_LEASE_EXPIRED);
 }
 
 static void lease_not_taken_over_by_another_client(void **state)
@@ -211,12 +211,12 @@ static void lease_not_taken_over_by_another_client(void **state)
 	struct dstor_lease_request r = asks(2, 200, 0);
 
 	fill_id(r.takeover, 1);	/* the right session, the wrong client */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
 	r = asks(2, 100, 0);
 	fill_id(r.takeover, 3);	/* the right client, the wrong session */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DST_LEASE_HELD);
-	memset(r.takeover, 0, DST_ID_LEN);
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
+	memset(r.takeover, 0, DSTOR_ID_LEN);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
 }
 
 static void lease_silence_exactly_at_the_budget(void **state)
@@ -225,15 +225,15 @@ static void lease_silence_exactly_at_the_budget(void **state)
 	struct dstor_lease_request r = asks(2, 200, 0);
 
 	/* as long as it has a connection, that connection's silence is what counts */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + 10 * BUDGET), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + 10 * BUDGET), DSTOR_LEASE_HELD);
 	l.connected = false;
-	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + BUDGET - 1), DST_LEASE_HELD);
-	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + BUDGET), DST_LEASE_AFTER_FENCE);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + BUDGET - 1), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + BUDGET), DSTOR_LEASE_AFTER_FENCE);
 	/* the clock was read just before the holder was heard: that is no silence */
-	assert_int_equal(dstor_lease_ask(&l, &r, 999), DST_LEASE_HELD);
-	assert_int_equal(dstor_lease_ask(&l, &r, 0), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 999), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 0), DSTOR_LEASE_HELD);
 	l.budget_ms = ~0ULL;	/* retries forever */
-	assert_int_equal(dstor_lease_ask(&l, &r, ~0ULL), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, ~0ULL), DSTOR_LEASE_HELD);
 }
 
 static void lease_survives_the_silence_nobody_used(void **state)
@@ -242,7 +242,7 @@ static void lease_survives_the_silence_nobody_used(void **state)
 	struct dstor_lease_request r = asks(1, 100, 11);
 
 	l.connected = false;
-	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + 100 * BUDGET), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + 100 * BUDGET), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &r, 33, 1000 + 100 * BUDGET), 11);
 	assert_true(l.connected);
 }
@@ -253,21 +253,21 @@ static void lease_exporter_forgot(void **state)
 	struct dstor_lease_request writer = asks(1, 100, 11), other = asks(2, 200, 0);
 
 	/* the writer is back first: it keeps its token */
-	assert_int_equal(dstor_lease_ask(&l, &writer, 5), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &writer, 5), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &writer, 77, 5), 11);
-	assert_int_equal(dstor_lease_ask(&l, &other, 6), DST_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &other, 6), DSTOR_LEASE_HELD);
 
 	/* somebody new is first: the writer is told */
 	memset(&l, 0, sizeof(l));
 	dstor_lease_grant(&l, &other, 22, 5);
-	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DST_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DSTOR_LEASE_EXPIRED);
 
 	/* it forgot who, but not the token: only the last writer matches */
 	memset(&l, 0, sizeof(l));
 	l.token = 11;
-	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DSTOR_LEASE_GRANTED);
 	writer.token = 10;
-	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DST_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DSTOR_LEASE_EXPIRED);
 }
 
 /* An evicted writer that finds nobody who remembers why is expired at least. */
@@ -278,10 +278,10 @@ static void lease_revoked(void **state)
 
 	dstor_lease_revoke(&l, 12);
 	dstor_lease_release(&l);
-	assert_int_equal(dstor_lease_ask(&l, &evicted, 1001), DST_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &evicted, 1001), DSTOR_LEASE_EXPIRED);
 	restarted.token = l.token;
-	assert_int_equal(dstor_lease_ask(&restarted, &evicted, 5), DST_LEASE_EXPIRED);
-	assert_int_equal(dstor_lease_ask(&restarted, &other, 5), DST_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_ask(&restarted, &evicted, 5), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&restarted, &other, 5), DSTOR_LEASE_GRANTED);
 }
 
 /* --- resume --- */
@@ -289,28 +289,28 @@ static void lease_revoked(void **state)
 static void resume_same_disk(void **state)
 {
 	struct dstor_welcome w = good_welcome();
-	struct dstor_identity mine = { .size = GIB, .block = 512, .max_io = DST_IO_MAX,
+	struct dstor_identity mine = { .size = GIB, .block = 512, .max_io = DSTOR_IO_MAX,
 				     .slots = 128 };
 
-	memcpy(mine.uuid, w.uuid, DST_ID_LEN);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_OK);
+	memcpy(mine.uuid, w.uuid, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
 	w.size = cpu_to_le64(GIB - 512);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_SMALLER);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_SMALLER);
 	w.size = cpu_to_le64(GIB + 512);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_OK);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
 	w.logical_block = cpu_to_le32(1024);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_OTHER_BLOCK);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_BLOCK);
 	mine.block = 4096;
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_OK);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
 	w.slots = cpu_to_le16(127);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_LESS);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_LESS);
 	w.slots = cpu_to_le16(128);
-	w.max_io = cpu_to_le32(DST_IO_MAX / 2);
-	assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_LESS);
-	w.max_io = cpu_to_le32(DST_IO_MAX);
-	for (int i = 0; i < DST_ID_LEN; i++) {
+	w.max_io = cpu_to_le32(DSTOR_IO_MAX / 2);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_LESS);
+	w.max_io = cpu_to_le32(DSTOR_IO_MAX);
+	for (int i = 0; i < DSTOR_ID_LEN; i++) {
 		w.uuid[i] ^= 0x80;
-		assert_int_equal(dstor_resume_check(&mine, &w), DST_RESUME_OTHER_DISK);
+		assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_DISK);
 		w.uuid[i] ^= 0x80;
 	}
 }
@@ -318,24 +318,24 @@ static void resume_same_disk(void **state)
 static void resume_elsewhere(void **state)
 {
 	struct dstor_hello h = good_hello();
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 
 	fill_id(uuid, 0x50);
 	/* A first attach has no disk to come back to. */
 	assert_false(dstor_resume_elsewhere(&h, uuid));
-	h.flags = DST_HELLO_RESUME;
-	memcpy(h.uuid, uuid, DST_ID_LEN);
+	h.flags = DSTOR_HELLO_RESUME;
+	memcpy(h.uuid, uuid, DSTOR_ID_LEN);
 	assert_false(dstor_resume_elsewhere(&h, uuid));
-	h.uuid[DST_ID_LEN - 1] ^= 1;
+	h.uuid[DSTOR_ID_LEN - 1] ^= 1;
 	assert_true(dstor_resume_elsewhere(&h, uuid));
 }
 
 static void resume_texts_differ(void **state)
 {
-	for (int r = DST_RESUME_OK; r <= DST_RESUME_LESS; r++)
-		for (int k = DST_RESUME_OK; k < r; k++)
+	for (int r = DSTOR_RESUME_OK; r <= DSTOR_RESUME_LESS; r++)
+		for (int k = DSTOR_RESUME_OK; k < r; k++)
 			assert_string_not_equal(dstor_resume_text(r), dstor_resume_text(k));
-	assert_string_equal(dstor_resume_text(DST_RESUME_LESS + 1), "unknown");
+	assert_string_equal(dstor_resume_text(DSTOR_RESUME_LESS + 1), "unknown");
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 
 static const struct dstor_retry_policy usual = { .timeout_ms = 5000, .retries = 24 };
 static const struct dstor_retry_policy forever = { .timeout_ms = 5000,
-						 .retries = DST_RETRIES_FOREVER };
+						 .retries = DSTOR_RETRIES_FOREVER };
 
 static int judge(u64 start, u64 sent, u32 resends, u64 now, bool live)
 {
@@ -29,30 +29,30 @@ static void budget(void **state)
 
 static void attempt_on_a_live_connection(void **state)
 {
-	assert_int_equal(judge(0, 0, 0, 0, true), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 0, 0, 4999, true), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 0, 0, 5000, true), DST_VERDICT_ASK);
-	assert_int_equal(judge(0, 0, 0, 124999, true), DST_VERDICT_ASK);
-	assert_int_equal(judge(0, 0, 0, 125000, true), DST_VERDICT_FAIL);
+	assert_int_equal(judge(0, 0, 0, 0, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 0, 0, 4999, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 0, 0, 5000, true), DSTOR_VERDICT_ASK);
+	assert_int_equal(judge(0, 0, 0, 124999, true), DSTOR_VERDICT_ASK);
+	assert_int_equal(judge(0, 0, 0, 125000, true), DSTOR_VERDICT_FAIL);
 }
 
 static void attempt_without_a_connection_waits_for_its_budget(void **state)
 {
-	assert_int_equal(judge(0, 0, 0, 5000, false), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 0, 0, 124999, false), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 0, 0, 125000, false), DST_VERDICT_FAIL);
-	assert_int_equal(judge(0, 124999, 1, 125000, false), DST_VERDICT_FAIL);
+	assert_int_equal(judge(0, 0, 0, 5000, false), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 0, 0, 124999, false), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 0, 0, 125000, false), DSTOR_VERDICT_FAIL);
+	assert_int_equal(judge(0, 124999, 1, 125000, false), DSTOR_VERDICT_FAIL);
 }
 
 static void attempt_after_reconnection_gets_a_whole_timeout(void **state)
 {
 	/* back one millisecond before the end */
-	assert_int_equal(judge(0, 124999, 1, 125000, true), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 124999, 1, 129998, true), DST_VERDICT_WAIT);
-	assert_int_equal(judge(0, 124999, 1, 129999, true), DST_VERDICT_FAIL);
-	assert_int_equal(judge(0, 124999, 24, 129998, true), DST_VERDICT_WAIT);
+	assert_int_equal(judge(0, 124999, 1, 125000, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 124999, 1, 129998, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(judge(0, 124999, 1, 129999, true), DSTOR_VERDICT_FAIL);
+	assert_int_equal(judge(0, 124999, 24, 129998, true), DSTOR_VERDICT_WAIT);
 	/* the allowance for this is the number of resends */
-	assert_int_equal(judge(0, 124999, 25, 125000, true), DST_VERDICT_FAIL);
+	assert_int_equal(judge(0, 124999, 25, 125000, true), DSTOR_VERDICT_FAIL);
 }
 
 /* A line that flaps: resent on each reconnection, and never an answer. */
@@ -61,7 +61,7 @@ static void no_infinite_extension(void **state)
 	struct dstor_attempt a = {0};
 	u64 now = 0;
 
-	while (dstor_attempt_check(&a, &usual, now, true) != DST_VERDICT_FAIL) {
+	while (dstor_attempt_check(&a, &usual, now, true) != DSTOR_VERDICT_FAIL) {
 		now += 4999;
 		if (now - a.sent_ms >= 4999) {
 			a.sent_ms = now;
@@ -76,10 +76,10 @@ static void forever_never_fails(void **state)
 {
 	struct dstor_attempt a = { .start_ms = 10, .sent_ms = 10, .resends = ~0U };
 
-	assert_int_equal(dstor_attempt_check(&a, &forever, 1ULL << 62, false), DST_VERDICT_WAIT);
-	assert_int_equal(dstor_attempt_check(&a, &forever, 1ULL << 62, true), DST_VERDICT_ASK);
-	assert_int_equal(dstor_attempt_check(&a, &forever, 11, true), DST_VERDICT_WAIT);
-	assert_int_equal(dstor_attempt_check(&a, &forever, 9, true), DST_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &forever, 1ULL << 62, false), DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &forever, 1ULL << 62, true), DSTOR_VERDICT_ASK);
+	assert_int_equal(dstor_attempt_check(&a, &forever, 11, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &forever, 9, true), DSTOR_VERDICT_WAIT);
 }
 
 /* Regression: the scan's clock was read before another CPU submitted it. */
@@ -87,12 +87,12 @@ static void submitted_after_the_clock_was_read(void **state)
 {
 	struct dstor_attempt a = { .start_ms = 1001, .sent_ms = 1001 };
 
-	assert_int_equal(dstor_attempt_check(&a, &usual, 1000, true), DST_VERDICT_WAIT);
-	assert_int_equal(dstor_attempt_check(&a, &usual, 1000, false), DST_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, 1000, true), DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, 1000, false), DSTOR_VERDICT_WAIT);
 	assert_int_equal(dstor_attempt_number(&a, &usual, 1000), 0);
 	a.sent_ms = 0;
 	a.start_ms = 0;
-	assert_int_equal(dstor_attempt_check(&a, &usual, 0, true), DST_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, 0, true), DSTOR_VERDICT_WAIT);
 }
 
 static void attempt_number(void **state)
@@ -142,7 +142,7 @@ static void lease_time(void **state)
 	assert_int_equal(dstor_lease_ms(5000, 6), 30000);
 	assert_int_equal(dstor_lease_ms(5000, 5), 30000);
 	assert_int_equal(dstor_lease_ms(5000, 0), 30000);
-	assert_true(dstor_lease_ms(1, DST_RETRIES_FOREVER) == ~0ULL);
+	assert_true(dstor_lease_ms(1, DSTOR_RETRIES_FOREVER) == ~0ULL);
 	assert_true(dstor_lease_ms(~0U, ~0U - 1) == 0xffffffffULL * 0xfffffffeULL);
 }
 
@@ -157,7 +157,7 @@ static void memory_time(void **state)
 	}
 	assert_true(dstor_memory_ms(1, 0) == dstor_lease_ms(1, 0));
 	assert_true(dstor_memory_ms(5000, 24) == 125000);
-	assert_true(dstor_memory_ms(5000, DST_RETRIES_FOREVER) == ~0ULL);
+	assert_true(dstor_memory_ms(5000, DSTOR_RETRIES_FOREVER) == ~0ULL);
 }
 
 /* --- cache --- */
@@ -167,7 +167,7 @@ static void flush_covers_what_was_acked_before_it(void **state)
 	struct dstor_flush_marks c = {0};
 	u64 before = dstor_flush_mark_acked(&c), after, n, losses;
 
-	assert_false(dstor_flush_mark_uncovered(&c, DST_FLUSH_MARK_CLEAN));
+	assert_false(dstor_flush_mark_uncovered(&c, DSTOR_FLUSH_MARK_CLEAN));
 	assert_true(dstor_flush_mark_uncovered(&c, before));
 	n = dstor_flush_mark_begin(&c, &losses);
 	after = dstor_flush_mark_acked(&c);	/* acked while the flush was under way */
@@ -271,9 +271,9 @@ static void fua_tells_of_a_loss_by_itself(void **state)
 	assert_false(flush(&c));
 	assert_true(dstor_flush_mark_tells(&c));
 	assert_false(dstor_flush_mark_fua_begin(&c, 7, &losses));
-	assert_false(dstor_flush_mark_fua_begin(&c, 7 + DST_FUA_TELLS_MS - 1, &losses));
+	assert_false(dstor_flush_mark_fua_begin(&c, 7 + DSTOR_FUA_TELLS_MS - 1, &losses));
 	assert_true(flush(&c));
-	assert_true(dstor_flush_mark_fua_begin(&c, 7 + DST_FUA_TELLS_MS, &losses));
+	assert_true(dstor_flush_mark_fua_begin(&c, 7 + DSTOR_FUA_TELLS_MS, &losses));
 	assert_true(dstor_flush_mark_fua_end(&c, losses));
 	assert_false(dstor_flush_mark_tells(&c));
 	/* the next loss is told anew; a FUA write covers no other */
@@ -284,7 +284,7 @@ static void fua_tells_of_a_loss_by_itself(void **state)
 	dstor_flush_mark_lost(&c);
 	assert_false(dstor_flush_mark_fua_begin(&c, 1000001, &losses));
 	dstor_flush_mark_lost(&c);
-	assert_false(dstor_flush_mark_fua_begin(&c, 1000001 + DST_FUA_TELLS_MS, &losses));
+	assert_false(dstor_flush_mark_fua_begin(&c, 1000001 + DSTOR_FUA_TELLS_MS, &losses));
 	assert_false(flush(&c));
 }
 

@@ -72,17 +72,17 @@ static const struct message {
 	size_t size;
 	const struct field *fields;
 } messages[] = {
-	{ "greeting", DST_GREETING_LEN, greeting_fields },
-	{ "hello", DST_HELLO_LEN, hello_fields },
-	{ "welcome", DST_WELCOME_LEN, welcome_fields },
-	{ "entry", DST_ENTRY_LEN, entry_fields },
-	{ "frame", DST_FRAME_LEN, frame_fields },
+	{ "greeting", DSTOR_GREETING_LEN, greeting_fields },
+	{ "hello", DSTOR_HELLO_LEN, hello_fields },
+	{ "welcome", DSTOR_WELCOME_LEN, welcome_fields },
+	{ "entry", DSTOR_ENTRY_LEN, entry_fields },
+	{ "frame", DSTOR_FRAME_LEN, frame_fields },
 };
 
 #define RAW_MAX 4096
 
 union any {
-	u8 raw[DST_HELLO_LEN];
+	u8 raw[DSTOR_HELLO_LEN];
 	struct dstor_greeting greeting;
 	struct dstor_hello hello;
 	struct dstor_welcome welcome;
@@ -223,12 +223,12 @@ static size_t build(struct vector *v, u8 *raw)
 	if (v->digest)
 		add_digest(raw, &len, dstor_crc32c(raw, len));
 	if (v->data_len) {
-		memcpy(covered, v->built.raw, DST_FRAME_LEN);
-		memcpy(covered + DST_FRAME_LEN, v->data, v->data_len);
+		memcpy(covered, v->built.raw, DSTOR_FRAME_LEN);
+		memcpy(covered + DSTOR_FRAME_LEN, v->data, v->data_len);
 		memcpy(raw + len, v->data, v->data_len);
 		len += v->data_len;
 		if (v->digest)
-			add_digest(raw, &len, dstor_crc32c(covered, DST_FRAME_LEN + v->data_len));
+			add_digest(raw, &len, dstor_crc32c(covered, DSTOR_FRAME_LEN + v->data_len));
 	}
 	return len;
 }
@@ -242,14 +242,14 @@ static const char *judge_frame(const struct vector *v, const struct dstor_frame 
 	assert_string_equal(v->sender, "client");
 	if (!dstor_request_sane(f, &b))
 		return "close";
-	if (f->type != DST_FRAME_REQUEST)
+	if (f->type != DSTOR_FRAME_REQUEST)
 		return "ok";
 	switch (dstor_request_check(f, &b)) {
-	case DST_STATUS_OK:
+	case DSTOR_STATUS_OK:
 		return "ok";
-	case DST_STATUS_RANGE:
+	case DSTOR_STATUS_RANGE:
 		return "range";
-	case DST_STATUS_INVALID:
+	case DSTOR_STATUS_INVALID:
 		return "invalid";
 	default:
 		return "another status";
@@ -268,9 +268,9 @@ static const char *judge(const struct vector *v)
 		if (!dstor_greeting_is_ours(&m.greeting))
 			return "close";
 		switch (dstor_greeting_check(&m.greeting, &unknown)) {
-		case DST_GREETING_OK:
+		case DSTOR_GREETING_OK:
 			return "ok";
-		case DST_GREETING_VERSION:
+		case DSTOR_GREETING_VERSION:
 			return "version";
 		default:
 			return "feature";
@@ -279,7 +279,7 @@ static const char *judge(const struct vector *v)
 	if (v->message->fields == hello_fields)
 		return dstor_hello_check(&m.hello, &why) ? "malformed" : "ok";
 	if (!strcmp(v->hello, "list"))
-		h.kind = DST_HELLO_LIST;
+		h.kind = DSTOR_HELLO_LIST;
 	if (v->message->fields == welcome_fields)
 		return dstor_welcome_check(&m.welcome, &h, &why) ? "ok" : "refused";
 	if (v->message->fields == entry_fields)

@@ -19,20 +19,20 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define GIB 0x40000000ULL
 
-static inline void fill_id(u8 id[DST_ID_LEN], u8 first)
+static inline void fill_id(u8 id[DSTOR_ID_LEN], u8 first)
 {
-	for (int i = 0; i < DST_ID_LEN; i++)
+	for (int i = 0; i < DSTOR_ID_LEN; i++)
 		id[i] = first + i;
 }
 
 static inline struct dstor_hello good_hello(void)
 {
 	struct dstor_hello h = {
-		.kind = DST_HELLO_ATTACH,
+		.kind = DSTOR_HELLO_ATTACH,
 		.queue = cpu_to_le16(1),
 		.queues = cpu_to_le16(4),
 		.slots = cpu_to_le16(128),
-		.max_io = cpu_to_le32(DST_IO_MAX),
+		.max_io = cpu_to_le32(DSTOR_IO_MAX),
 		.generation = cpu_to_le64(1),
 		.ping_ms = cpu_to_le32(1000),
 		.timeout_ms = cpu_to_le32(5000),
@@ -51,12 +51,12 @@ static inline struct dstor_hello good_hello(void)
 static inline struct dstor_welcome good_welcome(void)
 {
 	struct dstor_welcome w = {
-		.status = DST_WELCOME_OK,
-		.access = DST_ACCESS_WRITE,
-		.queues = cpu_to_le16(DST_QUEUES_MAX),
+		.status = DSTOR_WELCOME_OK,
+		.access = DSTOR_ACCESS_WRITE,
+		.queues = cpu_to_le16(DSTOR_QUEUES_MAX),
 		.slots = cpu_to_le16(128),
-		.max_io = cpu_to_le32(DST_IO_MAX),
-		.disk_flags = cpu_to_le32(DST_DISK_FLAGS_KNOWN),
+		.max_io = cpu_to_le32(DSTOR_IO_MAX),
+		.disk_flags = cpu_to_le32(DSTOR_DISK_FLAGS_KNOWN),
 		.size = cpu_to_le64(GIB),
 		.logical_block = cpu_to_le32(512),
 		.physical_block = cpu_to_le32(4096),
@@ -74,7 +74,7 @@ static inline struct dstor_entry good_entry(void)
 	struct dstor_entry e = {
 		.name = "data",
 		.size = cpu_to_le64(GIB),
-		.access = DST_ACCESS_WRITE,
+		.access = DSTOR_ACCESS_WRITE,
 	};
 
 	fill_id(e.uuid, 0x50);
@@ -86,16 +86,16 @@ static inline struct dstor_entry good_entry(void)
 static inline struct dstor_bounds good_bounds(void)
 {
 	return (struct dstor_bounds){
-		.size = GIB, .block = 512, .max_io = DST_IO_MAX, .slots = 128,
+		.size = GIB, .block = 512, .max_io = DSTOR_IO_MAX, .slots = 128,
 	};
 }
 
 static inline struct dstor_frame request(u8 op, u64 offset, u32 bytes)
 {
 	return (struct dstor_frame){
-		.type = DST_FRAME_REQUEST,
+		.type = DSTOR_FRAME_REQUEST,
 		.op = op,
-		.length = cpu_to_le32(op == DST_OP_WRITE ? bytes : 0),
+		.length = cpu_to_le32(op == DSTOR_OP_WRITE ? bytes : 0),
 		.bytes = cpu_to_le32(bytes),
 		.seq = cpu_to_le64(1),
 		.offset = cpu_to_le64(offset),

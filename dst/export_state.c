@@ -17,22 +17,22 @@
 
 #include "id.h"
 #include "primitives.h"
-#include "state.h"
+#include "export_state.h"
 #include "values.h"
 
 #define FORMAT "dst-export-state 1"
 #define NO_BOOT "none"
 
 /* Derived, so that it survives even the loss of the file; random without a machine id. */
-static void make_uuid(const struct state_start *start, u8 uuid[DST_ID_LEN])
+static void make_uuid(const struct state_start *start, u8 uuid[DSTOR_ID_LEN])
 {
 	char text[2 * DISK_IDENTITY_LEN];
-	u8 digest[DST_HASH_LEN];
+	u8 digest[DSTOR_HASH_LEN];
 
 	snprintf(text, sizeof(text), "dst export\n%s\n%s\n%s", start->machine, start->name,
 		 start->identity);
 	sha256(text, strlen(text), digest);
-	memcpy(uuid, start->machine[0] ? digest : start->fresh + DST_ID_LEN, DST_ID_LEN);
+	memcpy(uuid, start->machine[0] ? digest : start->fresh + DSTOR_ID_LEN, DSTOR_ID_LEN);
 	/* RFC 9562: version 8 (our own making), variant 1 */
 	uuid[6] = (uuid[6] & 0x0f) | 0x80;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
@@ -61,7 +61,7 @@ static void choose_disk(struct state *s, const struct state_start *start)
 void state_begin(struct state *s, const struct state_start *start, u64 *token)
 {
 	if (dstor_id_is_zero(s->instance) || (!s->clean && strcmp(s->boot, start->boot)))
-		memcpy(s->instance, start->fresh, DST_ID_LEN);
+		memcpy(s->instance, start->fresh, DSTOR_ID_LEN);
 	copy_text(s->boot, sizeof(s->boot), start->boot);
 	s->clean = false;
 	choose_disk(s, start);
@@ -107,7 +107,7 @@ static bool parse_disk(char *value, struct state *s)
 		return false;
 	*token++ = '\0';
 	*identity++ = '\0';
-	if (!parse_hex(value, d->uuid, DST_ID_LEN) || !parse_hex(token, bytes, sizeof(bytes)) ||
+	if (!parse_hex(value, d->uuid, DSTOR_ID_LEN) || !parse_hex(token, bytes, sizeof(bytes)) ||
 	    dstor_id_is_zero(d->uuid) || !*identity)
 		return false;
 	for (d->token = 0, i = 0; i < 8; i++)
@@ -122,7 +122,8 @@ static bool parse_value(const char *key, char *value, struct state *s)
 	if (!strcmp(key, "boot") && strlen(value) < sizeof(s->boot))
 		copy_text(s->boot, sizeof(s->boot), value);
 	else if (!strcmp(key, "instance"))
-		return parse_hex(value, s->instance, DST_ID_LEN) && !dstor_id_is_zero(s->instance);
+		return parse_hex(value, s->instance, DSTOR_ID_LEN) &&
+		       !dstor_id_is_zero(s->instance);
 	else if (!strcmp(key, "clean") && (!strcmp(value, "0") || !strcmp(value, "1")))
 		s->clean = *value == '1';
 	else if (!strcmp(key, "disk"))
@@ -160,7 +161,7 @@ int state_parse(char *text, struct state *s, struct reason *why)
 /* One lock file serves all names: each locks a byte of its own, as far as the hash goes. */
 static off_t lock_offset(const char *name)
 {
-	u8 digest[DST_HASH_LEN];
+	u8 digest[DSTOR_HASH_LEN];
 
 	sha256(name, strlen(name), digest);
 	return (off_t)digest[0] << 16 | digest[1] << 8 | digest[2];

@@ -2,8 +2,8 @@
 /*
  * The state of a device.
  */
-#ifndef DSTOR_STATE_H
-#define DSTOR_STATE_H
+#ifndef DSTOR_DEVICE_STATE_H
+#define DSTOR_DEVICE_STATE_H
 
 #include <linux/dstor.h>
 #include <linux/types.h>
@@ -11,7 +11,7 @@
 struct dstor_device;
 
 enum dstor_device_state dstor_device_state(const struct dstor_device *dev);
-const char *dstor_state_name(u8 state);	/* enum dstor_device_state */
+const char *dstor_device_state_name(u8 state);	/* enum dstor_device_state */
 /* Oldest transaction: its age and number of tries. False: none. */
 bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_flight);
 

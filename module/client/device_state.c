@@ -6,13 +6,13 @@
  * No locks: flags and states are read as they change. Any context.
  */
 #include "client/device.h"
-#include "client/state.h"
+#include "client/device_state.h"
 #include "core/work.h"
 
 /*
  * Not stored; the first of these that is true:
  *
- *   FAILED         dev->failed: evicted or replaced. dstor_device_expel() sets it.
+ *   FAILED         dev->failed: evicted or replaced. dstor_device_fail() sets it.
  *   SUSPENDED      dev->suspended: the last welcome was of another disk.
  *   CONNECTED      a queue is LIVE.
  *   RECONNECTING   no queue is.
@@ -45,7 +45,7 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 	return DSTOR_DEVICE_RECONNECTING;
 }
 
-const char *dstor_state_name(u8 state)
+const char *dstor_device_state_name(u8 state)
 {
 	static const char * const names[] = {
 		[DSTOR_DEVICE_CONNECTED] = "connected",
@@ -68,7 +68,7 @@ bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_fli
 	*in_flight = 0;
 	for (i = 0; i < dev->n_queues; i++) {
 		for (j = 0; j < dev->geometry.depth; j++) {
-			struct dstor_transaction *t = dstor_slot(&dev->queues[i], j);
+			struct dstor_transaction *t = dstor_queue_transaction(&dev->queues[i], j);
 			u64 age;
 
 			if (!t)

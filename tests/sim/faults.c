@@ -25,7 +25,7 @@ static u32 pick(const u32 *list, u32 n)
 static void draw_policy(struct machine *m)
 {
 	static const u32 timeouts[] = { 200, 300, 500, 1000, 2000, 5000 };
-	static const u32 retries[] = { 0, 1, 2, 3, 6, 8, 12, DST_RETRIES_FOREVER };
+	static const u32 retries[] = { 0, 1, 2, 3, 6, 8, 12, DSTOR_RETRIES_FOREVER };
 	static const u32 pings[] = { 200, 500, 1000, 2000 };
 
 	m->policy.timeout_ms = w.late_news ? 5000 : pick(timeouts, w.all_loopback ? 3 : 6);
@@ -73,8 +73,8 @@ static void draw_machines(void)
 		m->home = &w.exporters[n == 2];
 		m->target = m->home;
 		m->forced_ms = NEVER;
-		m->exists = !n || (n == 1 && w.weathers & 1 << W_RIVAL) ||
-			    (n == 2 && w.weathers & 1 << W_MOVED);
+		m->exists = !n || (n == 1 && w.faults & 1 << W_RIVAL) ||
+			    (n == 2 && w.faults & 1 << W_MOVED);
 		m->loopback = !n && (w.all_loopback || chance(10));
 		draw_policy(m);
 		if (m->exists) {
@@ -90,14 +90,14 @@ static void draw_theme(void)
 	u32 theme = below(16);
 
 	if (!theme) {		/* a writer that is silent for its lease, and then comes back */
-		w.weathers = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
+		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.hold_percent = 8;
 		w.hold_ms = 90000;
 		w.ends_ms = between(50000, 150000);
 		w.pause_ms = between(5000, 20000);
 		w.txn_limit = 60;
 	} else if (theme <= 2) {	/* acks of before a crash that arrive after it */
-		w.weathers = 1 << W_CRASH | 1 << W_RESET;
+		w.faults = 1 << W_CRASH | 1 << W_RESET;
 		w.late_news = true;
 		w.slow_percent = 10;
 		w.flush_percent = theme == 1 ? 30 : 0;
@@ -105,12 +105,12 @@ static void draw_theme(void)
 		w.reset_percent = theme == 1 ? 20 : 70;
 		w.pause_ms = between(400, 1000);
 	} else if (theme <= 4) {	/* an exporter on the client's machine that reads late */
-		w.weathers = 1 << W_HOLD;
+		w.faults = 1 << W_HOLD;
 		w.ends_ms = between(3000, 8000);
 		w.all_loopback = true;
 		w.pause_ms = 300;
 	} else if (theme == 5) {	/* crowds at the door */
-		w.weathers |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
+		w.faults |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
 		w.hold_percent = 8;
 	}
 }
@@ -119,11 +119,11 @@ void weather_begin(void)
 {
 	for (u32 n = 0; n < WEATHERS; n++)
 		if (chance(30))
-			w.weathers |= 1 << n;
-	if (w.weathers & 1 << W_OTHER_DISK || w.weathers & 1 << W_SMALLER)
-		w.weathers |= 1 << W_STOP;
+			w.faults |= 1 << n;
+	if (w.faults & 1 << W_OTHER_DISK || w.faults & 1 << W_SMALLER)
+		w.faults |= 1 << W_STOP;
 	if (chance(75))
-		w.weathers &= ~(1 << W_LONG);
+		w.faults &= ~(1 << W_LONG);
 	w.hold_ms = 45000;
 	w.fua_percent = 20;
 	w.hold_percent = chance(50) ? between(1, 8) : 0;
@@ -132,7 +132,7 @@ void weather_begin(void)
 	w.txn_limit = between(20, 120);
 	w.ends_ms = between(3000, 20000);
 	w.pause_ms = between(300, 3000);
-	if (w.weathers & 1 << W_LONG) {
+	if (w.faults & 1 << W_LONG) {
 		w.ends_ms = between(50000, 120000);
 		w.pause_ms = between(3000, 20000);
 	}
@@ -161,9 +161,9 @@ static bool overlaps(const struct machine *m, u8 first, u8 count)
 
 static void submit_something(struct machine *m)
 {
-	static const u8 ops[] = { DST_OP_WRITE, DST_OP_WRITE, DST_OP_WRITE, DST_OP_WRITE,
-				  DST_OP_WRITE, DST_OP_READ, DST_OP_READ, DST_OP_FLUSH,
-				  DST_OP_DISCARD, DST_OP_WRITE_ZEROES };
+	static const u8 ops[] = { DSTOR_OP_WRITE, DSTOR_OP_WRITE, DSTOR_OP_WRITE, DSTOR_OP_WRITE,
+				  DSTOR_OP_WRITE, DSTOR_OP_READ, DSTOR_OP_READ, DSTOR_OP_FLUSH,
+				  DSTOR_OP_DISCARD, DSTOR_OP_WRITE_ZEROES };
 	u8 op = ops[m->read_only ? between(5, 7) : below(sizeof(ops))];
 	u32 blocks = m->identity.size / BLOCK;
 	u8 count = chance(60) ? 1 : between(1, SPAN);
@@ -173,8 +173,8 @@ static void submit_something(struct machine *m)
 	if (!txns_in_flight(m) && chance(5))
 		device_reopened(m);
 	if (chance(w.flush_percent))
-		op = DST_OP_FLUSH;
-	if (op == DST_OP_FLUSH) {
+		op = DSTOR_OP_FLUSH;
+	if (op == DSTOR_OP_FLUSH) {
 		first = 0;
 		count = 0;
 	} else if (dstor_op_writes(op) && overlaps(m, first, count) && chance(75)) {
@@ -190,7 +190,7 @@ void app_step(struct machine *m)
 {
 	u32 think = chance(85) ? between(1, 60) : between(100, 1500);
 
-	if (w.weathers & 1 << W_LONG && m->device != D_NONE)
+	if (w.faults & 1 << W_LONG && m->device != D_NONE)
 		think *= 6;
 	if (w.healing) {
 		settle_step(m);
@@ -228,7 +228,7 @@ static struct conn *some_conn(void)
 
 static u32 a_while(void)
 {
-	if (w.weathers & 1 << W_LONG && chance(50))
+	if (w.faults & 1 << W_LONG && chance(50))
 		return between(10000, 70000);
 	return chance(60) ? between(20, 2000) : between(2000, 15000);
 }
@@ -256,7 +256,7 @@ static void reads_late(struct conn *c)
 	conn_delay(c, TO_EXPORTER, ms);
 }
 
-static void trouble_with_a_conn(enum weather what)
+static void fault_of_conn(enum fault what)
 {
 	struct conn *c = some_conn();
 	enum direction way = below(2);
@@ -298,7 +298,7 @@ static bool belongs_to(u16 session, const struct exporter *x)
 	return m->session != session || !m->established || &w.disks[m->disk] == x->disk;
 }
 
-static void trouble_with_an_exporter(enum weather what, struct exporter *x)
+static void fault_of_exporter(enum fault what, struct exporter *x)
 {
 	u32 ms = a_while();
 
@@ -316,11 +316,11 @@ static void trouble_with_an_exporter(enum weather what, struct exporter *x)
 			session_evict(x, r);
 	} else if (what == W_GROW && x->state == X_UP && !x->disk->hidden) {
 		disk_grow(x->disk);
-		exporter_change(x, DST_CHANGE_SIZE, (u64)x->disk->blocks * BLOCK);
+		exporter_change(x, DSTOR_CHANGE_SIZE, (u64)x->disk->blocks * BLOCK);
 	}
 }
 
-static void trouble_with_a_client(enum weather what, struct machine *m)
+static void fault_of_client(enum fault what, struct machine *m)
 {
 	u32 ms = a_while();
 
@@ -367,16 +367,16 @@ void weather_next(void)
 		return;
 	if (w.late_news && last_words(&w.exporters[0]))
 		return;
-	while (w.weathers && !(w.weathers & 1 << what))
+	while (w.faults && !(w.faults & 1 << what))
 		what = below(WEATHERS);
 	after(between(w.pause_ms / 4, w.pause_ms * 2), EV_WEATHER, 0, 0, 0);
-	if (!(w.weathers & 1 << what))
+	if (!(w.faults & 1 << what))
 		return;
 	switch (what) {
 	case W_RESET:
 	case W_HOLD:
 	case W_STALL:
-		trouble_with_a_conn(what);
+		fault_of_conn(what);
 		break;
 	case W_CUT:
 		cut_link(m, x);
@@ -390,10 +390,10 @@ void weather_next(void)
 	case W_FREEZE_EXPORTER:
 	case W_EVICT:
 	case W_GROW:
-		trouble_with_an_exporter(what, x);
+		fault_of_exporter(what, x);
 		break;
 	default:
-		trouble_with_a_client(what, m);
+		fault_of_client(what, m);
 	}
 }
 
@@ -407,10 +407,10 @@ void weather_disk(struct exporter *x)
 	x->disk = d;
 	if (w.healing)
 		return;
-	if (w.weathers & 1 << W_OTHER_DISK && chance(35) && !x->index) {
+	if (w.faults & 1 << W_OTHER_DISK && chance(35) && !x->index) {
 		x->disk = &w.disks[DISKS - 1];
 		say("X%u has another disk", x->index);
-	} else if (w.weathers & 1 << W_SMALLER && chance(35)) {
+	} else if (w.faults & 1 << W_SMALLER && chance(35)) {
 		d->hidden = between(1, 3);
 		d->blocks -= d->hidden;
 		say("X%u has lost %u blocks", x->index, d->hidden);
@@ -473,8 +473,8 @@ static void settle_step(struct machine *m)
 	if (!m->settled) {
 		m->checks = w.n_txns;
 		/* the flush of a device without a cache asks nobody */
-		m->settled = !!txn_submit(m, 0, m->is_volatile ? DST_OP_FLUSH : DST_OP_READ, false,
-					  0, !m->is_volatile);
+		m->settled = !!txn_submit(m, 0, m->is_volatile ? DSTOR_OP_FLUSH : DSTOR_OP_READ,
+					  false, 0, !m->is_volatile);
 	} else if (m->settled == 1) {
 		/* its first one may have begun before all had healed */
 		if (w.txns[m->checks].state != T_OK && m->reported++ < REPORTS_MAX) {
@@ -484,11 +484,11 @@ static void settle_step(struct machine *m)
 		m->checks = w.n_txns;
 		device_reopened(m);
 		if (!m->read_only)
-			txn_submit(m, 0, DST_OP_WRITE, true, below(3), 1);
+			txn_submit(m, 0, DSTOR_OP_WRITE, true, below(3), 1);
 		if (m->slots > 1)
-			txn_submit(m, 0, DST_OP_FLUSH, false, 0, 0);
+			txn_submit(m, 0, DSTOR_OP_FLUSH, false, 0, 0);
 		for (u32 b = 0; b + 2 < m->identity.size / BLOCK; b += 2)
-			txn_submit(m, below(m->queues), DST_OP_READ, false, b, 2);
+			txn_submit(m, below(m->queues), DSTOR_OP_READ, false, b, 2);
 		m->settled = 2;
 	} else if (m->settled == 2) {
 		for (u32 n = m->checks; n < w.n_txns; n++)

@@ -2,12 +2,12 @@
 /*
  * The clock of an export.
  */
-#ifndef DSTOR_EXPORT_WATCHDOG_H
-#define DSTOR_EXPORT_WATCHDOG_H
+#ifndef DSTOR_EXPORT_POLL_H
+#define DSTOR_EXPORT_POLL_H
 
 struct work_struct;
 
 /* The delayed work export->monitor. Queues itself again; takes export->lock. */
-void dstor_export_watch(struct work_struct *work);
+void dstor_export_poll(struct work_struct *work);
 
 #endif

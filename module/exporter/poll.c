@@ -9,13 +9,13 @@
 #include "exporter/export_event.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
-#include "exporter/watchdog.h"
+#include "exporter/poll.h"
 
-#define MONITOR_MS 1000
+#define POLL_MS 1000
 
-void dstor_export_watch(struct work_struct *work)
+void dstor_export_poll(struct work_struct *work)
 {
-	struct dstor_export *e = container_of(work, struct dstor_export, monitor.work);
+	struct dstor_export *e = container_of(work, struct dstor_export, poll.work);
 	u64 size;
 
 	mutex_lock(&e->lock);
@@ -31,5 +31,5 @@ void dstor_export_watch(struct work_struct *work)
 	}
 	dstor_session_expire(e);
 	mutex_unlock(&e->lock);
-	queue_delayed_work(dstor_link_wq, &e->monitor, msecs_to_jiffies(MONITOR_MS));
+	queue_delayed_work(dstor_link_wq, &e->poll, msecs_to_jiffies(POLL_MS));
 }

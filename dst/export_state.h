@@ -3,8 +3,8 @@
  * state.c - what is remembered of an export while it is away, in one file for
  * each name: the UUIDs of its disks, the instance, whether it ended in order.
  */
-#ifndef DST_STATE_H
-#define DST_STATE_H
+#ifndef DST_EXPORT_STATE_H
+#define DST_EXPORT_STATE_H
 
 #include "disk.h"
 #include "machine.h"
@@ -12,17 +12,17 @@
 #define STATE_FOLDER "/var/lib/dst"
 #define STATE_DISKS_MAX 8	/* that were exported under one name; the oldest is forgotten */
 #define STATE_TEXT_MAX 4096
-#define STATE_FRESH_LEN (2 * DST_ID_LEN)
+#define STATE_FRESH_LEN (2 * DSTOR_ID_LEN)
 
 struct state_disk {
-	u8 uuid[DST_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];
 	u64 token;		/* of the last writer, from an orderly end; 0: not known */
 	char identity[DISK_IDENTITY_LEN];
 };
 
 struct state {
 	char boot[BOOT_ID_LEN];
-	u8 instance[DST_ID_LEN];
+	u8 instance[DSTOR_ID_LEN];
 	bool clean;		/* drained and flushed since */
 	unsigned int n;
 	struct state_disk disks[STATE_DISKS_MAX];	/* last exported first */
@@ -58,7 +58,7 @@ struct state_file {
 	int folder;
 	int lock;
 	char path[PATH_MAX];	/* for messages */
-	char name[DST_NAME_LEN + 8];
+	char name[DSTOR_NAME_LEN + 8];
 };
 
 int state_open(struct state_file *f, const char *folder, const char *name, struct reason *why);

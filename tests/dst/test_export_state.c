@@ -10,7 +10,7 @@
 
 #include "unit.h"
 #include "id.h"
-#include "state.h"
+#include "export_state.h"
 #include "values.h"
 
 #define BOOT_1 "11111111-1111-1111-1111-111111111111"
@@ -32,9 +32,9 @@ static u64 begin(struct state *s, const char *disk, const char *boot)
 	return token;
 }
 
-static bool same(const u8 a[DST_ID_LEN], const u8 b[DST_ID_LEN])
+static bool same(const u8 a[DSTOR_ID_LEN], const u8 b[DSTOR_ID_LEN])
 {
-	return !memcmp(a, b, DST_ID_LEN);
+	return !memcmp(a, b, DSTOR_ID_LEN);
 }
 
 static void test_instance(void **state)
@@ -81,7 +81,7 @@ static void test_instance(void **state)
 static void test_instance_with_two_disks_in_turn(void **state)
 {
 	struct state s = { };
-	u8 first[DST_ID_LEN];
+	u8 first[DSTOR_ID_LEN];
 
 	/* the first disk's machine went down; another disk ended in order since */
 	begin(&s, "disk a", BOOT_1);
@@ -95,7 +95,7 @@ static void test_instance_with_two_disks_in_turn(void **state)
 static void test_uuid(void **state)
 {
 	struct state s = { }, lost = { };
-	u8 a[DST_ID_LEN], b[DST_ID_LEN];
+	u8 a[DSTOR_ID_LEN], b[DSTOR_ID_LEN];
 	char name[32];
 	int i;
 
