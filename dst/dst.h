@@ -31,6 +31,8 @@ struct reason {
 int refuse(struct reason *why, const char *fmt, ...) __printf(2, 3);
 /* One line on stderr, "dst: COMMAND: ..."; the exit status to return. */
 int fail(const char *fmt, ...) __printf(1, 2);
+/* The same line, and the command goes on. */
+void warn(const char *fmt, ...) __printf(1, 2);
 int bad_usage(const char *fmt, ...) __printf(1, 2);
 /* The command that fail() names; set once by main(). */
 void report_as(const char *command);

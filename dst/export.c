@@ -52,6 +52,7 @@ static void export_put(struct nl_msg *msg, const struct export_wanted *w, const 
 	put_text(msg, DSTOR_A_PATH, w->disk.path);
 	put_bytes(msg, DSTOR_A_UUID, s->disks[0].uuid, DSTOR_ID_LEN);
 	put_bytes(msg, DSTOR_A_INSTANCE, s->instance, DSTOR_ID_LEN);
+	put_bytes(msg, DSTOR_A_EXPORTER, s->exporter, DSTOR_ID_LEN);
 	put_u64(msg, DSTOR_A_WRITER_TOKEN, token);
 	/* No export's name begins with a dot. */
 	snprintf(lease, sizeof(lease), "%s/.lease-%s", STATE_FOLDER, w->name);
@@ -61,15 +62,18 @@ static void export_put(struct nl_msg *msg, const struct export_wanted *w, const 
 static int export_begin(struct state *s, const struct export_wanted *w, u64 *token,
 			struct reason *why)
 {
-	char boot[BOOT_ID_LEN], machine[MACHINE_ID_LEN] = "";
+	char boot[BOOT_ID_LEN], hardware[HARDWARE_ID_LEN];
 	struct state_start start = {
-		.name = w->name, .identity = w->disk.identity, .boot = boot, .machine = machine,
+		.name = w->name, .identity = w->disk.identity, .boot = boot, .hardware = hardware,
 	};
 
 	if (boot_id(boot, why))
 		return -1;
-	if (!machine_id(machine))
-		machine[0] = '\0';
+	hardware_id(hardware);
+	if (state_is_foreign(s, hardware))
+		warn("export \"%s\": its state was written by another machine (hardware %s, here %s); "
+		     "if this machine is a clone, remove %s/export-%s on one of them", w->name,
+		     s->hardware, hardware, STATE_FOLDER, w->name);
 	random_bytes(start.fresh, sizeof(start.fresh));
 	state_begin(s, &start, token);
 	return 0;

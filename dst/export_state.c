@@ -23,16 +23,20 @@
 #define FORMAT "dst-export-state 1"
 #define NO_BOOT "none"
 
-/* Derived, so that it survives even the loss of the file; random without a machine id. */
-static void make_uuid(const struct state_start *start, u8 uuid[DSTOR_ID_LEN])
+/*
+ * Derived from what is random: the same disk gets the same UUID again, and machines that
+ * were cloned before their first export, disks included, get different ones.
+ */
+static void make_uuid(const struct state *s, const struct state_start *start,
+		      u8 uuid[DSTOR_ID_LEN])
 {
 	char text[2 * DISK_IDENTITY_LEN];
 	u8 digest[DSTOR_HASH_LEN];
 
-	snprintf(text, sizeof(text), "dst export\n%s\n%s\n%s", start->machine, start->name,
-		 start->identity);
+	snprintf(text, sizeof(text), "dst export\n%s\n%s\n%s", hex_text(s->exporter).s,
+		 start->name, start->identity);
 	sha256(text, strlen(text), digest);
-	memcpy(uuid, start->machine[0] ? digest : start->fresh + DSTOR_ID_LEN, DSTOR_ID_LEN);
+	memcpy(uuid, digest, DSTOR_ID_LEN);
 	/* RFC 9562: version 8 (our own making), variant 1 */
 	uuid[6] = (uuid[6] & 0x0f) | 0x80;
 	uuid[8] = (uuid[8] & 0x3f) | 0x80;
@@ -49,7 +53,7 @@ static void choose_disk(struct state *s, const struct state_start *start)
 		d = s->disks[i];
 	} else {
 		copy_text(d.identity, sizeof(d.identity), start->identity);
-		make_uuid(start, d.uuid);
+		make_uuid(s, start, d.uuid);
 		if (s->n < STATE_DISKS_MAX)
 			s->n++;
 		i = s->n - 1;
@@ -58,8 +62,16 @@ static void choose_disk(struct state *s, const struct state_start *start)
 	s->disks[0] = d;
 }
 
+bool state_is_foreign(const struct state *s, const char *hardware)
+{
+	return s->hardware[0] && hardware[0] && strcmp(s->hardware, hardware);
+}
+
 void state_begin(struct state *s, const struct state_start *start, u64 *token)
 {
+	if (dstor_id_is_zero(s->exporter))
+		memcpy(s->exporter, start->fresh + DSTOR_ID_LEN, DSTOR_ID_LEN);
+	copy_text(s->hardware, sizeof(s->hardware), start->hardware);
 	if (dstor_id_is_zero(s->instance) || (!s->clean && strcmp(s->boot, start->boot)))
 		memcpy(s->instance, start->fresh, DSTOR_ID_LEN);
 	copy_text(s->boot, sizeof(s->boot), start->boot);
@@ -89,6 +101,11 @@ void state_format(const struct state *s, char text[STATE_TEXT_MAX])
 
 	n = snprintf(text, STATE_TEXT_MAX, FORMAT "\nboot %s\ninstance %s\nclean %d\n", s->boot,
 		     hex_text(s->instance).s, s->clean);
+	if (!dstor_id_is_zero(s->exporter))
+		n += snprintf(text + n, STATE_TEXT_MAX - n, "exporter %s\n",
+			      hex_text(s->exporter).s);
+	if (s->hardware[0])
+		n += snprintf(text + n, STATE_TEXT_MAX - n, "hardware %s\n", s->hardware);
 	for (i = 0; i < s->n; i++)
 		n += snprintf(text + n, STATE_TEXT_MAX - n, "disk %s %016llx %s\n",
 			      hex_text(s->disks[i].uuid).s,
@@ -124,6 +141,11 @@ static bool parse_value(const char *key, char *value, struct state *s)
 	else if (!strcmp(key, "instance"))
 		return parse_hex(value, s->instance, DSTOR_ID_LEN) &&
 		       !dstor_id_is_zero(s->instance);
+	else if (!strcmp(key, "exporter"))
+		return parse_hex(value, s->exporter, DSTOR_ID_LEN) &&
+		       !dstor_id_is_zero(s->exporter);
+	else if (!strcmp(key, "hardware") && strlen(value) < sizeof(s->hardware))
+		copy_text(s->hardware, sizeof(s->hardware), value);
 	else if (!strcmp(key, "clean") && (!strcmp(value, "0") || !strcmp(value, "1")))
 		s->clean = *value == '1';
 	else if (!strcmp(key, "disk"))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * state.c - what is remembered of an export while it is away, in one file for
- * each name: the UUIDs of its disks, the instance, whether it ended in order.
+ * each name: the identity of the exporter, the UUIDs of its disks, the instance,
+ * whether it ended in order.
  */
 #ifndef DST_EXPORT_STATE_H
 #define DST_EXPORT_STATE_H
@@ -21,6 +22,8 @@ struct state_disk {
 };
 
 struct state {
+	u8 exporter[DSTOR_ID_LEN];	/* random, made once: it travels with the file */
+	char hardware[HARDWARE_ID_LEN];	/* of the machine that wrote it last, or "" */
 	char boot[BOOT_ID_LEN];
 	u8 instance[DSTOR_ID_LEN];
 	bool clean;		/* drained and flushed since */
@@ -33,16 +36,19 @@ struct state_start {
 	const char *name;
 	const char *identity;
 	const char *boot;
-	const char *machine;		/* id, or "" */
+	const char *hardware;		/* what the machine says of itself, or "" */
 	u8 fresh[STATE_FRESH_LEN];	/* random */
 };
 
 /*
- * The export begins: chooses the instance, and the disk's UUID, now in disks[0].
+ * The export begins: chooses the exporter's identity, once, the instance, and the
+ * disk's UUID, now in disks[0].
  * *@token is what the module is to be told; the state itself forgets it, because
  * after a crash it would be the token of a writer before the last.
  */
 void state_begin(struct state *s, const struct state_start *start, u64 *token);
+/* Was the state written by another machine? Then it was moved here, or copied. */
+bool state_is_foreign(const struct state *s, const char *hardware);
 /* It ended in order. */
 void state_end(struct state *s, u64 token);
 /*

@@ -185,7 +185,7 @@ static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
 	if (g.status != DSTOR_GREETING_OK)
 		return refuse(why, "exporter %s refuses: %s", x->text,
 			      dstor_greeting_text(g.status));
-	if (dstor_greeting_check(&g, &unknown) || g.mode != mode ||
+	if (dstor_greeting_check(&g, DSTOR_FEATURES_KNOWN, &unknown) || g.mode != mode ||
 	    le16_to_cpu(g.version) != DSTOR_VERSION)
 		return refuse(why, "exporter %s wants to speak in a way not known here", x->text);
 	if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&x->channel, &g))
@@ -204,7 +204,7 @@ static int exporter_introduce(struct exporter *x, const struct dstor_hello *h, s
 	} both;
 	int error;
 
-	dstor_greeting_init(&both.g, DSTOR_MODE_PLAIN);
+	dstor_greeting_init(&both.g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 	dstor_greeting_set_crc(&both.g);
 	both.h = *h;
 	error = exporter_transfer(x->fd, &both, sizeof(both), true);
@@ -224,7 +224,7 @@ static int introduce_with_key(struct exporter *x, const struct dstor_hello *h, c
 	int error;
 	bool ok;
 
-	dstor_greeting_init(&g, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&g, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	random_bytes(ephemeral, sizeof(ephemeral));
 	ok = dstor_channel_ask(&x->channel, &primitives, key, ephemeral, &g);
 	explicit_bzero(ephemeral, sizeof(ephemeral));

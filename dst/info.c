@@ -107,6 +107,7 @@ static void fill_export(struct export_info *e, struct nlattr **tb)
 {
 	take_text(e->name, sizeof(e->name), tb[DSTOR_A_NAME]);
 	take_id(e->uuid, tb[DSTOR_A_UUID]);
+	take_id(e->exporter, tb[DSTOR_A_EXPORTER]);
 	e->size = take_u64(tb[DSTOR_A_SIZE]);
 	e->token = take_u64(tb[DSTOR_A_WRITER_TOKEN]);
 	e->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
@@ -168,6 +169,7 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	take_text(d->name, sizeof(d->name), tb[DSTOR_A_NAME]);
 	take_text(d->export, sizeof(d->export), tb[DSTOR_A_EXPORT]);
 	take_id(d->uuid, tb[DSTOR_A_UUID]);
+	take_id(d->exporter, tb[DSTOR_A_EXPORTER]);
 	d->size = take_u64(tb[DSTOR_A_SIZE]);
 	d->state = take_u8(tb[DSTOR_A_STATE]);
 	take_text(d->reason, sizeof(d->reason), tb[DSTOR_A_REASON]);

@@ -36,6 +36,7 @@ struct export_info {
 	char name[DSTOR_NAME_LEN];
 	char path[PATH_MAX];
 	u8 uuid[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];
 	u32 flags;
 	u64 size;
 	u64 max_inflight;
@@ -56,6 +57,7 @@ struct device_info {
 	char export[DSTOR_NAME_LEN];
 	char uri[DSTOR_URI_LEN];
 	u8 uuid[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];	/* insisted on */
 	u64 size;
 	u32 timeout_ms, retries, ping_ms;
 	u32 connections, queue_depth, max_io, crypto_threads;

@@ -14,6 +14,7 @@
 #include "values.h"
 
 #define MACHINE_ID_FILE "/etc/machine-id"
+#define HARDWARE_ID_FILE "/sys/class/dmi/id/product_uuid"
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 bool read_line(const char *path, char *text, size_t size)
@@ -39,6 +40,17 @@ bool machine_id(char id[MACHINE_ID_LEN])
 
 	return read_line(MACHINE_ID_FILE, id, MACHINE_ID_LEN) && parse_hex(id, bytes, 16) &&
 	       !dstor_id_is_zero(bytes);
+}
+
+void hardware_id(char id[HARDWARE_ID_LEN])
+{
+	size_t n;
+
+	read_line(HARDWARE_ID_FILE, id, HARDWARE_ID_LEN);
+	/* Some firmware has none of its own. */
+	n = strspn(id, "0123456789abcdefABCDEF-");
+	if (id[n] || !id[strspn(id, "0-")] || !id[strspn(id, "fF-")])
+		id[0] = '\0';
 }
 
 int boot_id(char id[BOOT_ID_LEN], struct reason *why)

@@ -8,9 +8,12 @@
 #include "dst.h"
 
 #define MACHINE_ID_LEN 33	/* 32 hexadecimal digits and the closing NUL */
+#define HARDWARE_ID_LEN 64
 #define BOOT_ID_LEN 37		/* a UUID and the closing NUL */
 
 bool machine_id(char id[MACHINE_ID_LEN]);	/* false: it has none */
+/* What the hardware, or the hypervisor, calls this machine; "" where it says nothing. */
+void hardware_id(char id[HARDWARE_ID_LEN]);
 int boot_id(char id[BOOT_ID_LEN], struct reason *why);
 /* The same after a reboot; tells nobody the machine id. */
 int client_id(u8 id[DSTOR_ID_LEN], struct reason *why);

@@ -55,6 +55,15 @@ int fail(const char *fmt, ...)
 	return DST_EXIT_FAILED;
 }
 
+void warn(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	report_line(fmt, args);
+	va_end(args);
+}
+
 int bad_usage(const char *fmt, ...)
 {
 	va_list args;

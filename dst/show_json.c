@@ -121,6 +121,7 @@ static struct json_object *json_export(const struct export_info *e)
 
 	json_text(o, "name", e->name);
 	json_text(o, "uuid", uuid_text(e->uuid).s);
+	json_text(o, "exporter", hex_text(e->exporter).s);
 	json_number(o, "size", e->size);
 	json_options(o, OBJECT_EXPORT, e);
 	json_number(o, "in_flight", e->in_flight);
@@ -141,6 +142,7 @@ static struct json_object *json_device(const struct device_info *d)
 	json_text(o, "path", path);
 	json_text(o, "export", d->export);
 	json_text(o, "uuid", uuid_text(d->uuid).s);
+	json_text(o, "exporter", hex_text(d->exporter).s);
 	json_text(o, "state", state_name(d->state));
 	json_text(o, "reason", d->reason);
 	json_number(o, "size", d->size);

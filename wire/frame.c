@@ -24,7 +24,18 @@ static bool change_shape(const struct dstor_frame *f)
 		return false;
 	if (flags & DSTOR_CHANGE_SIZE && (!f->offset || le64_to_cpu(f->offset) > DSTOR_SIZE_MAX))
 		return false;
+	/* Both have a code in status: one at a time. */
+	if (flags & DSTOR_CHANGE_ACCESS && flags & DSTOR_CHANGE_DISK)
+		return false;
+	if (flags & DSTOR_CHANGE_DISK)
+		return le16_to_cpu(f->status) <= DSTOR_DISK_STATE_MAX;
 	return !(flags & DSTOR_CHANGE_ACCESS) || le16_to_cpu(f->status) <= DSTOR_ACCESS_WRITE;
+}
+
+/* Flags that the agreed features permit. */
+static u16 request_flags(const struct dstor_bounds *b)
+{
+	return DSTOR_REQ_FLAGS_KNOWN | (b->features & DSTOR_FEATURE_TEST ? DSTOR_REQ_TEST : 0);
 }
 
 static bool request_shape(const struct dstor_frame *f, const struct dstor_bounds *b)
@@ -34,7 +45,7 @@ static bool request_shape(const struct dstor_frame *f, const struct dstor_bounds
 
 	if (f->op > DSTOR_OP_MAX || !f->seq || le16_to_cpu(f->slot) >= b->slots)
 		return false;
-	if (le16_to_cpu(f->flags) & ~DSTOR_REQ_FLAGS_KNOWN)
+	if (le16_to_cpu(f->flags) & ~request_flags(b))
 		return false;
 	switch (f->op) {
 	case DSTOR_OP_WRITE:
@@ -56,6 +67,7 @@ bool dstor_request_sane(const struct dstor_frame *f, const struct dstor_bounds *
 	case DSTOR_FRAME_PING:
 	case DSTOR_FRAME_PONG:
 	case DSTOR_FRAME_BYE:
+	case DSTOR_FRAME_REPLAYED:
 		return has_no_operation(f) && !f->flags && !f->slot && !f->status && !f->offset;
 	case DSTOR_FRAME_ASK:
 		return has_no_operation(f) && f->seq && le16_to_cpu(f->slot) < b->slots &&
@@ -102,7 +114,8 @@ bool dstor_response_sane(const struct dstor_frame *f, const struct dstor_bounds 
 		return has_no_operation(f) && !f->slot && change_shape(f);
 	case DSTOR_FRAME_STATE:
 		return has_no_operation(f) && f->seq && le16_to_cpu(f->slot) < b->slots &&
-		       !f->flags && status <= DSTOR_STATE_DONE && !f->offset;
+		       !(le16_to_cpu(f->flags) & ~DSTOR_STATE_ALL) && status <= DSTOR_STATE_MAX &&
+		       !f->offset;
 	}
 	return false;
 }

@@ -18,6 +18,7 @@ struct dstor_bounds {
 	u32 max_io;	/* bytes of data in a frame */
 	u16 slots;	/* a frame names slots 0 to slots - 1 */
 	bool read_only;
+	u64 features;	/* in use, see dstor_features_agreed() */
 };
 
 /*

@@ -54,13 +54,14 @@ bool dstor_name_ok(const char *name, size_t size)
 	return i > 0 && i < size && i < DSTOR_NAME_LEN;
 }
 
-void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode)
+void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode, u64 features)
 {
 	memset(g, 0, sizeof(*g));
 	memcpy(g->magic, DSTOR_MAGIC, sizeof(g->magic));
 	g->version = cpu_to_le16(DSTOR_VERSION);
 	g->version_min = cpu_to_le16(DSTOR_VERSION);
 	g->mode = mode;
+	g->features_optional = cpu_to_le64(features);
 }
 
 void dstor_greeting_set_crc(struct dstor_greeting *g)
@@ -74,9 +75,15 @@ bool dstor_greeting_is_ours(const struct dstor_greeting *g)
 	       le32_to_cpu(g->crc) == CRC_OF(g);
 }
 
-enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 *unknown)
+u64 dstor_features_agreed(const struct dstor_greeting *g, u64 ours)
 {
-	*unknown = le64_to_cpu(g->features_required);
+	return le64_to_cpu(g->features_required | g->features_optional) & ours;
+}
+
+enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 known,
+						u64 *unknown)
+{
+	*unknown = le64_to_cpu(g->features_required) & ~known;
 	if (le16_to_cpu(g->version) < DSTOR_VERSION ||
 	    le16_to_cpu(g->version_min) > DSTOR_VERSION ||
 	    le16_to_cpu(g->version_min) > le16_to_cpu(g->version))
@@ -126,6 +133,9 @@ static const char *hello_fault(const struct dstor_hello *h)
 		return "session, client or generation is zero";
 	if (!le32_to_cpu(h->ping_ms) || !le32_to_cpu(h->timeout_ms))
 		return "ping or timeout is zero";
+	if (!(h->flags & DSTOR_HELLO_RESUME) &&
+	    (h->cookie || h->last_seq || !dstor_id_is_zero(h->life)))
+		return "a new session cannot have a past";
 	return NULL;
 }
 
@@ -186,6 +196,32 @@ static bool protection_ok(const struct dstor_welcome *w, const struct dstor_hell
 	return w->cipher[0] ? memcmp(w->cipher, "none", 5) != 0 : !h->checksums[0];
 }
 
+static bool is_mask(u32 n)
+{
+	return !(n & (n + 1));
+}
+
+static bool atomic_ok(const struct dstor_welcome *w, u32 block)
+{
+	u32 max = le32_to_cpu(w->atomic_max), boundary = le32_to_cpu(w->atomic_boundary);
+	u32 min_unit = le32_to_cpu(w->atomic_unit_min), max_unit = le32_to_cpu(w->atomic_unit_max);
+
+	if (!max)
+		return !boundary && !min_unit && !max_unit;
+	return is_power_of_two(min_unit) && is_power_of_two(max_unit) && min_unit >= block &&
+	       min_unit <= max_unit && max_unit <= max && max % min_unit == 0 &&
+	       (!boundary || (is_power_of_two(boundary) && boundary >= max_unit));
+}
+
+static bool limits_ok(const struct dstor_welcome *w, u32 block)
+{
+	return is_mask(le32_to_cpu(w->dma_alignment)) &&
+	       le32_to_cpu(w->dma_alignment) < DSTOR_IO_MIN &&
+	       le32_to_cpu(w->alignment_offset) % block == 0 &&
+	       w->unique_id_type <= DSTOR_UNIQUE_ID_MAX && w->unique_id_len <= DSTOR_ID_LEN &&
+	       !w->unique_id_type == !w->unique_id_len && atomic_ok(w, block);
+}
+
 static const char *grant_fault(const struct dstor_welcome *w, const struct dstor_hello *h)
 {
 	u32 block = le32_to_cpu(w->logical_block);
@@ -205,8 +241,11 @@ static const char *grant_fault(const struct dstor_welcome *w, const struct dstor
 	if (!le64_to_cpu(w->size) || le64_to_cpu(w->size) & (block - 1) ||
 	    le64_to_cpu(w->size) > DSTOR_SIZE_MAX)
 		return "exporter reports an impossible size";
-	if (dstor_id_is_zero(w->uuid) || dstor_id_is_zero(w->instance))
+	if (dstor_id_is_zero(w->uuid) || dstor_id_is_zero(w->instance) ||
+	    dstor_id_is_zero(w->exporter) || dstor_id_is_zero(w->life) || !w->cookie)
 		return "exporter has no identity";
+	if (!limits_ok(w, block))
+		return "exporter reports impossible limits";
 	if (!protection_ok(w, h))
 		return "exporter chose a checksum or cipher that was not offered";
 	return NULL;
@@ -218,8 +257,9 @@ bool dstor_welcome_check(const struct dstor_welcome *w, const struct dstor_hello
 	*why = NULL;
 	if (le32_to_cpu(w->crc) != CRC_OF(w))
 		*why = "checksum of the exporter's answer is wrong";
-	else if (w->status > DSTOR_WELCOME_STATUS_MAX || w->reserved0 || w->reserved1[0] ||
-		 w->reserved1[1] || !is_zero(w->reserved2, sizeof(w->reserved2)) ||
+	else if (w->status > DSTOR_WELCOME_STATUS_MAX || w->reserved1[0] || w->reserved1[1] ||
+		 !is_zero(w->reserved2, sizeof(w->reserved2)) ||
+		 le16_to_cpu(w->grant_flags) & ~DSTOR_GRANT_FLAGS_KNOWN ||
 		 le32_to_cpu(w->disk_flags) & ~DSTOR_DISK_FLAGS_KNOWN)
 		*why = "exporter's answer has unknown bits";
 	else if (!is_text(w->checksum, sizeof(w->checksum)) ||
@@ -270,7 +310,7 @@ const char *dstor_welcome_text(u8 status)
 		[DSTOR_WELCOME_DENIED] = "access denied by the exporter's --allow rules",
 		[DSTOR_WELCOME_IN_USE] = "export is in use by another writing client",
 		[DSTOR_WELCOME_STALE] = "a newer connection exists",
-		[DSTOR_WELCOME_EXPIRED] = "another client became the writer meanwhile",
+		[DSTOR_WELCOME_EXPIRED] = "this session has expired: it was replaced or forgotten",
 		[DSTOR_WELCOME_EVICTED] = "this client was evicted",
 		[DSTOR_WELCOME_ALGORITHM] = "no checksum or cipher in common",
 		[DSTOR_WELCOME_STOPPING] = "the export is being stopped",

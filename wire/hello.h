@@ -13,8 +13,11 @@
 
 #include "protocol.h"
 
-/* Magic, version and @mode; all else is zero. The CRC is not set yet. */
-void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode);
+/*
+ * Magic, version, @mode, and @features as optional ones: bits that the sender knows,
+ * DSTOR_FEATURES_KNOWN outside of tests. All else is zero. The CRC is not set yet.
+ */
+void dstor_greeting_init(struct dstor_greeting *g, enum dstor_mode mode, u64 features);
 
 /*
  * Write the CRC-32C of all bytes before it, as the last step before sending. A
@@ -34,9 +37,14 @@ bool dstor_greeting_is_ours(const struct dstor_greeting *g);
 /*
  * Only after dstor_greeting_is_ours(). Returns DSTOR_GREETING_OK, _VERSION (none in
  * common) or _FEATURE (a reserved bit, a mode or a required feature is unknown).
- * @unknown gets the required features that are not known here, 0 if there are none.
+ * @known: features of the receiver. @unknown gets the required features that are
+ * not among them, 0 if there are none.
  */
-enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 *unknown);
+enum dstor_greeting_status dstor_greeting_check(const struct dstor_greeting *g, u64 known,
+						u64 *unknown);
+
+/* The features in use on a connection: those of @ours that the other end names in @g. */
+u64 dstor_features_agreed(const struct dstor_greeting *g, u64 ours);
 
 /*
  * Exporter: is the hello well-formed? Returns DSTOR_WELCOME_OK with @why NULL, or

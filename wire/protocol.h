@@ -29,8 +29,8 @@ enum dstor_limits {
 	DSTOR_REKEY_USES = 1 << 22, /* of one key, then the next */
 
 	DSTOR_GREETING_LEN = 128,
-	DSTOR_HELLO_LEN = 512,
-	DSTOR_WELCOME_LEN = 512,
+	DSTOR_HELLO_LEN = 640,
+	DSTOR_WELCOME_LEN = 640,
 	DSTOR_ENTRY_LEN = 128,
 	DSTOR_FRAME_LEN = 32,
 	DSTOR_DIGEST_MAX = 64,
@@ -52,6 +52,14 @@ enum dstor_limits {
  */
 #define DSTOR_REKEY_BYTES 0x1000000000ULL
 #define DSTOR_EXTENT_MAX (0xffffffffU & ~4095U) /* bytes of one discard or write-zeroes */
+
+/*
+ * Features: bits that both sides must know for something to be used. Version 1
+ * has none. DSTOR_FEATURE_TEST belongs to builds for tests, and shows that the
+ * protocol can grow: with it, requests may carry DSTOR_REQ_TEST.
+ */
+#define DSTOR_FEATURES_KNOWN 0ULL
+#define DSTOR_FEATURE_TEST (1ULL << 63)
 
 /* How the bytes after the greeting are protected. */
 enum dstor_mode {
@@ -93,9 +101,10 @@ enum dstor_hello_kind {
 enum dstor_hello_flags {
 	DSTOR_HELLO_READ_ONLY = 1 << 0,	/* the client will not write */
 	DSTOR_HELLO_RESUME = 1 << 1,	/* the session was established before */
+	DSTOR_HELLO_KEEPS = 1 << 2,	/* the client keeps acked writes until they are flushed */
 };
 
-#define DSTOR_HELLO_FLAGS_KNOWN (DSTOR_HELLO_READ_ONLY | DSTOR_HELLO_RESUME)
+#define DSTOR_HELLO_FLAGS_KNOWN (DSTOR_HELLO_READ_ONLY | DSTOR_HELLO_RESUME | DSTOR_HELLO_KEEPS)
 
 /* The client's second message: what it wants. */
 struct dstor_hello {
@@ -120,7 +129,10 @@ struct dstor_hello {
 	char client_name[DSTOR_NAME_LEN];
 	char checksums[DSTOR_ALGO_LIST_LEN];	/* comma-separated, best first */
 	char ciphers[DSTOR_ALGO_LIST_LEN];
-	u8 reserved2[12];
+	u8 life[DSTOR_ID_LEN];	/* RESUME: of the exporter's memory, from the welcome */
+	__le64 cookie;		/* RESUME: of this queue's last welcome, or 0 */
+	__le64 last_seq;	/* RESUME: highest sequence number the queue has used */
+	u8 reserved2[108];
 	__le32 crc;
 };
 
@@ -132,7 +144,7 @@ enum dstor_welcome_status {
 	DSTOR_WELCOME_DENIED = 4,	/* no --allow rule admits this client */
 	DSTOR_WELCOME_IN_USE = 5,	/* another client writes; reason names it */
 	DSTOR_WELCOME_STALE = 6,	/* generation not higher than the current one */
-	DSTOR_WELCOME_EXPIRED = 7,	/* another client became the writer meanwhile */
+	DSTOR_WELCOME_EXPIRED = 7,	/* replaced, forgotten, or rolled back */
 	DSTOR_WELCOME_EVICTED = 8,
 	DSTOR_WELCOME_ALGORITHM = 9,	/* no checksum or cipher in common */
 	DSTOR_WELCOME_STOPPING = 10,	/* the export is being stopped */
@@ -158,13 +170,29 @@ enum dstor_disk_flags {
 
 #define DSTOR_DISK_FLAGS_KNOWN 0x7fU
 
+enum dstor_grant_flags {
+	DSTOR_GRANT_LEASE_KEPT = 1 << 0,	/* the lease outlives a crash of the exporter */
+	DSTOR_GRANT_REPLAY = 1 << 1,	/* kept writes may be sent again after one */
+};
+
+#define DSTOR_GRANT_FLAGS_KNOWN (DSTOR_GRANT_LEASE_KEPT | DSTOR_GRANT_REPLAY)
+
+/* What the unique id of a disk is, as of SPC's page 0x83. */
+enum dstor_unique_id_type {
+	DSTOR_UNIQUE_ID_NONE = 0,
+	DSTOR_UNIQUE_ID_T10 = 1,
+	DSTOR_UNIQUE_ID_EUI64 = 2,
+	DSTOR_UNIQUE_ID_NAA = 3,
+	DSTOR_UNIQUE_ID_MAX = 3,
+};
+
 /* The exporter's second message: what the client gets, or why it does not. */
 struct dstor_welcome {
 	u8 status;		/* enum dstor_welcome_status */
 	u8 access;		/* enum dstor_access */
 	__le16 queues;		/* most connections of a session */
 	__le16 slots;		/* granted, at most the wanted */
-	__le16 reserved0;
+	__le16 grant_flags;	/* enum dstor_grant_flags */
 	__le32 max_io;		/* granted, at most the wanted */
 	__le32 disk_flags;	/* enum dstor_disk_flags */
 	u8 uuid[DSTOR_ID_LEN];
@@ -182,11 +210,23 @@ struct dstor_welcome {
 	u8 holder[DSTOR_ID_LEN];	/* IN_USE by the same client: that session */
 	__le32 waiting;		/* WAIT: transactions still draining */
 	__le32 entries;		/* LIST: struct dstor_entry that follow */
-	__le32 reserved1[2];
+	__le64 cookie;		/* the next RESUME of this queue shows it; not 0 */
 	char checksum[DSTOR_ALGO_LEN];
 	char cipher[DSTOR_ALGO_LEN];
 	char reason[DSTOR_REASON_LEN];
-	u8 reserved2[92];
+	u8 exporter[DSTOR_ID_LEN];	/* which exporter this is: random, made once */
+	u8 life[DSTOR_ID_LEN];	/* of the exporter's memory of sessions and slots */
+	__le32 dma_alignment;	/* mask: bits of an address and a length that must be 0 */
+	__le32 alignment_offset;	/* of the first physical block */
+	__le32 atomic_max;	/* of a write that is never torn; 0: none */
+	__le32 atomic_boundary;	/* which such a write may not cross; 0: none */
+	__le32 atomic_unit_min;
+	__le32 atomic_unit_max;
+	u8 unique_id[DSTOR_ID_LEN];
+	u8 unique_id_type;	/* enum dstor_unique_id_type */
+	u8 unique_id_len;	/* bytes of it that count */
+	u8 reserved1[2];
+	u8 reserved2[144];
 	__le32 crc;
 };
 
@@ -213,7 +253,8 @@ enum dstor_frame_type {
 	DSTOR_FRAME_ASK = 6,	/* client: what became of (slot, seq)? */
 	DSTOR_FRAME_STATE = 7,	/* exporter: status says it */
 	DSTOR_FRAME_BYE = 8,	/* client: detached in order, the session may end */
-	DSTOR_FRAME_TYPE_MAX = 8,
+	DSTOR_FRAME_REPLAYED = 9,	/* client: all kept writes were sent again and are done */
+	DSTOR_FRAME_TYPE_MAX = 9,
 };
 
 enum dstor_op {
@@ -237,6 +278,7 @@ enum dstor_request_flags {
 	DSTOR_REQ_NOUNMAP = 1 << 7,	/* WRITE_ZEROES: keep the space allocated */
 	DSTOR_REQ_BACKGROUND = 1 << 8,
 	DSTOR_REQ_RESEND = 1 << 9,	/* a copy was sent before; for statistics */
+	DSTOR_REQ_TEST = 1 << 15,		/* only with DSTOR_FEATURE_TEST: counted, nothing else */
 };
 
 #define DSTOR_REQ_FLAGS_KNOWN 0x3ffU
@@ -247,10 +289,18 @@ enum dstor_change_flags {
 	DSTOR_CHANGE_STOPPING = 1 << 1,	/* the export goes away in order */
 	DSTOR_CHANGE_EVICTED = 1 << 2,
 	DSTOR_CHANGE_ACCESS = 1 << 3,	/* status holds the new enum dstor_access */
-	DSTOR_CHANGE_FLUSHED = 1 << 4,	/* all that was acked is durable; the last frame */
+	DSTOR_CHANGE_FLUSHED = 1 << 4,	/* all that was acked is durable */
+	DSTOR_CHANGE_DISK = 1 << 5,	/* status holds the enum dstor_disk_state */
 };
 
-#define DSTOR_CHANGE_FLAGS_KNOWN 0x1fU
+#define DSTOR_CHANGE_FLAGS_KNOWN 0x3fU
+
+enum dstor_disk_state {
+	DSTOR_DISK_BACK = 0,
+	DSTOR_DISK_GONE = 1,
+	DSTOR_DISK_HANGS = 2,
+	DSTOR_DISK_STATE_MAX = 2,
+};
 
 /* Result of a transaction. Never an errno: each end maps its own. */
 enum dstor_status {
@@ -277,6 +327,14 @@ enum dstor_ask_reply {
 	DSTOR_STATE_UNKNOWN = 0,	/* never seen here: resend */
 	DSTOR_STATE_BUSY = 1,		/* in progress */
 	DSTOR_STATE_DONE = 2,		/* the response is on its way */
+	DSTOR_STATE_DAMAGED = 3,		/* not executed, its data arrived damaged: send a copy */
+	DSTOR_STATE_WAITS = 4,		/* in progress when another client has replayed its writes */
+	DSTOR_STATE_MAX = 4,
+};
+
+/* STATE, flags: how far the answer goes. */
+enum dstor_state_flags {
+	DSTOR_STATE_ALL = 1 << 0,	/* all received on this connection and not answered is in progress */
 };
 
 /*

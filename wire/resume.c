@@ -9,6 +9,8 @@
 enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w)
 {
+	if (!dstor_id_is_zero(mine->exporter) && !dstor_id_equal(mine->exporter, w->exporter))
+		return DSTOR_RESUME_OTHER_EXPORTER;
 	if (!dstor_id_equal(mine->uuid, w->uuid))
 		return DSTOR_RESUME_OTHER_DISK;
 	if (le64_to_cpu(w->size) < mine->size)
@@ -30,6 +32,8 @@ const char *dstor_resume_text(enum dstor_resume r)
 	switch (r) {
 	case DSTOR_RESUME_OK:
 		return "same disk";
+	case DSTOR_RESUME_OTHER_EXPORTER:
+		return "another exporter answers there (other identity)";
 	case DSTOR_RESUME_OTHER_DISK:
 		return "the exporter now offers a different disk (other UUID) under this name";
 	case DSTOR_RESUME_SMALLER:

@@ -10,6 +10,7 @@
 
 enum dstor_resume {
 	DSTOR_RESUME_OK,
+	DSTOR_RESUME_OTHER_EXPORTER,
 	DSTOR_RESUME_OTHER_DISK,
 	DSTOR_RESUME_SMALLER,
 	DSTOR_RESUME_OTHER_BLOCK,	/* logical block size grew */
@@ -18,6 +19,7 @@ enum dstor_resume {
 
 /* The promises to the client's block device, in the byte order of the host. */
 struct dstor_identity {
+	u8 exporter[DSTOR_ID_LEN];	/* zero: any */
 	u8 uuid[DSTOR_ID_LEN];
 	u64 size;	/* bytes */
 	u32 block;	/* logical block, bytes */

@@ -135,6 +135,7 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 	unsigned int i;
 
 	memcpy(dev->geometry.identity.uuid, w->uuid, DSTOR_ID_LEN);
+	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
 	dev->geometry.identity.size = le64_to_cpu(w->size);
 	dev->geometry.identity.block = le32_to_cpu(w->logical_block);
 	dev->geometry.depth = le16_to_cpu(w->slots);

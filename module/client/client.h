@@ -55,6 +55,7 @@ struct dstor_device_info {
 	char export[DSTOR_NAME_LEN];
 	char *uri;
 	u8 uuid[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];	/* insisted on; zero: any */
 	u64 size;
 	u32 timeout_ms;
 	u32 retries;

@@ -124,6 +124,7 @@ struct dstor_queue {
 	struct mutex lock;		/* protects what follows */
 	enum dstor_queue_state state;	/* read without it for show */
 	u64 generation;
+	u64 cookie;			/* of the last welcome; 0: none yet */
 	u8 instance[DSTOR_ID_LEN];	/* the exporter's, while live */
 	u64 mark;			/* of acked, unflushed writes (P5); the receiver's */
 	u32 disk_flags;			/* of the welcome of this connection */
@@ -169,6 +170,7 @@ struct dstor_device_geometry {
 struct dstor_device_recovery {
 	u8 session[DSTOR_ID_LEN];	/* set once */
 	u64 writer_token;
+	u8 life[DSTOR_ID_LEN];		/* of the exporter's memory, newest known */
 	u8 access;			/* enum dstor_access */
 	char checksum[DSTOR_ALGO_LEN];	/* in use; so is the next */
 	char cipher[DSTOR_ALGO_LEN];
@@ -299,6 +301,7 @@ struct dstor_grant {
 	struct dstor_welcome welcome;
 	struct socket *sock;
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
+	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
 };

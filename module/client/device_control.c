@@ -131,6 +131,7 @@ void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *
 	strscpy(info->cipher, dev->recovery.cipher, sizeof(info->cipher));
 	info->uri = kstrdup(dev->config.uri, GFP_KERNEL);
 	memcpy(info->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
+	memcpy(info->exporter, dev->geometry.identity.exporter, DSTOR_ID_LEN);
 	info->size = dev->geometry.identity.size;
 	info->timeout_ms = dev->config.policy.timeout_ms;
 	info->retries = dev->config.policy.retries;

@@ -9,6 +9,7 @@
 #include <linux/random.h>
 
 #include "client/device.h"
+#include "core/feature.h"
 #include "conn/transport.h"
 #include "wire/hello.h"
 
@@ -36,6 +37,9 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 		h->flags |= DSTOR_HELLO_RESUME;
 		memcpy(h->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(dev->recovery.writer_token);
+		memcpy(h->life, dev->recovery.life, DSTOR_ID_LEN);
+		h->cookie = cpu_to_le64(q->cookie);
+		h->last_seq = cpu_to_le64(atomic64_read(&q->seq));
 	}
 	h->ping_ms = cpu_to_le32(dev->config.ping_ms);
 	h->timeout_ms = cpu_to_le32(dev->config.policy.timeout_ms);
@@ -92,11 +96,14 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 				 "it admits only clients with a key: give it with --key");
 	else if (g->status != DSTOR_GREETING_OK)
 		ret = dstor_fail(err, -ECONNREFUSED, "%s", dstor_greeting_text(g->status));
-	else if (dstor_greeting_check(g, &unknown) != DSTOR_GREETING_OK || g->mode != mode)
+	else if (dstor_greeting_check(g, dstor_features_client, &unknown) !=
+			 DSTOR_GREETING_OK || g->mode != mode)
 		ret = dstor_fail(err, -EPROTO, "the exporter speaks another version");
 	else if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
 		ret = dstor_fail(err, -EKEYREJECTED,
 				 "authentication failed: what answers there has not this key");
+	if (!ret)
+		grant->features = dstor_features_agreed(g, dstor_features_client);
 	if (ret == -EKEYREJECTED)
 		this_cpu_inc(q->dev->stats->auth_failures);
 	kfree(g);
@@ -173,7 +180,7 @@ static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, st
 	int ret;
 
 	dstor_greeting_init(&out->greeting, dev->config.has_key ? DSTOR_MODE_NOISE :
-			    DSTOR_MODE_PLAIN);
+			    DSTOR_MODE_PLAIN, dstor_features_client);
 	dstor_greeting_set_crc(&out->greeting);
 	if (dev->config.has_key) {
 		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));

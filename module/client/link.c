@@ -105,13 +105,14 @@ static void resend_all(struct dstor_queue *q)
 	dstor_tx_unlock(c);
 }
 
-static void set_bounds(struct dstor_queue *q)
+static void set_bounds(struct dstor_queue *q, u64 features)
 {
 	q->bounds = (struct dstor_bounds) {
 		.size = q->dev->geometry.identity.size,
 		.block = q->dev->geometry.identity.block,
 		.max_io = q->dev->geometry.max_io,
 		.slots = q->dev->geometry.depth,
+		.features = features,
 	};
 }
 
@@ -154,6 +155,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	if (!dstor_id_equal(dev->recovery.instance, w->instance))
 		new_instance(dev, w->instance);
 	dev->recovery.writer_token = le64_to_cpu(w->writer_token);
+	memcpy(dev->recovery.life, w->life, DSTOR_ID_LEN);
 	dev->recovery.access = w->access;
 	strscpy(dev->recovery.checksum, w->checksum, sizeof(dev->recovery.checksum));
 	strscpy(dev->recovery.cipher, w->cipher, sizeof(dev->recovery.cipher));
@@ -176,7 +178,8 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 			this_cpu_inc(dev->stats->reconnects);
 		memcpy(q->instance, w->instance, DSTOR_ID_LEN);
 		q->disk_flags = le32_to_cpu(w->disk_flags);
-		set_bounds(q);
+		set_bounds(q, g->features);
+		q->cookie = le64_to_cpu(w->cookie);
 		atomic64_set(&q->spent_ms, 0);
 		resend_all(q);
 		q->lived = jiffies;

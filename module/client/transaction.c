@@ -12,6 +12,7 @@
 #include "client/device.h"
 #include "client/trace.h"
 #include "compat/compat.h"
+#include "core/feature.h"
 #include "core/point.h"
 #include "core/work.h"
 
@@ -101,7 +102,8 @@ blk_status_t dstor_status_to_blk(u8 status)
 static void fill_frame(struct dstor_transaction *t, struct request *rq)
 {
 	struct dstor_frame *f = t->message.head;
-	u16 flags = wire_flags(rq->cmd_flags);
+	u16 flags = wire_flags(rq->cmd_flags) |
+		    dstor_feature_flags(t->queue->bounds.features);
 	u32 bytes = blk_rq_bytes(rq);
 
 	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */

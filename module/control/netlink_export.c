@@ -23,6 +23,7 @@ static const struct nla_policy export_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_LEASE_FILE] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 	[DSTOR_A_PATH] = { .type = NLA_NUL_STRING, .len = PATH_MAX - 1 },
 	[DSTOR_A_INSTANCE] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
+	[DSTOR_A_EXPORTER] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, DSTOR_EXPORT_READ_ONLY | DSTOR_EXPORT_SHARED |
 						   DSTOR_EXPORT_WRITE_THROUGH),
 	[DSTOR_A_LISTEN] = NLA_POLICY_NESTED(dstor_nl_address_policy),
@@ -47,6 +48,7 @@ static int act_export_add(struct dstor_nl_request *r, struct genl_info *info)
 		  dstor_nl_need(r, DSTOR_A_PATH, "a path") ?:
 		  dstor_nl_id(r, DSTOR_A_UUID, "uuid", c->uuid) ?:
 		  dstor_nl_id(r, DSTOR_A_INSTANCE, "instance", c->instance) ?:
+		  dstor_nl_id(r, DSTOR_A_EXPORTER, "exporter", c->exporter) ?:
 		  dstor_nl_protection(r, c->checksums, c->ciphers) ?:
 		  dstor_nl_addresses(r, info, DSTOR_A_LISTEN) ?:
 		  dstor_nl_rules(r, info);

@@ -136,6 +136,7 @@ static int fill_export_head(struct sk_buff *skb, const struct dstor_export_info 
 	    put_text(skb, DSTOR_A_PATH, e->path) ||
 	    nla_put(skb, DSTOR_A_UUID, sizeof(e->uuid), e->uuid) ||
 	    nla_put(skb, DSTOR_A_INSTANCE, sizeof(e->instance), e->instance) ||
+	    nla_put(skb, DSTOR_A_EXPORTER, sizeof(e->exporter), e->exporter) ||
 	    nla_put_u32(skb, DSTOR_A_FLAGS, e->flags) ||
 	    put_u64(skb, DSTOR_A_SIZE, e->size) ||
 	    put_u64(skb, DSTOR_A_MAX_INFLIGHT, e->max_inflight) ||
@@ -208,6 +209,7 @@ static int fill_device(struct sk_buff *skb, void *hdr, const struct dstor_device
 	    nla_put_string(skb, DSTOR_A_EXPORT, d->export) ||
 	    put_text(skb, DSTOR_A_URI, d->uri) ||
 	    nla_put(skb, DSTOR_A_UUID, sizeof(d->uuid), d->uuid) ||
+	    nla_put(skb, DSTOR_A_EXPORTER, sizeof(d->exporter), d->exporter) ||
 	    put_u64(skb, DSTOR_A_SIZE, d->size) ||
 	    nla_put_u32(skb, DSTOR_A_TIMEOUT_MS, d->timeout_ms) ||
 	    nla_put_u32(skb, DSTOR_A_RETRIES, d->retries) ||

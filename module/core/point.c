@@ -28,12 +28,17 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "core/feature.h"
 #include "core/point.h"
 
 #define HOLD_MAX_MS 60000	/* a test that died does not stop its machine for longer */
 #define SPIN_MAX_MS 1000	/* interrupts may be off all the time */
 #define SPIN_US 50		/* how soon a spinning context sees that it may go */
 #define LINE_MAX 128
+
+u64 dstor_features_client = DSTOR_FEATURES_KNOWN;
+u64 dstor_features_exporter = DSTOR_FEATURES_KNOWN;
+atomic_t dstor_features_seen = ATOMIC_INIT(0);
 
 struct point {
 	const char *name;
@@ -288,6 +293,9 @@ void dstor_points_init(void)
 	folder = debugfs_create_dir("dst", NULL);
 	debugfs_create_file("points", 0600, folder, NULL, &points_fops);
 	debugfs_create_u32("hold_max_ms", 0600, folder, &hold_max_ms);
+	debugfs_create_x64("features_client", 0600, folder, &dstor_features_client);
+	debugfs_create_x64("features_exporter", 0600, folder, &dstor_features_exporter);
+	debugfs_create_atomic_t("features_seen", 0600, folder, &dstor_features_seen);
 }
 
 void dstor_points_exit(void)

@@ -16,6 +16,7 @@
 #include "exporter/rules.h"
 #include "exporter/session.h"
 #include "wire/id.h"
+#include "wire/rejoin.h"
 #include "wire/resume.h"
 
 /* Commands that older peers of the session queue still have on the disk, for people. */
@@ -116,6 +117,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
 	const struct dstor_hello *h = &p->hello;
+	enum dstor_rejoin rejoin;
 	struct dstor_session *s;
 	u8 access = dstor_access_of(e, &p->peer_id);
 
@@ -133,6 +135,9 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	    in_ring(e->sessions.ended, DSTOR_ENDED_MAX, e->sessions.n_ended, h->session) ||
 	    in_ring(e->sessions.evicted, DSTOR_EVICTED_MAX, e->sessions.n_evicted, h->session))
 		return refuse_ended(e, h->session, w);
+	rejoin = dstor_rejoin_session(h, e->life, s);
+	if (rejoin != DSTOR_REJOIN_OK)
+		return refuse(w, DSTOR_WELCOME_EXPIRED, "%s", dstor_rejoin_text(rejoin));
 	if (!choose_protection(p, w))
 		return false;
 	if (s && !same_session(s, p))
@@ -140,7 +145,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (s && le64_to_cpu(h->generation) <=
 		 s->queues[le16_to_cpu(h->queue)].generation)
 		return refuse(w, DSTOR_WELCOME_STALE, "a newer connection of this session exists");
-	if (!s && dstor_session_make_room(e))
+	if (!s && dstor_session_make_room(p))
 		s = dstor_session_new(p);
 	if (!s)
 		return refuse(w, DSTOR_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
@@ -148,6 +153,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;
 	s->access = access;
+	s->dormant = false;
 	session_take_queue(p, s);
 	return true;
 }
@@ -197,6 +203,10 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	w->discard_alignment = cpu_to_le32(g->discard_alignment);
 	w->max_discard = cpu_to_le32(g->max_discard);
 	w->max_write_zeroes = cpu_to_le32(g->max_write_zeroes);
+	memcpy(w->exporter, e->config.exporter, DSTOR_ID_LEN);
+	memcpy(w->life, e->life, DSTOR_ID_LEN);
+	w->cookie = cpu_to_le64(dstor_session_new_token());
+	dstor_rejoin_welcomed(&p->queue->past, &p->hello, le64_to_cpu(w->cookie));
 	choose_protection(p, w);
 	p->bounds = (struct dstor_bounds) {
 		.size = g->size,
@@ -204,6 +214,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 		.max_io = s->max_io,
 		.slots = s->slots,
 		.read_only = s->access != DSTOR_ACCESS_WRITE,
+		.features = p->features,
 	};
 }
 
@@ -282,6 +293,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	struct dstor_export *e = p->export;
 	struct dstor_session_queue *queue = p->queue;
 	bool wait = queue->busy > 0;
+	enum dstor_rejoin rejoin;
 
 	memset(w, 0, sizeof(*w));
 	if (queue->peer != p || queue->generation != p->generation)
@@ -291,6 +303,10 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 			       e->name);
 	if (p->session->ended)
 		return !refuse_ended(e, p->session->id, w);
+	/* Not before: a peer of an older generation may still add to what is known. */
+	rejoin = wait ? DSTOR_REJOIN_OK : dstor_rejoin_queue(&p->hello, &queue->past);
+	if (rejoin != DSTOR_REJOIN_OK)
+		return !refuse(w, DSTOR_WELCOME_EXPIRED, "%s", dstor_rejoin_text(rejoin));
 	if (!wait && p->session->access == DSTOR_ACCESS_WRITE &&
 	    !(e->config.flags & DSTOR_EXPORT_SHARED) &&
 	    lease_stands_in_the_way(p, w, &wait) && !wait)

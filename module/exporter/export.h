@@ -24,6 +24,7 @@ struct dstor_export_settings {
 	char *path;
 	u8 uuid[DSTOR_ID_LEN];
 	u8 instance[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];
 	u32 flags;			/* enum dstor_export_flags */
 	u32 crypto_threads;		/* export->lock */
 	char checksums[DSTOR_ALGO_LIST_LEN];
@@ -63,6 +64,7 @@ struct dstor_export {
 	struct kref kref;
 	char name[DSTOR_NAME_LEN];
 	struct dstor_export_settings config;
+	u8 life[DSTOR_ID_LEN];		/* of the memory of sessions */
 	struct dstor_threads threads;	/* when a rule has a key */
 	struct net *net;		/* not held: see netns.h */
 	unsigned int n_listen;

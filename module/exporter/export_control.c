@@ -61,7 +61,11 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 	if (!info->clients)
 		return;
 	list_for_each_entry(s, &e->sessions.list, entry) {
-		struct dstor_client_info *c = &info->clients[info->n_clients++];
+		struct dstor_client_info *c = &info->clients[info->n_clients];
+
+		if (s->dormant)
+			continue;
+		info->n_clients++;
 
 		strscpy(c->name, s->client_name, sizeof(c->name));
 		memcpy(c->id, s->client, DSTOR_ID_LEN);
@@ -86,6 +90,7 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	strscpy(info->ciphers, e->config.ciphers, sizeof(info->ciphers));
 	memcpy(info->uuid, e->config.uuid, DSTOR_ID_LEN);
 	memcpy(info->instance, e->config.instance, DSTOR_ID_LEN);
+	memcpy(info->exporter, e->config.exporter, DSTOR_ID_LEN);
 	info->path = kstrdup(e->config.path, GFP_KERNEL);
 	info->flags = e->config.flags;
 	info->size = e->disk.geometry.size;

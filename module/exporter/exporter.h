@@ -34,6 +34,7 @@ struct dstor_export_config {
 	const char *path;
 	u8 uuid[DSTOR_ID_LEN];
 	u8 instance[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];	/* which exporter of the export this is */
 	u32 flags;			/* enum dstor_export_flags */
 	u64 max_inflight;		/* bytes */
 	u64 writer_token;		/* 0: not known */
@@ -73,6 +74,7 @@ struct dstor_export_info {
 	char *path;
 	u8 uuid[DSTOR_ID_LEN];
 	u8 instance[DSTOR_ID_LEN];
+	u8 exporter[DSTOR_ID_LEN];
 	u32 flags;
 	u64 size;
 	u64 max_inflight;

@@ -3,6 +3,7 @@
  * A peer's handshake: what is said before the first frame, in the clear or
  * through its channel. Runs in the peer's work, under conn.tx.lock.
  */
+#include "core/feature.h"
 #include "core/point.h"
 #include "exporter/admission.h"
 #include "exporter/export.h"
@@ -53,8 +54,9 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 	answer = dstor_peer_new_message(p, sizeof(*answer), true);
 	if (!answer)
 		return DSTOR_RX_CLOSE;
-	dstor_greeting_init(answer, DSTOR_MODE_PLAIN);
-	answer->status = dstor_greeting_check(g, &unknown);
+	dstor_greeting_init(answer, DSTOR_MODE_PLAIN, dstor_features_exporter);
+	answer->status = dstor_greeting_check(g, dstor_features_exporter, &unknown);
+	p->features = dstor_features_agreed(g, dstor_features_exporter);
 	if (answer->status == DSTOR_GREETING_OK)
 		p->channel = dstor_handshake(p, g, answer);
 	else if (answer->status == DSTOR_GREETING_FEATURE)

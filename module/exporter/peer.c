@@ -14,6 +14,7 @@
 #include <net/sock.h>
 
 #include "conn/transport.h"
+#include "core/feature.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
@@ -133,8 +134,12 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 		p->since = jiffies;
 	if (!dstor_request_sane(f, &p->bounds))
 		return DSTOR_RX_CLOSE;
+	if (p->state == DSTOR_PEER_LIVE)
+		dstor_rejoin_frame(&p->queue->past,
+				   f->type == DSTOR_FRAME_REQUEST ? le64_to_cpu(f->seq) : 0);
 	switch (f->type) {
 	case DSTOR_FRAME_REQUEST:
+		dstor_feature_count(le16_to_cpu(f->flags));
 		return dstor_command_receive(p);
 	case DSTOR_FRAME_PING:
 		send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);

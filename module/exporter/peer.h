@@ -62,6 +62,7 @@ struct dstor_peer {
 	struct dstor_peer_id peer_id;
 	char address[DSTOR_TEXT_LEN];
 	struct dstor_channel *channel;	/* with a key */
+	u64 features;			/* agreed in the greetings */
 
 	/* attached */
 	struct dstor_export *export;

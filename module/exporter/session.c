@@ -18,8 +18,9 @@
 #include "wire/id.h"
 #include "wire/resume.h"
 
-#define SESSIONS_MAX 1024
-#define IDLE_FORGET_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
+#define SESSIONS_MAX 1024	/* of an export */
+#define SESSIONS_OF_CLIENT_MAX 64
+#define IDLE_DORMANT_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
 
 static void free_session(struct kref *kref)
 {
@@ -120,16 +121,23 @@ u64 dstor_session_new_token(void)
 	return token;
 }
 
+static void drop_lease(struct dstor_session *s)
+{
+	struct dstor_export *e = s->export;
+
+	if (!dstor_session_is_writer(s))
+		return;
+	dstor_lease_release(&e->lease);
+	/* When the export is stopped its writer has not left: it will come back. */
+	if (!e->stopping)
+		dstor_lease_file_save(e);
+}
+
 void dstor_session_forget(struct dstor_session *s)
 {
 	struct dstor_export *e = s->export;
 
-	/* When the export is stopped its writer has not left: it will come back. */
-	if (dstor_session_is_writer(s)) {
-		dstor_lease_release(&e->lease);
-		if (!e->stopping)
-			dstor_lease_file_save(e);
-	}
+	drop_lease(s);
 	if (s->ended)
 		memcpy(e->sessions.ended[e->sessions.n_ended++ % DSTOR_ENDED_MAX], s->id,
 		       DSTOR_ID_LEN);
@@ -215,20 +223,50 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 	return s;
 }
 
-bool dstor_session_make_room(struct dstor_export *e)
+static bool is_idle(const struct dstor_session *s)
 {
-	struct dstor_session *s;
+	return !dstor_session_busy(s) && !dstor_session_has_peer(s) && !dstor_session_is_writer(s);
+}
 
-	if (e->sessions.n < SESSIONS_MAX)
-		return true;
+static bool is_of_client(const struct dstor_session *s, const struct dstor_peer *p)
+{
+	if (s->peer_id.has_key != p->peer_id.has_key)
+		return false;
+	return p->peer_id.has_key ?
+	       dstor_id_equal(s->peer_id.fingerprint, p->peer_id.fingerprint) :
+	       dstor_id_equal(s->client, p->hello.client);
+}
+
+/* The later a session was heard, the more likely somebody comes back to it. */
+static struct dstor_session *older(struct dstor_session *a, struct dstor_session *b)
+{
+	return !a || time_before(b->heard, a->heard) ? b : a;
+}
+
+bool dstor_session_make_room(struct dstor_peer *p)
+{
+	struct dstor_session *s, *own = NULL, *dormant = NULL, *goes = NULL;
+	struct dstor_export *e = p->export;
+	unsigned int n = 0;
+
 	list_for_each_entry(s, &e->sessions.list, entry) {
-		if (!dstor_session_busy(s) && !dstor_session_has_peer(s) &&
-		    !dstor_session_is_writer(s)) {
-			dstor_session_forget(s);
-			return true;
-		}
+		n += is_of_client(s, p);
+		if (!is_idle(s))
+			continue;
+		if (is_of_client(s, p))
+			own = older(own, s);
+		if (s->dormant)
+			dormant = older(dormant, s);
 	}
-	return false;
+	if (n >= SESSIONS_OF_CLIENT_MAX)
+		goes = own;
+	else if (e->sessions.n >= SESSIONS_MAX)
+		goes = dormant;
+	else
+		return true;
+	if (goes)
+		dstor_session_forget(goes);
+	return goes;
 }
 
 static void kick_waiting_peers(struct dstor_export *e)
@@ -278,17 +316,20 @@ void dstor_session_leave(struct dstor_peer *p)
 
 void dstor_session_expire(struct dstor_export *e)
 {
-	struct dstor_session *s, *n;
+	struct dstor_session *s;
 
 	lockdep_assert_held(&e->lock);
-	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
+	list_for_each_entry(s, &e->sessions.list, entry) {
 		u64 keep = dstor_memory_ms(s->timeout_ms, s->retries);
 
-		if (dstor_session_busy(s) || dstor_session_has_peer(s))
+		if (s->dormant || dstor_session_busy(s) || dstor_session_has_peer(s))
 			continue;
 		if (keep == ~0ULL && !dstor_session_is_writer(s))
-			keep = IDLE_FORGET_MS;
-		if (keep != ~0ULL && dstor_session_silent_ms(s) > keep)
-			dstor_session_forget(s);
+			keep = IDLE_DORMANT_MS;
+		if (keep == ~0ULL || dstor_session_silent_ms(s) <= keep)
+			continue;
+		/* Its slots stay: a client that comes back after all resumes with them (P3). */
+		s->dormant = true;
+		drop_lease(s);
 	}
 }

@@ -11,6 +11,7 @@
 #include "core/address.h"
 #include "exporter/peer.h"
 #include "exporter/rules.h"
+#include "wire/rejoin.h"
 #include "wire/slot.h"
 
 struct dstor_export;
@@ -22,6 +23,7 @@ struct dstor_session_queue {
 	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
 	unsigned int busy;		/* peers that were live and are not retired; export->lock */
 	struct dstor_slot *slots;
+	struct dstor_queue_past past;	/* with no live peer: export->lock; else the peer's work */
 };
 
 /*
@@ -54,6 +56,7 @@ struct dstor_session {
 	u32 timeout_ms;
 	u32 retries;
 	bool established;		/* a peer was granted once */
+	bool dormant;			/* nobody waits for it any more; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
 	struct dstor_session_queue queues[];
@@ -68,8 +71,11 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p);
 void dstor_session_put(struct dstor_session *s);
 /* By its id, or NULL. Takes no reference. */
 struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DSTOR_ID_LEN]);
-/* Forgets a session without connections when there are too many. False: there is none. */
-bool dstor_session_make_room(struct dstor_export *e);
+/*
+ * Room for one more session of the client of @p: when that has too many, its oldest
+ * without connections is forgotten; when all have, the oldest dormant one. False: none.
+ */
+bool dstor_session_make_room(struct dstor_peer *p);
 /* Has it the lease? */
 bool dstor_session_is_writer(const struct dstor_session *s);
 bool dstor_session_has_peer(const struct dstor_session *s);
@@ -87,7 +93,7 @@ void dstor_session_end(struct dstor_session *s);
 void dstor_session_end_all(struct dstor_export *e);
 /* The peer is closed and none of its commands runs. Takes the lock. */
 void dstor_session_leave(struct dstor_peer *p);
-/* Forgets those to which nobody can come back. */
+/* Nobody waits any more for those that were silent for too long: dormant, without lease. */
 void dstor_session_expire(struct dstor_export *e);
 void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
 void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n);

@@ -7,6 +7,7 @@
  * its first listener is there.
  */
 #include <linux/module.h>
+#include <linux/random.h>
 #include <net/net_namespace.h>
 
 #include "core/work.h"
@@ -43,6 +44,8 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 		sizeof(e->config.checksums));
 	memcpy(e->config.uuid, c->uuid, DSTOR_ID_LEN);
 	memcpy(e->config.instance, c->instance, DSTOR_ID_LEN);
+	memcpy(e->config.exporter, c->exporter, DSTOR_ID_LEN);
+	get_random_bytes(e->life, DSTOR_ID_LEN);
 	e->config.flags = c->flags;
 	e->config.crypto_threads = c->crypto_threads;
 	atomic64_set(&e->memory.max, c->max_inflight);

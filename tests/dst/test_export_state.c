@@ -15,7 +15,7 @@
 
 #define BOOT_1 "11111111-1111-1111-1111-111111111111"
 #define BOOT_2 "22222222-2222-2222-2222-222222222222"
-#define MACHINE "0123456789abcdef0123456789abcdef"
+#define HARDWARE "01234567-89ab-cdef-0123-456789abcdef"
 
 static u8 counter;
 
@@ -23,7 +23,7 @@ static u8 counter;
 static u64 begin(struct state *s, const char *disk, const char *boot)
 {
 	struct state_start start = {
-		.name = "data", .identity = disk, .boot = boot, .machine = MACHINE,
+		.name = "data", .identity = disk, .boot = boot, .hardware = HARDWARE,
 	};
 	u64 token;
 
@@ -95,12 +95,13 @@ static void test_instance_with_two_disks_in_turn(void **state)
 static void test_uuid(void **state)
 {
 	struct state s = { }, lost = { };
-	u8 a[DSTOR_ID_LEN], b[DSTOR_ID_LEN];
+	u8 a[DSTOR_ID_LEN], b[DSTOR_ID_LEN], exporter[DSTOR_ID_LEN];
 	char name[32];
 	int i;
 
 	begin(&s, "disk a", BOOT_1);
 	memcpy(a, s.disks[0].uuid, sizeof(a));
+	memcpy(exporter, s.exporter, sizeof(exporter));
 	assert_int_equal(a[6] >> 4, 8);
 	assert_int_equal(a[8] >> 6, 2);
 	begin(&s, "disk b", BOOT_1);
@@ -111,9 +112,12 @@ static void test_uuid(void **state)
 	assert_true(same(s.disks[0].uuid, a));
 	assert_string_equal(s.disks[0].identity, "disk a");
 	assert_int_equal(s.n, 2);
-	/* a file that was lost does not orphan the clients */
+	/* the identity of the exporter stays, whatever the disk */
+	assert_true(same(s.exporter, exporter));
+	/* without its file it is another exporter, and so the disk is another one */
 	begin(&lost, "disk a", BOOT_2);
-	assert_true(same(lost.disks[0].uuid, a));
+	assert_false(same(lost.exporter, exporter));
+	assert_false(same(lost.disks[0].uuid, a));
 	/* many disks: the oldest is forgotten, memory is bounded */
 	for (i = 0; i < 3 * STATE_DISKS_MAX; i++) {
 		snprintf(name, sizeof(name), "disk %d", i);
@@ -123,29 +127,48 @@ static void test_uuid(void **state)
 	}
 }
 
-static void test_uuid_depends_on_name_and_machine(void **state)
+static void test_uuid_depends_on_name_and_exporter(void **state)
 {
 	struct state_start start = {
-		.name = "data", .identity = "disk", .boot = BOOT_1, .machine = MACHINE,
+		.name = "data", .identity = "disk", .boot = BOOT_1, .hardware = "",
 	};
-	struct state s[5] = { };
+	struct state s[3] = { };
 	u64 token;
 	int i, j;
 
-	state_begin(&s[0], &start, &token);
-	start.name = "other";
-	state_begin(&s[1], &start, &token);
-	start.machine = "fedcba9876543210fedcba9876543210";
-	state_begin(&s[2], &start, &token);
-	/* without a machine id it is random */
-	start.machine = "";
+	/* cloned machines with cloned disks: all is equal but what is random */
 	memset(start.fresh, 1, sizeof(start.fresh));
-	state_begin(&s[3], &start, &token);
+	state_begin(&s[0], &start, &token);
 	memset(start.fresh, 2, sizeof(start.fresh));
-	state_begin(&s[4], &start, &token);
-	for (i = 0; i < 5; i++)
+	state_begin(&s[1], &start, &token);
+	start.name = "other";
+	state_begin(&s[2], &start, &token);
+	for (i = 0; i < 3; i++)
 		for (j = 0; j < i; j++)
 			assert_false(same(s[i].disks[0].uuid, s[j].disks[0].uuid));
+	assert_false(same(s[0].exporter, s[1].exporter));
+	/* its file takes it along to another machine */
+	s[2] = s[0];
+	start.name = "data";
+	start.hardware = HARDWARE;
+	state_begin(&s[2], &start, &token);
+	assert_true(same(s[2].exporter, s[0].exporter));
+	assert_true(same(s[2].disks[0].uuid, s[0].disks[0].uuid));
+}
+
+static void test_foreign_hardware(void **state)
+{
+	struct state_start start = {
+		.name = "data", .identity = "disk", .boot = BOOT_1, .hardware = HARDWARE,
+	};
+	struct state s = { };
+	u64 token;
+
+	assert_false(state_is_foreign(&s, HARDWARE));
+	state_begin(&s, &start, &token);
+	assert_false(state_is_foreign(&s, HARDWARE));
+	assert_false(state_is_foreign(&s, ""));
+	assert_true(state_is_foreign(&s, "another"));
 }
 
 static void test_writer_token(void **state)
@@ -333,7 +356,8 @@ int main(void)
 		cmocka_unit_test(test_instance),
 		cmocka_unit_test(test_instance_with_two_disks_in_turn),
 		cmocka_unit_test(test_uuid),
-		cmocka_unit_test(test_uuid_depends_on_name_and_machine),
+		cmocka_unit_test(test_uuid_depends_on_name_and_exporter),
+		cmocka_unit_test(test_foreign_hardware),
 		cmocka_unit_test(test_writer_token),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_cut_off),

@@ -17,7 +17,7 @@ static void greeting(struct dstor_greeting *g)
 
 	if (dstor_greeting_is_ours(g))
 		MUST(!memcmp(g->magic, DSTOR_MAGIC, sizeof(g->magic)));
-	if (dstor_greeting_check(g, &unknown) == DSTOR_GREETING_OK)
+	if (dstor_greeting_check(g, DSTOR_FEATURES_KNOWN, &unknown) == DSTOR_GREETING_OK)
 		MUST(!unknown && g->mode <= DSTOR_MODE_NOISE);
 	MUST(dstor_greeting_text(g->status));
 }

@@ -29,7 +29,7 @@ static void ask(struct dstor_channel *c, struct dstor_greeting *g)
 	range(psk, 0x80);
 	range(client_secret, 0x20);
 	range(exporter_secret, 0x60);
-	dstor_greeting_init(g, DSTOR_MODE_NOISE);
+	dstor_greeting_init(g, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	MUST(dstor_channel_ask(c, P, psk, client_secret, g));
 }
 
@@ -41,7 +41,7 @@ static void asked(const struct dstor_greeting *g)
 
 	ask(&client, &mine);
 	named = dstor_channel_names(P, psk, g);
-	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	ok = dstor_channel_accept(&c, P, psk, exporter_secret, g, &answer);
 	/* All but the padding in front of the checksum is authenticated. */
 	MUST(ok == !memcmp(g, &mine, offsetof(struct dstor_greeting, reserved1)));
@@ -57,7 +57,7 @@ static void answered(const struct dstor_greeting *g)
 	bool ok;
 
 	ask(&c, &mine);
-	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	MUST(dstor_channel_accept(&exporter, P, psk, exporter_secret, &mine, &answer));
 	ok = dstor_channel_confirm(&c, g);
 	MUST(ok == !memcmp(g, &answer, offsetof(struct dstor_greeting, reserved1)));
@@ -72,7 +72,7 @@ static void said(u8 *message)
 	u8 copy[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 
 	ask(&client, &mine);
-	dstor_greeting_init(&answer, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&answer, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	MUST(dstor_channel_accept(&c, P, psk, exporter_secret, &mine, &answer));
 	MUST(dstor_channel_confirm(&client, &answer));
 	memcpy(copy, message, sizeof(copy));

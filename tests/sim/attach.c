@@ -371,7 +371,7 @@ static bool greet(struct conn *c, const struct message *m)
 	u64 unknown;
 
 	if (!dstor_greeting_is_ours(&m->greeting) ||
-	    dstor_greeting_check(&m->greeting, &unknown) != DSTOR_GREETING_OK) {
+	    dstor_greeting_check(&m->greeting, DSTOR_FEATURES_KNOWN, &unknown) != DSTOR_GREETING_OK) {
 		violated("greet", "the exporter refuses a greeting");
 		return false;
 	}

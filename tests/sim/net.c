@@ -86,7 +86,7 @@ const struct dstor_greeting *sealed_greeting(void)
 	static struct dstor_greeting greeting;
 
 	if (!greeting.crc) {
-		dstor_greeting_init(&greeting, DSTOR_MODE_PLAIN);
+		dstor_greeting_init(&greeting, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 		dstor_greeting_set_crc(&greeting);
 	}
 	return &greeting;

@@ -155,7 +155,7 @@ def test_handshakes_that_are_refused(machine):
     c = Raw("data", hello=False)
     c.greet()
     c.send(wire.hello(**c.fields)[:-1] + b"!")
-    answer = c.exactly(512)
+    answer = c.exactly(wire.WELCOME_LEN)
     results["hello crc"] = wire.parse_welcome(answer)["status"]
     assert c.exactly(1) is None
     print(json.dumps(results))

@@ -25,22 +25,26 @@ HELLO = [("kind", "B"), ("flags", "B"), ("queue", "H"), ("queues", "H"), ("slots
          ("client", "16s"), ("takeover", "16s"), ("uuid", "16s"), ("writer_token", "Q"),
          ("ping_ms", "I"), ("timeout_ms", "I"), ("retries", "I"), ("reserved1", "I"),
          ("export", "64s"), ("client_name", "64s"), ("checksums", "128s"), ("ciphers", "128s"),
-         ("reserved2", "12s"), ("crc", "I")]
+         ("life", "16s"), ("cookie", "Q"), ("last_seq", "Q"), ("reserved2", "108s"), ("crc", "I")]
 WELCOME = [("status", "B"), ("access", "B"), ("queues", "H"), ("slots", "H"),
-           ("reserved0", "H"), ("max_io", "I"), ("disk_flags", "I"), ("uuid", "16s"),
+           ("grant_flags", "H"), ("max_io", "I"), ("disk_flags", "I"), ("uuid", "16s"),
            ("instance", "16s"), ("size", "Q"), ("logical_block", "I"), ("physical_block", "I"),
            ("io_min", "I"), ("io_opt", "I"), ("discard_granularity", "I"),
            ("discard_alignment", "I"), ("max_discard", "I"), ("max_write_zeroes", "I"),
            ("writer_token", "Q"), ("holder", "16s"), ("waiting", "I"), ("entries", "I"),
-           ("reserved1", "8s"), ("checksum", "64s"), ("cipher", "64s"), ("reason", "160s"),
-           ("reserved2", "92s"), ("crc", "I")]
+           ("cookie", "Q"), ("checksum", "64s"), ("cipher", "64s"), ("reason", "160s"),
+           ("exporter", "16s"), ("life", "16s"), ("dma_alignment", "I"),
+           ("alignment_offset", "I"), ("atomic_max", "I"), ("atomic_boundary", "I"),
+           ("atomic_unit_min", "I"), ("atomic_unit_max", "I"), ("unique_id", "16s"),
+           ("unique_id_type", "B"), ("unique_id_len", "B"), ("reserved1", "2s"),
+           ("reserved2", "144s"), ("crc", "I")]
 ENTRY = [("name", "64s"), ("uuid", "16s"), ("size", "Q"), ("disk_flags", "I"),
          ("access", "B"), ("reserved", "31s"), ("crc", "I")]
 FRAME = [("type", "B"), ("op", "B"), ("flags", "H"), ("slot", "H"), ("status", "H"),
          ("length", "I"), ("bytes", "I"), ("seq", "Q"), ("offset", "Q")]
 LAYOUT = {"greeting": GREETING, "hello": HELLO, "welcome": WELCOME, "entry": ENTRY,
           "frame": FRAME}
-SIZE = {"greeting": 128, "hello": 512, "welcome": 512, "entry": 128, "frame": 32}
+SIZE = {"greeting": 128, "hello": 640, "welcome": 640, "entry": 128, "frame": 32}
 TEXT = {"magic", "export", "client_name", "checksums", "ciphers", "checksum", "cipher",
         "reason", "name"}
 
@@ -118,7 +122,8 @@ welcome = {"status": 0, "access": 2, "queues": 64, "slots": 128, "max_io": 1 << 
            "logical_block": 512, "physical_block": 4096, "io_min": 4096, "io_opt": 65536,
            "discard_granularity": 4096, "max_discard": 0x40000000,
            "max_write_zeroes": 0x40000000, "writer_token": 0x0123456789abcdef,
-           "checksum": "crc32c"}
+           "cookie": 0x1122334455667788, "checksum": "crc32c", "exporter": ident(0x90),
+           "life": ident(0xb0), "dma_alignment": 511}
 
 
 def req(op, **kw):
@@ -145,7 +150,10 @@ def files():
     yield "hello.txt", [
         v("attach", "hello", hello),
         v("resume", "hello", {**hello, "flags": 2, "generation": 7, "uuid": ident(0x50),
-                              "writer_token": 0x0123456789abcdef}),
+                              "writer_token": 0x0123456789abcdef, "life": ident(0xb0),
+                              "cookie": 0x1122334455667788, "last_seq": 1000}),
+        v("keeps", "hello", {**hello, "flags": 4}),
+        v("past-without-resume", "hello", {**hello, "cookie": 1}, "malformed"),
         v("takeover-after-reboot", "hello", {**hello, "session": ident(0x20),
                                              "takeover": ident(0x10)}),
         v("read-only-forever", "hello", {**hello, "flags": 1, "retries": 0xffffffff,
@@ -154,7 +162,7 @@ def files():
         v("list", "hello", {"kind": 2, "client": ident(0x30), "client_name": "alpha"}),
         v("ping", "hello", {"kind": 3}),
         v("unknown-kind", "hello", {**hello, "kind": 4}, "malformed"),
-        v("unknown-flag", "hello", {**hello, "flags": 4}, "malformed"),
+        v("unknown-flag", "hello", {**hello, "flags": 8}, "malformed"),
         v("generation-zero", "hello", {**hello, "generation": 0}, "malformed"),
         v("queue-beyond-queues", "hello", {**hello, "queue": 4}, "malformed"),
         v("path-as-name", "hello", {**hello, "export": "../data"}, "malformed"),
@@ -163,6 +171,11 @@ def files():
         v("granted", "welcome", welcome),
         v("granted-read-only", "welcome", {**welcome, "access": 1, "disk_flags": 0x5b,
                                            "writer_token": 0}),
+        v("granted-with-limits", "welcome",
+          {**welcome, "grant_flags": 3, "dma_alignment": 3, "alignment_offset": 3584,
+           "atomic_max": 65536, "atomic_boundary": 131072, "atomic_unit_min": 512,
+           "atomic_unit_max": 32768, "unique_id": ident(0xd0), "unique_id_type": 3,
+           "unique_id_len": 16}),
         v("wait", "welcome", {"status": 1, "waiting": 3}),
         v("in-use", "welcome", {"status": 5, "holder": ident(0x10),
                                 "reason": "export \"data\" is written by alpha (10.0.0.3)"}),
@@ -173,6 +186,15 @@ def files():
         v("checksum-not-offered", "welcome", {**welcome, "checksum": "none"}, "refused"),
         v("block-of-3000", "welcome", {**welcome, "logical_block": 3000}, "refused"),
         v("unknown-status", "welcome", {"status": 12}, "refused"),
+        v("no-cookie", "welcome", {**welcome, "cookie": 0}, "refused"),
+        v("no-exporter", "welcome", {**welcome, "exporter": "00" * 16}, "refused"),
+        v("no-life", "welcome", {**welcome, "life": "00" * 16}, "refused"),
+        v("unknown-grant-flag", "welcome", {**welcome, "grant_flags": 4}, "refused"),
+        v("dma-alignment-is-no-mask", "welcome", {**welcome, "dma_alignment": 512}, "refused"),
+        v("atomic-unit-above-max", "welcome",
+          {**welcome, "atomic_max": 4096, "atomic_unit_min": 512, "atomic_unit_max": 8192},
+          "refused"),
+        v("unique-id-without-type", "welcome", {**welcome, "unique_id_len": 8}, "refused"),
     ]
     yield "entry.txt", [
         v("writable", "entry", {"name": "data", "uuid": ident(0x50), "size": 1 << 30,
@@ -212,8 +234,27 @@ def files():
         v("change-stopping", "frame", {"type": 5, "flags": 2}, sender="exporter"),
         v("change-stopping-flushed", "frame", {"type": 5, "flags": 2 | 16}, sender="exporter"),
         v("change-access", "frame", {"type": 5, "flags": 8, "status": 1}, sender="exporter"),
+        v("change-access-flushed", "frame", {"type": 5, "flags": 8 | 16, "status": 1},
+          sender="exporter"),
+        v("change-disk-gone", "frame", {"type": 5, "flags": 32, "status": 1},
+          sender="exporter"),
+        v("change-access-and-disk", "frame", {"type": 5, "flags": 8 | 32, "status": 1},
+          "close", sender="exporter"),
+        v("change-disk-unknown", "frame", {"type": 5, "flags": 32, "status": 3}, "close",
+          sender="exporter"),
+        v("replayed", "frame", {"type": 9}, sender="client"),
+        v("test-flag-not-agreed", "frame", req(0, flags=0x8000, bytes=512, seq=3), "close",
+          sender="client"),
         v("ask", "frame", {"type": 6, "slot": 3, "seq": 1}, sender="client"),
         v("state-busy", "frame", {"type": 7, "slot": 3, "status": 1, "seq": 1},
+          sender="exporter"),
+        v("state-busy-all", "frame", {"type": 7, "flags": 1, "slot": 3, "status": 1, "seq": 1},
+          sender="exporter"),
+        v("state-damaged", "frame", {"type": 7, "slot": 3, "status": 3, "seq": 1},
+          sender="exporter"),
+        v("state-waits", "frame", {"type": 7, "slot": 3, "status": 4, "seq": 1},
+          sender="exporter"),
+        v("state-unknown-code", "frame", {"type": 7, "slot": 3, "status": 5, "seq": 1}, "close",
           sender="exporter"),
         v("bye", "frame", {"type": 8}, sender="client"),
         v("beyond-the-end", "frame", req(0, bytes=1024, seq=3, offset=(1 << 30) - 512),

@@ -86,7 +86,8 @@ static void only_these_types_come_from_a_client(void **state)
 	for (int type = 0; type < 256; type++) {
 		struct dstor_frame f = { .type = type, .seq = cpu_to_le64(1) };
 		bool want = type == DSTOR_FRAME_PING || type == DSTOR_FRAME_PONG ||
-			    type == DSTOR_FRAME_ASK || type == DSTOR_FRAME_BYE;
+			    type == DSTOR_FRAME_ASK || type == DSTOR_FRAME_BYE ||
+			    type == DSTOR_FRAME_REPLAYED;
 
 		assert_true(sane(f) == want);
 	}
@@ -108,7 +109,8 @@ static void only_these_types_come_from_an_exporter(void **state)
 /* Any field a small frame has no use for is zero, or the stream is lost. */
 static void unused_fields_of_small_frames_are_zero(void **state)
 {
-	static const u8 types[] = { DSTOR_FRAME_PING, DSTOR_FRAME_PONG, DSTOR_FRAME_BYE };
+	static const u8 types[] = { DSTOR_FRAME_PING, DSTOR_FRAME_PONG, DSTOR_FRAME_BYE,
+				    DSTOR_FRAME_REPLAYED };
 
 	for (size_t i = 0; i < COUNT(types); i++) {
 		struct dstor_frame t = { .type = types[i] };
@@ -119,7 +121,7 @@ static void unused_fields_of_small_frames_are_zero(void **state)
 			assert_true(sane(WITH(t, ((u8 *)&f)[byte] = 1)));
 		for (size_t byte = 24; byte < 32; byte++)
 			assert_false(sane(WITH(t, ((u8 *)&f)[byte] = 1)));
-		if (types[i] == DSTOR_FRAME_BYE) {
+		if (types[i] == DSTOR_FRAME_BYE || types[i] == DSTOR_FRAME_REPLAYED) {
 			assert_false(response_sane(t));
 			continue;
 		}
@@ -145,11 +147,45 @@ static void ask_and_state(void **state)
 	assert_false(sane(WITH(ask, f.offset = cpu_to_le64(1))));
 	assert_false(response_sane(WITH(st, f.seq = 0)));
 	assert_false(response_sane(WITH(st, f.slot = cpu_to_le16(128))));
-	assert_true(response_sane(WITH(st, f.status = cpu_to_le16(DSTOR_STATE_DONE))));
-	assert_false(response_sane(WITH(st, f.status = cpu_to_le16(DSTOR_STATE_DONE + 1))));
-	assert_false(response_sane(WITH(st, f.flags = cpu_to_le16(1))));
+	for (int s = 0; s < 0x10000; s++)
+		assert_true(response_sane(WITH(st, f.status = cpu_to_le16(s))) ==
+			    (s <= DSTOR_STATE_MAX));
+	assert_true(response_sane(WITH(st, f.flags = cpu_to_le16(DSTOR_STATE_ALL))));
+	for (int bit = 1; bit < 16; bit++)
+		assert_false(response_sane(WITH(st, f.flags = cpu_to_le16(1 << bit))));
 	assert_false(response_sane(WITH(st, f.offset = cpu_to_le64(1))));
 	assert_false(response_sane(WITH(st, f.length = cpu_to_le32(1))));
+}
+
+static void change_of_the_disk(void **state)
+{
+	struct dstor_frame disk = { .type = DSTOR_FRAME_CHANGE,
+				  .flags = cpu_to_le16(DSTOR_CHANGE_DISK) };
+
+	for (int s = 0; s < 0x10000; s++)
+		assert_true(response_sane(WITH(disk, f.status = cpu_to_le16(s))) ==
+			    (s <= DSTOR_DISK_STATE_MAX));
+	assert_true(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
+	assert_false(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_ACCESS))));
+}
+
+static void flags_need_their_feature(void **state)
+{
+	struct dstor_frame f = request(DSTOR_OP_READ, 0, 512);
+	struct dstor_bounds old = bounds, new = bounds;
+
+	f.flags = cpu_to_le16(DSTOR_REQ_TEST);
+	new.features = DSTOR_FEATURE_TEST;
+	assert_false(dstor_request_sane(&f, &old));
+	assert_true(dstor_request_sane(&f, &new));
+	new.features = ~DSTOR_FEATURE_TEST;
+	assert_false(dstor_request_sane(&f, &new));
+	/* What no feature names is refused with all features, too. */
+	new.features = ~0ULL;
+	for (int bit = 10; bit < 15; bit++) {
+		f.flags = cpu_to_le16(1 << bit);
+		assert_false(dstor_request_sane(&f, &new));
+	}
 }
 
 static void change(void **state)
@@ -165,7 +201,7 @@ static void change(void **state)
 	assert_true(response_sane(c));
 	assert_true(response_sane(WITH(c, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
 	assert_false(response_sane(WITH(c, f.flags = 0)));
-	for (int bit = 5; bit < 16; bit++)
+	for (int bit = 6; bit < 16; bit++)
 		assert_false(response_sane(WITH(c, f.flags = cpu_to_le16(1 << bit))));
 	assert_false(response_sane(WITH(c, f.slot = cpu_to_le16(1))));
 	assert_false(response_sane(WITH(c, f.op = 1)));
@@ -307,6 +343,8 @@ int main(void)
 		cmocka_unit_test_setup(unused_fields_of_small_frames_are_zero, setup),
 		cmocka_unit_test_setup(ask_and_state, setup),
 		cmocka_unit_test_setup(change, setup),
+		cmocka_unit_test_setup(change_of_the_disk, setup),
+		cmocka_unit_test_setup(flags_need_their_feature, setup),
 		cmocka_unit_test_setup(defect_5_a_response_carries_a_status, setup),
 		cmocka_unit_test_setup(response_fields, setup),
 		cmocka_unit_test_setup(defect_8_bounds_are_checked_without_overflow, setup),

@@ -43,7 +43,7 @@ static void one_flipped_bit_in_a_greeting_is_refused(void **state)
 {
 	struct dstor_greeting g;
 
-	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 	dstor_greeting_set_crc(&g);
 	assert_true(dstor_greeting_is_ours(&g));
 	for (size_t bit = 0; bit < sizeof(g) * 8; bit++) {
@@ -106,12 +106,12 @@ static void defect_1_sealing_or_checking_twice_changes_nothing(void **state)
 	const char *why;
 	u64 unknown;
 
-	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 	dstor_greeting_set_crc(&g);
 	g0 = g;
 	for (int i = 0; i < 3; i++) {
 		dstor_greeting_set_crc(&g);
-		dstor_greeting_check(&g, &unknown);
+		dstor_greeting_check(&g, DSTOR_FEATURES_KNOWN, &unknown);
 		dstor_hello_set_crc(&h);
 		dstor_hello_check(&h, &why);
 		dstor_welcome_set_crc(&w);
@@ -131,7 +131,7 @@ static enum dstor_greeting_status greet(struct dstor_greeting *g)
 {
 	u64 unknown;
 
-	return dstor_greeting_check(g, &unknown);
+	return dstor_greeting_check(g, DSTOR_FEATURES_KNOWN, &unknown);
 }
 
 static void greeting_versions(void **state)
@@ -148,7 +148,7 @@ static void greeting_versions(void **state)
 	struct dstor_greeting g;
 
 	for (size_t i = 0; i < COUNT(v); i++) {
-		dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+		dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 		g.version = cpu_to_le16(v[i].newest);
 		g.version_min = cpu_to_le16(v[i].oldest);
 		assert_int_equal(greet(&g), v[i].want);
@@ -160,33 +160,54 @@ static void greeting_names_the_unknown_features(void **state)
 	struct dstor_greeting g;
 	u64 unknown;
 
-	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 	g.features_optional = cpu_to_le64(~0ULL);
-	assert_int_equal(dstor_greeting_check(&g, &unknown), DSTOR_GREETING_OK);
+	assert_int_equal(dstor_greeting_check(&g, 0, &unknown), DSTOR_GREETING_OK);
 	assert_int_equal(unknown, 0);
 	for (int bit = 0; bit < 64; bit++) {
-		g.features_required = cpu_to_le64(1ULL << bit);
-		assert_int_equal(dstor_greeting_check(&g, &unknown), DSTOR_GREETING_FEATURE);
-		assert_int_equal(unknown, 1ULL << bit);
+		u64 one = 1ULL << bit;
+
+		g.features_required = cpu_to_le64(one);
+		assert_int_equal(dstor_greeting_check(&g, ~one, &unknown), DSTOR_GREETING_FEATURE);
+		assert_int_equal(unknown, one);
+		assert_int_equal(dstor_greeting_check(&g, one, &unknown), DSTOR_GREETING_OK);
+		assert_int_equal(unknown, 0);
 	}
+	/* Exactly the unknown ones are named. */
+	g.features_required = cpu_to_le64(7);
+	assert_int_equal(dstor_greeting_check(&g, 2, &unknown), DSTOR_GREETING_FEATURE);
+	assert_int_equal(unknown, 5);
+}
+
+static void features_are_in_use_when_both_name_them(void **state)
+{
+	struct dstor_greeting g;
+
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, 0x3);
+	assert_int_equal(dstor_features_agreed(&g, 0x6), 0x2);
+	g.features_required = cpu_to_le64(0x4);
+	assert_int_equal(dstor_features_agreed(&g, 0x6), 0x6);
+	assert_int_equal(dstor_features_agreed(&g, 0), 0);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, 0);
+	assert_int_equal(dstor_features_agreed(&g, ~0ULL), 0);
 }
 
 static void greeting_reserved_and_mode(void **state)
 {
 	struct dstor_greeting g;
 
-	dstor_greeting_init(&g, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&g, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	assert_int_equal(g.mode, DSTOR_MODE_NOISE);
 	assert_int_equal(greet(&g), DSTOR_GREETING_OK);
 	for (int mode = DSTOR_MODE_NOISE + 1; mode < 256; mode++) {
 		g.mode = mode;
 		assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	}
-	dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+	dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 	g.reserved0 = cpu_to_le16(1);
 	assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	for (size_t i = 0; i < sizeof(g.reserved1); i++) {
-		dstor_greeting_init(&g, DSTOR_MODE_PLAIN);
+		dstor_greeting_init(&g, DSTOR_MODE_PLAIN, DSTOR_FEATURES_KNOWN);
 		g.reserved1[i] = 0x80;
 		assert_int_equal(greet(&g), DSTOR_GREETING_FEATURE);
 	}
@@ -220,7 +241,7 @@ static void hello_boundaries(void **state)
 	REFUSES(h.kind = DSTOR_HELLO_PING + 1);
 	REFUSES(h.kind = 255);
 	TAKES(h.flags = DSTOR_HELLO_FLAGS_KNOWN);
-	for (int bit = 2; bit < 8; bit++)
+	for (int bit = 3; bit < 8; bit++)
 		REFUSES(h.flags = 1 << bit);
 	REFUSES(h.queues = 0; h.queue = 0);
 	TAKES(h.queues = cpu_to_le16(1); h.queue = 0);
@@ -250,13 +271,19 @@ static void hello_boundaries(void **state)
 	TAKES(h.ping_ms = cpu_to_le32(1); h.timeout_ms = cpu_to_le32(1));
 	TAKES(h.retries = 0);
 	TAKES(h.retries = cpu_to_le32(DSTOR_RETRIES_FOREVER));
+	REFUSES(h.cookie = cpu_to_le64(1));
+	REFUSES(h.last_seq = cpu_to_le64(1));
+	REFUSES(h.life[15] = 1);
+	TAKES(h.flags = DSTOR_HELLO_RESUME; h.cookie = cpu_to_le64(1); h.last_seq = cpu_to_le64(1);
+	      h.life[15] = 1);
+	TAKES(h.flags = DSTOR_HELLO_RESUME);
 }
 
 static void hello_reserved_bytes(void **state)
 {
 	REFUSES(h.reserved0 = cpu_to_le32(1));
 	REFUSES(h.reserved1 = cpu_to_le32(1U << 31));
-	for (size_t i = 0; i < 12; i++)
+	for (size_t i = 0; i < sizeof(((struct dstor_hello *)0)->reserved2); i++)
 		REFUSES(h.reserved2[i] = 1);
 }
 
@@ -340,6 +367,51 @@ static void welcome_grant_boundaries(void **state)
 	REJECTS(w.size = cpu_to_le64(~511ULL));
 	REJECTS(memset(w.uuid, 0, DSTOR_ID_LEN));
 	REJECTS(memset(w.instance, 0, DSTOR_ID_LEN));
+	REJECTS(memset(w.exporter, 0, DSTOR_ID_LEN));
+	REJECTS(memset(w.life, 0, DSTOR_ID_LEN));
+	REJECTS(w.cookie = 0);
+}
+
+static void welcome_limits(void **state)
+{
+	ACTS_ON(w.dma_alignment = 0);
+	ACTS_ON(w.dma_alignment = cpu_to_le32(3));
+	ACTS_ON(w.dma_alignment = cpu_to_le32(4095));
+	REJECTS(w.dma_alignment = cpu_to_le32(4));
+	REJECTS(w.dma_alignment = cpu_to_le32(8191));
+	REJECTS(w.dma_alignment = cpu_to_le32(~0U));
+	ACTS_ON(w.alignment_offset = cpu_to_le32(3584));
+	REJECTS(w.alignment_offset = cpu_to_le32(100));
+	ACTS_ON(w.unique_id_type = DSTOR_UNIQUE_ID_NAA; w.unique_id_len = DSTOR_ID_LEN);
+	REJECTS(w.unique_id_type = DSTOR_UNIQUE_ID_MAX + 1; w.unique_id_len = 8);
+	REJECTS(w.unique_id_type = DSTOR_UNIQUE_ID_T10; w.unique_id_len = DSTOR_ID_LEN + 1);
+	REJECTS(w.unique_id_type = DSTOR_UNIQUE_ID_T10);
+	REJECTS(w.unique_id_len = 8);
+}
+
+#define ATOMIC(maximum, limit, smallest, largest) do {			\
+	w.atomic_max = cpu_to_le32(maximum);				\
+	w.atomic_boundary = cpu_to_le32(limit);				\
+	w.atomic_unit_min = cpu_to_le32(smallest);			\
+	w.atomic_unit_max = cpu_to_le32(largest);			\
+} while (0)
+
+static void welcome_atomic_limits(void **state)
+{
+	ACTS_ON(ATOMIC(65536, 0, 512, 65536));
+	ACTS_ON(ATOMIC(65536, 131072, 4096, 32768));
+	REJECTS(ATOMIC(0, 0, 512, 0));
+	REJECTS(ATOMIC(0, 0, 0, 512));
+	REJECTS(ATOMIC(0, 512, 0, 0));
+	REJECTS(ATOMIC(65536, 0, 0, 65536));
+	REJECTS(ATOMIC(65536, 0, 256, 65536));
+	REJECTS(ATOMIC(65536, 0, 513, 65536));
+	REJECTS(ATOMIC(65536, 0, 512, 65537));
+	REJECTS(ATOMIC(65536, 0, 512, 131072));
+	REJECTS(ATOMIC(65536, 0, 4096, 512));
+	REJECTS(ATOMIC(65537, 0, 512, 512));
+	REJECTS(ATOMIC(65536, 32768, 512, 65536));
+	REJECTS(ATOMIC(65536, 65537, 512, 512));
 }
 
 static void welcome_unknown_bits(void **state)
@@ -348,10 +420,11 @@ static void welcome_unknown_bits(void **state)
 		REJECTS(w.disk_flags = cpu_to_le32(1U << i));
 	REJECTS(w.status = DSTOR_WELCOME_STATUS_MAX + 1);
 	REJECTS(w.status = 255);
-	REJECTS(w.reserved0 = cpu_to_le16(1));
-	REJECTS(w.reserved1[0] = cpu_to_le32(1));
-	REJECTS(w.reserved1[1] = cpu_to_le32(1));
-	for (size_t i = 0; i < 92; i++)
+	for (int i = 2; i < 16; i++)
+		REJECTS(w.grant_flags = cpu_to_le16(1U << i));
+	REJECTS(w.reserved1[0] = 1);
+	REJECTS(w.reserved1[1] = 1);
+	for (size_t i = 0; i < sizeof(((struct dstor_welcome *)0)->reserved2); i++)
 		REJECTS(w.reserved2[i] = 1);
 	ACTS_ON(w.entries = cpu_to_le32(DSTOR_ENTRIES_MAX));
 	REJECTS(w.entries = cpu_to_le32(DSTOR_ENTRIES_MAX + 1));
@@ -532,11 +605,14 @@ int main(void)
 		cmocka_unit_test(defect_1_sealing_or_checking_twice_changes_nothing),
 		cmocka_unit_test(greeting_versions),
 		cmocka_unit_test(greeting_names_the_unknown_features),
+		cmocka_unit_test(features_are_in_use_when_both_name_them),
 		cmocka_unit_test(greeting_reserved_and_mode),
 		cmocka_unit_test(hello_boundaries),
 		cmocka_unit_test(hello_reserved_bytes),
 		cmocka_unit_test(hello_texts),
 		cmocka_unit_test(welcome_grant_boundaries),
+		cmocka_unit_test(welcome_limits),
+		cmocka_unit_test(welcome_atomic_limits),
 		cmocka_unit_test(welcome_unknown_bits),
 		cmocka_unit_test(welcome_texts),
 		cmocka_unit_test(welcome_choice_must_have_been_offered),

@@ -311,10 +311,10 @@ struct ends {
 static void greet(struct ends *e, struct values *all)
 {
 	memcpy(e->psk, get(all, "psk", DSTOR_KEY_LEN), sizeof(e->psk));
-	dstor_greeting_init(&e->ask, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&e->ask, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	assert_true(dstor_channel_ask(&e->client, P, e->psk, get(all, "client_secret", 32),
 				      &e->ask));
-	dstor_greeting_init(&e->answer, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&e->answer, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 }
 
 static bool accept(struct ends *e, struct values *all)
@@ -431,7 +431,7 @@ static void keys_by_name(void **state)
 	dstor_key_fingerprint(P, other, print[1]);
 	assert_memory_not_equal(print[0], print[1], DSTOR_ID_LEN);
 	/* Nothing links two connections of one key. */
-	dstor_greeting_init(&again, DSTOR_MODE_NOISE);
+	dstor_greeting_init(&again, DSTOR_MODE_NOISE, DSTOR_FEATURES_KNOWN);
 	assert_true(dstor_channel_ask(&c, P, e.psk, other, &again));
 	assert_memory_not_equal(again.key_id, e.ask.key_id, DSTOR_ID_LEN);
 	assert_memory_not_equal(again.noise, e.ask.noise, 32);

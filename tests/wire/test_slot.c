@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "id.h"
 #include "lease.h"
+#include "rejoin.h"
 #include "resume.h"
 #include "slot.h"
 
@@ -338,6 +339,98 @@ static void resume_texts_differ(void **state)
 	assert_string_equal(dstor_resume_text(DSTOR_RESUME_LESS + 1), "unknown");
 }
 
+/* --- a client that comes back --- */
+
+static struct dstor_hello returning(u64 cookie, u64 last_seq)
+{
+	struct dstor_hello h = good_hello();
+
+	h.flags = DSTOR_HELLO_RESUME;
+	fill_id(h.life, 0xb0);
+	h.cookie = cpu_to_le64(cookie);
+	h.last_seq = cpu_to_le64(last_seq);
+	return h;
+}
+
+static void rejoin_of_a_forgotten_session(void **state)
+{
+	struct dstor_hello h = returning(7, 1), first = good_hello();
+	u8 life[DSTOR_ID_LEN];
+
+	fill_id(life, 0xb0);
+	assert_int_equal(dstor_rejoin_session(&first, life, false), DSTOR_REJOIN_OK);
+	assert_int_equal(dstor_rejoin_session(&h, life, true), DSTOR_REJOIN_OK);
+	assert_int_equal(dstor_rejoin_session(&h, life, false), DSTOR_REJOIN_FORGOTTEN);
+	/* An exporter that restarted has forgotten everybody: that is P7, not the end. */
+	for (int i = 0; i < DSTOR_ID_LEN; i++) {
+		life[i] ^= 1;
+		assert_int_equal(dstor_rejoin_session(&h, life, false), DSTOR_REJOIN_OK);
+		life[i] ^= 1;
+	}
+}
+
+static enum dstor_rejoin rejoins(const struct dstor_queue_past *past, u64 cookie, u64 last_seq)
+{
+	struct dstor_hello h = returning(cookie, last_seq);
+
+	return dstor_rejoin_queue(&h, past);
+}
+
+static void welcome_it(struct dstor_queue_past *past, u64 shown, u64 cookie)
+{
+	struct dstor_hello h = returning(shown, past->last_seq);
+
+	dstor_rejoin_welcomed(past, &h, cookie);
+}
+
+static void rejoin_with_the_newest_cookie_or_the_one_before(void **state)
+{
+	struct dstor_queue_past past = { 0 };
+	struct dstor_hello first = good_hello();
+
+	assert_int_equal(dstor_rejoin_queue(&first, &past), DSTOR_REJOIN_OK);
+	dstor_rejoin_welcomed(&past, &first, 10);
+	/* The welcome may be lost any number of times. */
+	assert_int_equal(dstor_rejoin_queue(&first, &past), DSTOR_REJOIN_OK);
+	dstor_rejoin_welcomed(&past, &first, 11);
+	dstor_rejoin_frame(&past, 1);
+	assert_int_equal(rejoins(&past, 11, 1), DSTOR_REJOIN_OK);
+	assert_int_equal(rejoins(&past, 10, 1), DSTOR_REJOIN_ROLLED_BACK);
+	assert_int_equal(rejoins(&past, 0, 1), DSTOR_REJOIN_ROLLED_BACK);
+	assert_int_equal(dstor_rejoin_queue(&first, &past), DSTOR_REJOIN_ROLLED_BACK);
+	welcome_it(&past, 11, 12);
+	assert_int_equal(rejoins(&past, 11, 1), DSTOR_REJOIN_OK);
+	assert_int_equal(rejoins(&past, 12, 1), DSTOR_REJOIN_OK);
+	welcome_it(&past, 11, 13);
+	assert_int_equal(rejoins(&past, 11, 1), DSTOR_REJOIN_OK);
+	assert_int_equal(rejoins(&past, 12, 1), DSTOR_REJOIN_ROLLED_BACK);
+	/* A frame proves that the client has the newest. */
+	dstor_rejoin_frame(&past, 0);
+	assert_int_equal(rejoins(&past, 11, 1), DSTOR_REJOIN_ROLLED_BACK);
+	assert_int_equal(rejoins(&past, 13, 1), DSTOR_REJOIN_OK);
+}
+
+static void rejoin_below_what_arrived(void **state)
+{
+	struct dstor_queue_past past = { 0 };
+
+	welcome_it(&past, 0, 10);
+	dstor_rejoin_frame(&past, 5);
+	dstor_rejoin_frame(&past, 3);
+	assert_int_equal(past.last_seq, 5);
+	assert_int_equal(rejoins(&past, 10, 4), DSTOR_REJOIN_ROLLED_BACK);
+	assert_int_equal(rejoins(&past, 10, 5), DSTOR_REJOIN_OK);
+	assert_int_equal(rejoins(&past, 10, 6), DSTOR_REJOIN_OK);
+}
+
+static void rejoin_texts_differ(void **state)
+{
+	for (int r = DSTOR_REJOIN_OK; r <= DSTOR_REJOIN_ROLLED_BACK; r++)
+		for (int k = DSTOR_REJOIN_OK; k < r; k++)
+			assert_string_not_equal(dstor_rejoin_text(r), dstor_rejoin_text(k));
+	assert_string_equal(dstor_rejoin_text(DSTOR_REJOIN_ROLLED_BACK + 1), "unknown");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +453,10 @@ int main(void)
 		cmocka_unit_test(resume_same_disk),
 		cmocka_unit_test(resume_elsewhere),
 		cmocka_unit_test(resume_texts_differ),
+		cmocka_unit_test(rejoin_of_a_forgotten_session),
+		cmocka_unit_test(rejoin_with_the_newest_cookie_or_the_one_before),
+		cmocka_unit_test(rejoin_below_what_arrived),
+		cmocka_unit_test(rejoin_texts_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,13 +36,14 @@ static const struct field hello_fields[] = {
 	F(hello, writer_token, NUMBER), F(hello, ping_ms, NUMBER),
 	F(hello, timeout_ms, NUMBER), F(hello, retries, NUMBER),
 	F(hello, export, TEXT), F(hello, client_name, TEXT),
-	F(hello, checksums, TEXT), F(hello, ciphers, TEXT), F(hello, crc, NUMBER), {0}
+	F(hello, checksums, TEXT), F(hello, ciphers, TEXT), F(hello, life, BYTES),
+	F(hello, cookie, NUMBER), F(hello, last_seq, NUMBER), F(hello, crc, NUMBER), {0}
 };
 
 static const struct field welcome_fields[] = {
 	F(welcome, status, NUMBER), F(welcome, access, NUMBER),
 	F(welcome, queues, NUMBER), F(welcome, slots, NUMBER),
-	F(welcome, max_io, NUMBER), F(welcome, disk_flags, NUMBER),
+	F(welcome, grant_flags, NUMBER), F(welcome, max_io, NUMBER), F(welcome, disk_flags, NUMBER),
 	F(welcome, uuid, BYTES), F(welcome, instance, BYTES),
 	F(welcome, size, NUMBER), F(welcome, logical_block, NUMBER),
 	F(welcome, physical_block, NUMBER), F(welcome, io_min, NUMBER),
@@ -50,8 +51,14 @@ static const struct field welcome_fields[] = {
 	F(welcome, discard_alignment, NUMBER), F(welcome, max_discard, NUMBER),
 	F(welcome, max_write_zeroes, NUMBER), F(welcome, writer_token, NUMBER),
 	F(welcome, holder, BYTES), F(welcome, waiting, NUMBER),
-	F(welcome, entries, NUMBER), F(welcome, checksum, TEXT),
-	F(welcome, cipher, TEXT), F(welcome, reason, TEXT), F(welcome, crc, NUMBER),
+	F(welcome, entries, NUMBER), F(welcome, cookie, NUMBER), F(welcome, checksum, TEXT),
+	F(welcome, cipher, TEXT), F(welcome, reason, TEXT), F(welcome, exporter, BYTES),
+	F(welcome, life, BYTES), F(welcome, dma_alignment, NUMBER),
+	F(welcome, alignment_offset, NUMBER), F(welcome, atomic_max, NUMBER),
+	F(welcome, atomic_boundary, NUMBER), F(welcome, atomic_unit_min, NUMBER),
+	F(welcome, atomic_unit_max, NUMBER), F(welcome, unique_id, BYTES),
+	F(welcome, unique_id_type, NUMBER), F(welcome, unique_id_len, NUMBER),
+	F(welcome, crc, NUMBER),
 	{0}
 };
 
@@ -94,7 +101,7 @@ struct vector {
 	char name[64], expect[32], hello[32], sender[32];
 	const struct message *message;
 	union any built;		/* from the fields */
-	bool seen[32];			/* which fields the file names */
+	bool seen[48];			/* which fields the file names */
 	bool digest;
 	u8 hex[RAW_MAX], data[RAW_MAX];
 	size_t hex_len, data_len;
@@ -267,7 +274,7 @@ static const char *judge(const struct vector *v)
 	if (v->message->fields == greeting_fields) {
 		if (!dstor_greeting_is_ours(&m.greeting))
 			return "close";
-		switch (dstor_greeting_check(&m.greeting, &unknown)) {
+		switch (dstor_greeting_check(&m.greeting, DSTOR_FEATURES_KNOWN, &unknown)) {
 		case DSTOR_GREETING_OK:
 			return "ok";
 		case DSTOR_GREETING_VERSION:

@@ -60,9 +60,13 @@ static inline struct dstor_welcome good_welcome(void)
 		.size = cpu_to_le64(GIB),
 		.logical_block = cpu_to_le32(512),
 		.physical_block = cpu_to_le32(4096),
+		.cookie = cpu_to_le64(1),
 		.checksum = "crc32c",
+		.dma_alignment = cpu_to_le32(511),
 	};
 
+	fill_id(w.exporter, 0x90);
+	fill_id(w.life, 0xb0);
 	fill_id(w.uuid, 0x50);
 	fill_id(w.instance, 0x70);
 	dstor_welcome_set_crc(&w);

@@ -110,7 +110,7 @@ class Link:
 
     def up(self):
         self.server.sendall(self.exactly(self.client, 128, "up"))
-        hello = self.exactly(self.client, 512, "up")
+        hello = self.exactly(self.client, wire.HELLO_LEN, "up")
         self.kind = hello[0]
         self.who = bytes(hello[24:40]) + bytes(hello[2:4])
         self.server.sendall(hello)
@@ -121,7 +121,7 @@ class Link:
     def down(self):
         self.send(self.client, self.exactly(self.server, 128, "down"), "down")
         while True:
-            welcome = self.exactly(self.server, 512, "down")
+            welcome = self.exactly(self.server, wire.WELCOME_LEN, "down")
             if welcome[0] != 1:
                 break
             self.send(self.client, welcome, "down")

@@ -44,7 +44,7 @@ class Raw:
         """Waits until the exporter's last welcome; None when it closed without one."""
         self.sock.sendall(wire.hello(**self.fields))
         while True:
-            raw = self.exactly(512, timeout)
+            raw = self.exactly(wire.WELCOME_LEN, timeout)
             if raw is None:
                 return None
             self.welcome = wire.parse_welcome(raw)
@@ -58,7 +58,9 @@ class Raw:
         name = old.pop("export").decode()
         new = Raw(name, self.host, self.port,
                   **{**old, "generation": old["generation"] + 1, "flags": old.get("flags", 0) | wire.RESUME,
-                     "uuid": self.welcome["uuid"], "writer_token": self.welcome["writer_token"], **fields})
+                     "uuid": self.welcome["uuid"], "writer_token": self.welcome["writer_token"],
+                     "life": self.welcome["life"], "cookie": self.welcome["cookie"],
+                     "last_seq": self.seq, **fields})
         new.seq = self.seq
         return new
 

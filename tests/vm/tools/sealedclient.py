@@ -61,7 +61,7 @@ class Sealed(Raw):  # noqa: F405
         if not self.send(raw):
             return None
         while True:
-            raw = self.exactly(512 + 16, timeout)
+            raw = self.exactly(wire.WELCOME_LEN + 16, timeout)
             if raw is None:
                 return None
             self.welcome = wire.parse_welcome(self.into.open(raw))

@@ -8,7 +8,7 @@ import struct
 PORT = 7710
 ATTACH, LIST, PING_KIND = 1, 2, 3
 READ_ONLY, RESUME = 1, 2
-REQUEST, RESPONSE, PING, PONG, CHANGE, ASK, STATE, BYE = range(1, 9)
+REQUEST, RESPONSE, PING, PONG, CHANGE, ASK, STATE, BYE, REPLAYED = range(1, 10)
 READ, WRITE, FLUSH, DISCARD, WRITE_ZEROES = range(5)
 FUA, PREFLUSH, RESEND = 0x1, 0x2, 0x200
 
@@ -19,16 +19,20 @@ STATUS = ["OK", "IO", "MEDIUM", "NO_SPACE", "NOT_SUPPORTED", "READ_ONLY", "RANGE
           "RESERVED", "PROTECTION", "NO_MEMORY", "TRANSPORT", "OFFLINE"]
 
 GREETING = struct.Struct("<8sHHBBHQQ16s64s12s")
-HELLO = struct.Struct("<BBHHHIIQ16s16s16s16sQIIII64s64s128s128s12s")
-WELCOME = struct.Struct("<BBHHHII16s16sQIIIIIIIIQ16sIIQ64s64s160s92s")
+HELLO = struct.Struct("<BBHHHIIQ16s16s16s16sQIIII64s64s128s128s16sQQ108s")
+WELCOME = struct.Struct("<BBHHHII16s16sQIIIIIIIIQ16sIIQ64s64s160s16s16sIIIIII16sBB2s144s")
 FRAME = struct.Struct("<BBHHHIIQQ")
 CRC = struct.Struct("<I")
+HELLO_LEN, WELCOME_LEN = HELLO.size + CRC.size, WELCOME.size + CRC.size
+assert HELLO_LEN == WELCOME_LEN == 640
 
 HELLO_FIELDS = ("kind flags queue queues slots max_io reserved0 generation session client takeover uuid writer_token "
-                "ping_ms timeout_ms retries reserved1 export client_name checksums ciphers reserved2").split()
-WELCOME_FIELDS = ("status access queues slots reserved0 max_io disk_flags uuid instance size logical_block "
+                "ping_ms timeout_ms retries reserved1 export client_name checksums ciphers life cookie last_seq reserved2").split()
+WELCOME_FIELDS = ("status access queues slots grant_flags max_io disk_flags uuid instance size logical_block "
                   "physical_block io_min io_opt discard_granularity discard_alignment max_discard max_write_zeroes "
-                  "writer_token holder waiting entries reserved1 checksum cipher reason reserved2").split()
+                  "writer_token holder waiting entries cookie checksum cipher reason exporter life dma_alignment "
+                  "alignment_offset atomic_max atomic_boundary atomic_unit_min atomic_unit_max unique_id "
+                  "unique_id_type unique_id_len reserved1 reserved2").split()
 FRAME_FIELDS = "type op flags slot status length bytes seq offset".split()
 
 
@@ -66,7 +70,8 @@ def greeting(magic=b"DSTstor1", version=1, version_min=1, mode=0, required=0, op
 
 def hello(**fields):
     values = dict.fromkeys(HELLO_FIELDS, 0)
-    for name in ("session", "client", "takeover", "uuid", "export", "client_name", "checksums", "ciphers", "reserved2"):
+    for name in ("session", "client", "takeover", "uuid", "export", "client_name", "checksums", "ciphers", "life",
+                 "reserved2"):
         values[name] = b""
     unknown = set(fields) - set(values)
     if unknown:
@@ -76,9 +81,9 @@ def hello(**fields):
 
 
 def parse_welcome(raw):
-    if CRC.unpack(raw[508:])[0] != crc32c(raw[:508]):
+    if CRC.unpack(raw[WELCOME.size:])[0] != crc32c(raw[:WELCOME.size]):
         raise ValueError("a welcome with a wrong crc")
-    values = dict(zip(WELCOME_FIELDS, WELCOME.unpack(raw[:508])))
+    values = dict(zip(WELCOME_FIELDS, WELCOME.unpack(raw[:WELCOME.size])))
     for name in ("checksum", "cipher", "reason"):
         values[name] = values[name].split(b"\0")[0].decode()
     values["status"] = WELCOME_STATUS[values["status"]]
