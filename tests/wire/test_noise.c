@@ -5,30 +5,13 @@
  * the channel against docs/vectors/channel.txt.
  */
 #include "primitives.h"
-#include "unit.h"
+#include "blocks.h"
 #include "channel.h"
 #include "hello.h"
 #include "id.h"
 #include "noise.h"
 
 #define P (&primitives)
-#define ROOM 1024
-
-static size_t unhex(const char *text, u8 *out, size_t room)
-{
-	char pair[3] = {0}, *end;
-	size_t n = 0;
-
-	for (; text[0] && text[1]; text += 2) {
-		assert_true(n < room);
-		memcpy(pair, text, 2);
-		out[n++] = strtoul(pair, &end, 16);
-		assert_ptr_equal(end, pair + 2);
-	}
-	assert_int_equal(text[0], 0);
-	return n;
-}
-
 static struct dstor_part part(const void *data, size_t len)
 {
 	return (struct dstor_part){ data, len };
@@ -78,60 +61,6 @@ static void same_bytes(void **state)
 	assert_true(P->same("abc", "xyz", 0));
 	assert_false(P->same("abc", "abd", 3));
 	assert_false(P->same("abc", "bbc", 3));
-}
-
-/* A file of "key: value" lines, in hexadecimal; lines of one key are joined. */
-struct values {
-	struct {
-		char name[24];
-		u8 data[ROOM];
-		size_t len;
-	} v[24];
-	size_t n;
-};
-
-static const u8 *get(struct values *all, const char *name, size_t len)
-{
-	for (size_t i = 0; i < all->n; i++) {
-		if (strcmp(all->v[i].name, name))
-			continue;
-		if (len)
-			assert_int_equal(all->v[i].len, len);
-		return all->v[i].data;
-	}
-	fail_msg("no %s", name);
-	return NULL;
-}
-
-/* The lines of one block, up to an empty line; false at the end of the file. */
-static bool read_block(FILE *file, struct values *all, bool join)
-{
-	char line[512], *value;
-
-	memset(all, 0, sizeof(*all));
-	while (fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = 0;
-		if (!line[0] && all->n)
-			return true;
-		value = strstr(line, ": ");
-		if (line[0] == '#' || !value)
-			continue;
-		*value = 0;
-		value += 2;
-		if (!join || !all->n || strcmp(all->v[all->n - 1].name, line)) {
-			assert_true(all->n < COUNT(all->v));
-			snprintf(all->v[all->n++].name, sizeof(all->v[0].name), "%.23s", line);
-		}
-		if (!strcmp(line, "vector") || !strcmp(line, "message") ||
-		    !strcmp(line, "cipher") || !strcmp(line, "nonce") || !strcmp(line, "most"))
-			all->v[all->n - 1].len = snprintf((char *)all->v[all->n - 1].data, ROOM,
-							  "%s", value);
-		else
-			all->v[all->n - 1].len += unhex(value, all->v[all->n - 1].data +
-							all->v[all->n - 1].len,
-							ROOM - all->v[all->n - 1].len);
-	}
-	return all->n > 0;
 }
 
 /* "message" is text in docs/vectors and bytes in cacophony.txt */
