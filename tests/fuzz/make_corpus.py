@@ -23,7 +23,7 @@ def seed(target, name, data):
 
 for fields, raw in vectors():
     kind = fields["message"]
-    if kind == "channel":
+    if kind not in (*KINDS, "frame"):
         continue
     if kind == "frame":
         seed("fuzz_frame", fields["vector"], b"\x08" + raw[:32])

@@ -7,6 +7,7 @@ wire/, so that the unit tests compare two readings of the document.
 
     make_vectors.py [DIRECTORY]     (default: docs/vectors beside this tree)
 """
+import hashlib
 import struct
 import sys
 from pathlib import Path
@@ -319,12 +320,110 @@ def channel():
                        sealed=frames.seal(header) + frames.seal(data, header))
 
 
+DATA = bytes(i * 7 & 255 for i in range(512))
+
+
+def rekey():
+    """Both limits of a key, both directions: the last frame under it, and the first two under the next."""
+    for sender in ("client", "exporter"):
+        for limit, nonce, total in (("uses", (1 << 22) - 1, 4096), ("bytes", 1000, (1 << 36) - 1)):
+            d = noise.Direction(hashlib.sha256(f"{sender} {limit}".encode()).digest())
+            d.n, d.bytes = nonce, total
+            for n, name in enumerate(("last", "first", "second")):
+                fields = (req(1, slot=3, length=512, bytes=512, seq=n + 1) if sender == "client" else
+                          {"type": 2, "op": 0, "slot": 3, "length": 512, "seq": n + 1})
+                if name == "first":
+                    fields = {**fields, "op": 2, "length": 0, "bytes": 0}
+                header, before = encode("frame", fields), (d.n, d.bytes, d.key)
+                replaced = d.begin()
+                data = DATA[:fields["length"]]
+                sealed = d.seal(header) + (d.seal(data, header) if data else b"")
+                yield lines_of(vector=f"{sender}-{limit}-{name}", message="rekey", sender=sender,
+                               nonce=before[0], bytes=before[1], key=before[2], replaced=int(replaced),
+                               sealed_key=d.key, header=header, **({"data": data} if data else {}),
+                               sealed=sealed)
+
+
+P = noise.P
+# All points whose order divides the cofactor 8, in every encoding of 255 bits; RFC 7748, 6.1.
+LOW_ORDER = [("zero", 0), ("one", 1),
+             ("order-8-a", 325606250916557431795983626356110631294008115727848805560023387167927233504),
+             ("order-8-b", 39382357235489614581723060781553021112529911719440698176882885853963445705823),
+             ("minus-one", P - 1), ("zero-non-canonical", P), ("one-non-canonical", P + 1)]
+OTHER = [("base", 9), ("two", 2), ("base-non-canonical", P + 9), ("two-non-canonical", P + 2),
+         ("largest", (1 << 255) - 1)]
+HIGH = 1 << 255
+
+
+def points():
+    """What an exporter does with a client's public key, and what X25519 makes of it."""
+    psk, secret = bytes(range(0x80, 0xa0)), bytes(range(0x60, 0x80))
+    base = {"magic": "DSTstor1", "version": 1, "version_min": 1, "mode": 1}
+    cases = LOW_ORDER + OTHER
+    for name, value in cases + [(n + "-high-bit", v + HIGH) for n, v in cases]:
+        point = value.to_bytes(32, "little")
+        low = name.removesuffix("-high-bit") in dict(LOW_ORDER)
+        shared = noise.x25519(secret, point)
+        assert (shared == bytes(32)) == low, name
+        key_id = noise.key_id(psk, point).hex()
+        prologue = encode("greeting", {**base, "key_id": key_id})[:48]
+        # Who sends this needs no secret of the point: the first message has none in it.
+        client, exporter = (noise.Noise(i, prologue, psk, secret) for i in (True, False))
+        client.exchanged(point)
+        first = point + noise.seal(client.k, 0, client.h, b"")
+        ask = encode("greeting", {**base, "key_id": key_id, "noise": first.hex()})
+        assert exporter.read(first) == b""
+        more = {}
+        if not low:
+            proof = noise.proof(encode("greeting", base))
+            more["answer"] = encode("greeting", {**base, "noise": exporter.write(proof).hex()})
+            more["hash"] = exporter.h
+        yield lines_of(vector=name, message="point", psk=psk, secret=secret, point=point, shared=shared, ask=ask,
+                       **more, expect="close" if low else "ok")
+
+
+def edges():
+    """Two frames, and what a receiver finds when bytes are missing, or are too many, at the edge of a segment."""
+    key = bytes(range(0x40, 0x60))
+    d = noise.Direction(key)
+    header = [encode("frame", req(1, slot=3, length=512, bytes=512, seq=n + 1, offset=4096 * n)) for n in range(2)]
+    stream = b"".join(d.seal(h) + d.seal(DATA, h) for h in header)
+    segment = [32, 16, 512, 16]
+    at = [sum((segment * 2)[:i]) for i in range(9)]
+    yield lines_of(vector="whole", message="edge", key=key, stream=stream, at=0, remove=0, opened=4, expect="ok")
+
+    def case(name, at, remove, insert=b""):
+        edited = stream[:at] + insert + stream[at + remove:]
+        d, opened, expect = noise.Direction(key), 0, "ok"
+        while edited and expect == "ok":
+            ad, size = (b"", 32) if opened % 2 == 0 else (plain, 512)
+            part, edited = edited[:size + 16], edited[size + 16:]
+            if len(part) < size + 16:
+                expect = "end"
+                break
+            plain = d.open(part, ad)
+            expect, opened = ("close", opened) if plain is None else ("ok", opened + 1)
+        yield lines_of(vector=name, message="edge", at=at, remove=remove, **({"insert": insert} if insert else {}),
+                       opened=opened, expect=expect)
+
+    for n, place in enumerate(at):
+        for off in (-1, 0, 1) if 0 < place < len(stream) else (0,):
+            yield from case(f"ends-at-{n}{off:+d}", place + off, len(stream) - place - off)
+        for size in (1, 16):
+            yield from case(f"{size}-more-at-{n}", place, 0, bytes(size))
+            if place + size <= len(stream):
+                yield from case(f"{size}-less-at-{n}", place, size)
+        if n < 8:
+            yield from case(f"without-segment-{n}", place, (segment * 2)[n])
+
+
 def main():
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "docs/vectors"
     root.mkdir(parents=True, exist_ok=True)
     for name, vectors in files():
         (root / name).write_text(HEAD + "\n" + "\n".join(vectors))
-    (root / "channel.txt").write_text(HEAD + "\n" + "\n".join(channel()))
+    for maker in (channel, rekey, points, edges):
+        (root / f"{maker.__name__}.txt").write_text(HEAD + "\n" + "\n".join(maker()))
 
 
 if __name__ == "__main__":

@@ -168,19 +168,24 @@ def next_key(key):
 
 
 class Direction:
-    """Seals or opens one thing after another."""
+    """Seals or opens one thing after another; most, most_bytes: uses of one key and bytes under it."""
 
-    def __init__(self, key, most=1 << 22):
-        self.key, self.n, self.most = key, 0, most
+    def __init__(self, key, most=1 << 22, most_bytes=1 << 36):
+        self.key, self.n, self.most, self.bytes, self.most_bytes = key, 0, most, 0, most_bytes
 
     def begin(self):
-        if self.n >= self.most:
-            self.key, self.n = next_key(self.key), 0
+        """Before the header of a frame. True: another key begins."""
+        if self.n < self.most and self.bytes < self.most_bytes:
+            return False
+        self.key, self.n, self.bytes = next_key(self.key), 0, 0
+        return True
 
     def seal(self, data, ad=b""):
         self.n += 1
+        self.bytes += len(data)
         return seal(self.key, self.n - 1, ad, data)
 
     def open(self, sealed, ad=b""):
         self.n += 1
+        self.bytes += len(sealed) - MAC
         return unseal(self.key, self.n - 1, ad, bytes(sealed))
