@@ -316,6 +316,24 @@ static void resume_same_disk(void **state)
 	}
 }
 
+/* With the same UUID, as of a clone; zeros say that no exporter is known yet. */
+static void resume_same_exporter(void **state)
+{
+	struct dstor_welcome w = good_welcome();
+	struct dstor_identity mine = { .size = GIB, .block = 512, .max_io = DSTOR_IO_MAX,
+				     .slots = 128 };
+
+	memcpy(mine.uuid, w.uuid, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
+	memcpy(mine.exporter, w.exporter, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
+	for (int i = 0; i < DSTOR_ID_LEN; i++) {
+		w.exporter[i] ^= 0x80;
+		assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_EXPORTER);
+		w.exporter[i] ^= 0x80;
+	}
+}
+
 static void resume_elsewhere(void **state)
 {
 	struct dstor_hello h = good_hello();
@@ -451,6 +469,7 @@ int main(void)
 		cmocka_unit_test(lease_exporter_forgot),
 		cmocka_unit_test(lease_revoked),
 		cmocka_unit_test(resume_same_disk),
+		cmocka_unit_test(resume_same_exporter),
 		cmocka_unit_test(resume_elsewhere),
 		cmocka_unit_test(resume_texts_differ),
 		cmocka_unit_test(rejoin_of_a_forgotten_session),
