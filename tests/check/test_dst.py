@@ -352,7 +352,7 @@ def greeting(status=0, version=1, version_min=1, magic=b"DSTstor1", required=0):
 
 
 def welcome(status=0, entries=0, reason=b"", waiting=0):
-    return sealed(512, (0, bytes([status])), (112, struct.pack("<II", waiting, entries)), (256, reason))
+    return sealed(640, (0, bytes([status])), (112, struct.pack("<II", waiting, entries)), (256, reason))
 
 
 def entry(name, size=1 << 30, access=2, flags=0):
@@ -411,12 +411,12 @@ def receive(sock, size):
 
 def hear_hello(sock, kind):
     """What a client of version 1 must send, by the document."""
-    g, h = receive(sock, 128), receive(sock, 512)
+    g, h = receive(sock, 128), receive(sock, 640)
     assert g[:8] == b"DSTstor1" and struct.unpack("<HHBBH", g[8:16]) == (1, 1, 0, 0, 0)
     assert not any(g[16:124]) and struct.unpack("<I", g[124:])[0] == crc32c(g[:124])
-    assert h[0] == kind and not any(h[1:176]) and not any(h[240:508])
+    assert h[0] == kind and not any(h[1:176]) and not any(h[240:636])
     assert re.fullmatch(rb"[A-Za-z0-9_][A-Za-z0-9._-]*\0+|\0+", h[176:240])
-    assert struct.unpack("<I", h[508:])[0] == crc32c(h[:508])
+    assert struct.unpack("<I", h[636:])[0] == crc32c(h[:636])
 
 
 def lister(*messages):
@@ -512,7 +512,7 @@ def test_list_of_an_exporter_that_errs(messages, words):
 def test_nothing_is_read_that_was_not_received(said):
     def talk(sock):
         sock.sendall(said)
-        receive(sock, 128 + 512)
+        receive(sock, 128 + 640)
     with Exporter(talk) as e:
         done = subprocess.run([MEMORY, "list", e.uri], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1 and done.stderr.startswith("dst: list: ") and done.stderr.count("\n") == 1, done.stderr
@@ -614,7 +614,7 @@ class Channel:
 
     def hear(self, size, kind):
         h = self.into.open(receive(self.sock, size + 16))
-        assert h is not None and h[0] == kind and struct.unpack("<I", h[508:])[0] == crc32c(h[:508])
+        assert h is not None and h[0] == kind and struct.unpack("<I", h[636:])[0] == crc32c(h[:636])
 
     def say(self, *messages):
         self.sock.sendall(b"".join(self.out.seal(m) for m in messages))
@@ -635,7 +635,7 @@ def psk_of(path):
 def test_list_with_a_key(key):
     def talk(sock):
         c = Channel(sock, psk_of(key))
-        c.hear(512, 2)
+        c.hear(640, 2)
         c.say(welcome(status=1), welcome(entries=2), entry(b"data"), entry(b"logs"))
         time.sleep(0.05)
     with Exporter(talk) as e:
@@ -646,7 +646,7 @@ def test_list_with_a_key(key):
 def test_ping_with_a_key(key):
     def talk(sock):
         c = Channel(sock, psk_of(key))
-        c.hear(512, 3)
+        c.hear(640, 3)
         c.say(welcome())
         out, into = (noise.Direction(noise.frame_key(k, c.hash, "chacha20-poly1305")) for k in c.keys)
         for seq in (1, 2):
@@ -671,7 +671,7 @@ def spoilt(at):
     (lambda sock, psk: Channel(sock, psk, spoilt(100)), ["authentication failed", "has not this key"]),
     (lambda sock, psk: Channel(sock, psk, spoilt(24)), ["authentication failed"]),
     (lambda sock, psk: Channel(sock, psk, lambda a: a[:48] + bytes(76)), ["authentication failed"]),
-    (lambda sock, psk: Channel(sock, psk).sock.sendall(bytes(528)), ["changed on the way"]),
+    (lambda sock, psk: Channel(sock, psk).sock.sendall(bytes(656)), ["changed on the way"]),
     (lambda sock, psk: Channel(sock, psk).sock.sendall(welcome() + bytes(16)), ["changed on the way"]),
 ], ids=["refused", "downgrade", "tag", "features", "no-message", "zeros", "in-the-clear"])
 def test_exporter_without_the_key(key, talk, words):
