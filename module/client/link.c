@@ -14,6 +14,7 @@
 #include "client/device_event.h"
 #include "client/trace.h"
 #include "conn/transport.h"
+#include "core/feature.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
@@ -68,7 +69,12 @@ static int by_seq(const void *a, const void *b)
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-/* All that is unacked goes out again, in the order it was submitted. */
+/*
+ * All that is unacked goes out again, in the order it was submitted. The exporter
+ * may be another one, which knows fewer features. A request that is submitted at
+ * this moment may still have flags of the former connection: the exporter closes,
+ * and the next call here sets them right.
+ */
 static void resend_all(struct dstor_queue *q)
 {
 	struct dstor_conn *c = &q->conn;
@@ -92,6 +98,8 @@ static void resend_all(struct dstor_queue *q)
 		struct dstor_transaction *t = q->resend[i];
 		struct dstor_frame *f = t->message.head;
 
+		f->flags = cpu_to_le16(dstor_feature_resent(le16_to_cpu(f->flags),
+							    q->bounds.features));
 		if (t->state != DSTOR_T_QUEUED) {
 			f->flags |= cpu_to_le16(DSTOR_REQ_RESEND);
 			t->attempt.resends++;

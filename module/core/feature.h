@@ -29,6 +29,12 @@ static inline u16 dstor_feature_flags(u64 features)
 	return features & DSTOR_FEATURE_TEST ? DSTOR_REQ_TEST : 0;
 }
 
+/* @flags of a request that is sent again, on a connection with @features. */
+static inline u16 dstor_feature_resent(u16 flags, u64 features)
+{
+	return (flags & ~DSTOR_REQ_TEST) | dstor_feature_flags(features);
+}
+
 #else
 
 #define dstor_features_client	DSTOR_FEATURES_KNOWN
@@ -41,6 +47,11 @@ static inline void dstor_feature_count(u16 request_flags)
 static inline u16 dstor_feature_flags(u64 features)
 {
 	return 0;
+}
+
+static inline u16 dstor_feature_resent(u16 flags, u64 features)
+{
+	return flags;
 }
 
 #endif
