@@ -28,6 +28,8 @@ LONG = {
     "test_torture_outages": "test_short_outages, test_two_machines",
     "test_torture_long_outages": "test_long_outages, test_forced_detach",
     "test_torture_bad_network": "test_resends, test_flipped_bits",
+    # It builds another module.
+    "test_old_peer": "test_features",
 }
 
 

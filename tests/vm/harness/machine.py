@@ -174,13 +174,15 @@ class Machine:
 
     # The module ---------------------------------------------------------------------------------
 
-    def load(self, params=""):
-        """Loads dstor.ko of this kernel, its dependencies first, and puts `dst` on the PATH."""
-        if not self.kernel.ko.exists():
-            raise HarnessError(f"{self.kernel.ko.relative_to(PROJECT)} is not built: {self.kernel.hint}")
-        self.put("/run/dstor.ko", self.kernel.ko)
-        if (PROJECT / "build/dst").exists():
-            self.put("/usr/sbin/dst" + ("-itself" if SEALED else ""), PROJECT / "build/dst")
+    def load(self, params="", build=None):
+        """Loads dstor.ko of this kernel, its dependencies first, and puts `dst` on the PATH. build: instead of build/."""
+        ko = build / self.kernel.release / "dstor.ko" if build else self.kernel.ko
+        utility = (build or PROJECT / "build") / "dst"
+        if not ko.exists():
+            raise HarnessError(f"{ko} is not built: {self.kernel.hint}")
+        self.put("/run/dstor.ko", ko)
+        if utility.exists():
+            self.put("/usr/sbin/dst" + ("-itself" if SEALED else ""), utility)
         if SEALED:
             self.put("/usr/sbin/dst", PROJECT / "tests/vm/tools/sealed-dst")
             # the same in every machine of a scenario
