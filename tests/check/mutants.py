@@ -149,7 +149,7 @@ MUTANTS = {
     "late-result-taken": ("slot", "if (s->seq != seq || s->state != DSTOR_SLOT_BUSY)", "if (s->state != DSTOR_SLOT_BUSY)",
                           "slot_late_news_of_another_seq_changes_nothing", "slot"),
 
-    "lease-old-token-accepted": ("lease", "if (r->token && l->token && r->token != l->token)", "if (false)",
+    "lease-old-token-accepted": ("lease", "r->token != l->token", "false",
                             "lease_revoked", "slot"),
     "lease-held-is-given": ("lease", "return DSTOR_LEASE_HELD;", "return DSTOR_LEASE_AFTER_FENCE;",
                             "lease_granted_then_held", "slot"),
@@ -163,7 +163,7 @@ MUTANTS = {
 
     "other-exporter-accepted": ("resume", "return DSTOR_RESUME_OTHER_EXPORTER;", "return DSTOR_RESUME_OK;",
                                 "resume_same_exporter", "slot"),
-    "other-disk-accepted": ("resume", "if (!dstor_id_equal(mine->uuid, w->uuid))", "if (false)",
+    "other-disk-accepted": ("resume", "return DSTOR_RESUME_OTHER_DISK;", "return DSTOR_RESUME_OK;",
                             "resume_same_disk", "slot"),
     "smaller-disk-accepted": ("resume", "if (le64_to_cpu(w->size) < mine->size)", "if (false)",
                               "resume_same_disk", "slot"),

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A client believes no exporter that breaks docs/protocol.md (sections 3, 5 and 6)."""
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from common import attach_to, device, fails, guest_python
+
+PORT = 7712
+URI = f"dst://127.0.0.1:{PORT}/data --checksum none --connections 1"
+
+
+@contextmanager
+def exporter(m, arguments=""):
+    job = guest_python(m, f"from rawexporter import *\nserve({PORT}, {arguments})", start=True)
+    until = time.monotonic() + 20
+    while "ready" not in job.out:
+        assert job.running and time.monotonic() < until, job.err
+        time.sleep(0.02)
+    try:
+        yield
+    finally:
+        job.kill()
+
+
+# Fields of a response, added to the right ones.
+WRONG = [{"slot": 1}, {"slot": 60000}, {"seq": 1}, {"op": 2}, {"op": 9}, {"length": -2048}, {"length": 4096},
+         {"status": 15}, {"flags": 1}, {"type": -1}, {"type": 6}, {"type": 97}]
+
+
+def test_responses_to_nothing_that_was_asked(machine):
+    """Each closes the connection; the read is sent again on the next one, and gets its data."""
+    m = machine
+    with exporter(m, f"wrong={WRONG}"):
+        path = attach_to(m, f"{URI} --timeout 2s")
+        for n in range(len(WRONG)):
+            m.run(f"dd if={path} bs=4096 skip={256 + n} count=1 iflag=direct status=none | cmp - <(head -c 4096 /dev/zero)")
+            assert device(m)["stats"]["reconnects"] == n + 1, WRONG[n]
+        assert device(m)["stats"]["errors"] == 0
+        m.run("dst detach d")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ("slots=1024", "slots"), ("max_io=1 << 21", "larger"), ("checksum=b'crc32c'", "not offered"),
+    ("disk_flags=1 << 31", "unknown bits"), ("grant_flags=4", "unknown bits"), ("reserved2=b'x'", "unknown bits"),
+    ("status=12", "unknown bits"), ("size=(1 << 20) + 1", "size"), ("logical_block=3000", "block"),
+    ("life=bytes(16)", "identity"), ("cookie=0", "identity"), ("dma_alignment=512", "limits"),
+    ("greeting={'required': 1 << 40}", "version"), ("greeting={'mode': 1}", "version"),
+    ("greeting={'version': 2, 'version_min': 2}", "version"), ("greeting={'magic': b'DSTstor9'}", "not a DST exporter"),
+])
+def test_greetings_and_welcomes_that_are_refused(machine, arguments, words):
+    """The device is not made, and the reason is said."""
+    m = machine
+    with exporter(m, arguments):
+        fails(m, f"dst attach {URI} --name d --timeout 1s", words)
