@@ -26,7 +26,7 @@ static int init_queue(struct dstor_device *dev, unsigned int index)
 	q->index = index;
 	mutex_init(&q->lock);
 	INIT_WORK(&q->work, dstor_queue_work);
-	q->moved = jiffies;
+	q->batch.moved = jiffies;
 	INIT_DELAYED_WORK(&q->link, dstor_link_work);
 	q->next_try = jiffies;
 	dstor_conn_init(&q->conn, &dstor_client_ops, dstor_io_wq, &q->work);

@@ -102,6 +102,15 @@ struct dstor_lingering_sock {
 	bool wait;			/* until then, whatever the socket says */
 };
 
+/* When it sends at once and when later: see batch.c. Guesses; races only blur them. */
+struct dstor_queue_batch {
+	bool busy;			/* many were in flight lately */
+	u16 idle_submits;		/* submits that found few, in a row */
+	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
+	u16 small_batches;		/* deferred sends in a row that found little */
+	u16 inline_left;		/* sends until deferring is tried again */
+};
+
 struct dstor_queue {
 	struct dstor_device *dev;
 	u16 index;
@@ -111,12 +120,7 @@ struct dstor_queue {
 	struct dstor_transaction **resend;	/* room for as many; lock */
 	atomic64_t seq;
 	atomic_t in_flight;
-	/* batching, see batch.c; races only blur it */
-	bool busy;			/* many were in flight lately */
-	u16 idle_submits;		/* submits that found few, in a row */
-	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
-	u16 small_batches;		/* deferred sends in a row that found little */
-	u16 inline_left;		/* sends until deferring is tried again */
+	struct dstor_queue_batch batch;
 	struct dstor_bounds bounds;
 	struct dstor_control control[DSTOR_CONTROLS];
 	void *control_memory;

@@ -160,7 +160,7 @@ static bool client_inline(const struct dstor_conn *c)
 {
 	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 
-	return !READ_ONCE(q->busy);
+	return !READ_ONCE(q->batch.busy);
 }
 
 const struct dstor_conn_ops dstor_client_ops = {

@@ -6,17 +6,17 @@
  * threads that open data.
  *
  *   header -> dstor_command_receive() -> command_admit()
- *     write      p->receiving, until its data is there: dstor_command_data()
- *                or, decrypted by a thread, p->decrypted: take_decrypted()
- *     refused    p->refused, until its data is thrown away; then the answer
+ *     write      p->commands.receiving, until its data is there: dstor_command_data()
+ *                or, decrypted by a thread, p->commands.decrypted: take_decrypted()
+ *     refused    p->commands.refused, until its data is thrown away; then the answer
  *     other      at once:
- *   p->ready     -> dstor_command_submit_ready() -> the disk
- *   p->done      <- disk_done(), any context
+ *   p->commands.ready     -> dstor_command_submit_ready() -> the disk
+ *   p->commands.done      <- disk_done(), any context
  *                -> dstor_command_reap() -> send_answer()
  *   sent         -> dstor_command_free(), called by peer.c
  *
  * Only this file moves a command from one to the next, under conn.tx.lock but
- * for p->decrypted and p->done, which are lock-free lists.
+ * for p->commands.decrypted and p->commands.done, which are lock-free lists.
  */
 #include <linux/blkdev.h>
 #include <linux/uio.h>
@@ -75,7 +75,7 @@ static struct bvec_iter all_of(u32 bytes)
 
 static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 {
-	struct dstor_frame *f = page_frag_alloc(&p->heads, DSTOR_HEAD_LEN, GFP_NOIO);
+	struct dstor_frame *f = page_frag_alloc(&p->memory.heads, DSTOR_HEAD_LEN, GFP_NOIO);
 
 	dstor_tx_assert_locked(&p->conn);
 	if (!f) {
@@ -123,7 +123,7 @@ static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_comma
 	 * client's again then (P4).
 	 */
 	if (dstor_conn_frame(&p->conn)->length)
-		p->refused = cmd;
+		p->commands.refused = cmd;
 	else
 		send_answer(p, cmd);
 	return DSTOR_RX_NEXT;
@@ -155,10 +155,10 @@ static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct ds
 		return answer_now(p, cmd, verdict);
 	}
 	if (cmd->op == DSTOR_OP_WRITE) {
-		p->receiving = cmd;
+		p->commands.receiving = cmd;
 		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
 	} else {
-		list_add_tail(&cmd->entry, &p->ready);
+		list_add_tail(&cmd->entry, &p->commands.ready);
 	}
 	return DSTOR_RX_NEXT;
 }
@@ -184,13 +184,13 @@ enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 
-	if (p->receiving) {
-		list_add_tail(&p->receiving->entry, &p->ready);
-		p->receiving = NULL;
+	if (p->commands.receiving) {
+		list_add_tail(&p->commands.receiving->entry, &p->commands.ready);
+		p->commands.receiving = NULL;
 	}
-	if (p->refused) {
-		send_answer(p, p->refused);
-		p->refused = NULL;
+	if (p->commands.refused) {
+		send_answer(p, p->commands.refused);
+		p->commands.refused = NULL;
 	}
 	return DSTOR_RX_NEXT;
 }
@@ -198,9 +198,9 @@ enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
 void *dstor_command_decrypt_begin(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = p->receiving;
+	struct dstor_command *cmd = p->commands.receiving;
 
-	p->receiving = NULL;
+	p->commands.receiving = NULL;
 	return cmd;
 }
 
@@ -210,7 +210,7 @@ void dstor_command_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 	struct dstor_command *cmd = owner;
 
 	cmd->broken = !ok;
-	if (llist_add(&cmd->done, &p->decrypted))
+	if (llist_add(&cmd->done, &p->commands.decrypted))
 		dstor_conn_kick(c);
 }
 
@@ -223,14 +223,14 @@ static void command_drop(struct dstor_peer *p, struct dstor_command *cmd)
 /* The writes that threads have decrypted, or not. */
 static void take_opened(struct dstor_peer *p)
 {
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->decrypted));
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->commands.decrypted));
 	struct dstor_command *cmd, *n;
 
 	llist_for_each_entry_safe(cmd, n, all, done) {
 		if (cmd->broken)
 			command_drop(p, cmd);
 		else
-			list_add_tail(&cmd->entry, &p->ready);
+			list_add_tail(&cmd->entry, &p->commands.ready);
 	}
 }
 
@@ -239,17 +239,17 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 
 	take_opened(p);
-	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		list_del(&cmd->entry);
 		command_drop(p, cmd);
 	}
-	if (dstor_conn_lost(&p->conn) && p->receiving) {
-		command_drop(p, p->receiving);
-		p->receiving = NULL;
+	if (dstor_conn_lost(&p->conn) && p->commands.receiving) {
+		command_drop(p, p->commands.receiving);
+		p->commands.receiving = NULL;
 	}
-	if (dstor_conn_lost(&p->conn) && p->refused) {
-		dstor_command_free(p->refused);
-		p->refused = NULL;
+	if (dstor_conn_lost(&p->conn) && p->commands.refused) {
+		dstor_command_free(p->commands.refused);
+		p->commands.refused = NULL;
 	}
 }
 
@@ -262,10 +262,10 @@ static void disk_done(struct dstor_command *cmd)
 
 	/* The peer's work may take the last command at once; free_work waits for us. */
 	rcu_read_lock();
-	if (llist_add(&cmd->done, &p->done)) {
+	if (llist_add(&cmd->done, &p->commands.done)) {
 		dstor_point(DONE_BEFORE_KICK);
 		/* When the work itself is submitting, it looks afterwards. */
-		if (READ_ONCE(p->worker) != current)
+		if (READ_ONCE(p->run.worker) != current)
 			dstor_conn_kick(&p->conn);
 	}
 	rcu_read_unlock();
@@ -304,7 +304,7 @@ static void command_execute(struct dstor_command *cmd)
 	struct dstor_export *e = cmd->peer->export;
 
 	dstor_point(SUBMIT);
-	atomic_inc(&cmd->peer->in_flight);
+	atomic_inc(&cmd->peer->commands.in_flight);
 	atomic_inc(&e->in_flight);
 	if (e->disk.file) {
 		INIT_WORK(&cmd->work, blocking_work);
@@ -344,7 +344,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	struct blk_plug plug;
 
 	take_opened(p);
-	if (list_empty(&p->ready))
+	if (list_empty(&p->commands.ready))
 		return;
 	/*
 	 * Zero-copy without regret (P4): on one machine the received segments may
@@ -360,7 +360,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 		return;
 	}
 	blk_start_plug(&plug);
-	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		list_del(&cmd->entry);
 		command_execute(cmd);
 	}
@@ -369,7 +369,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 
 void dstor_command_reap(struct dstor_peer *p)
 {
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->done));
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->commands.done));
 	struct dstor_export *e = p->export;
 	struct dstor_command *cmd, *n;
 
@@ -386,7 +386,7 @@ void dstor_command_reap(struct dstor_peer *p)
 			send_answer(p, cmd);
 		else
 			dstor_command_free(cmd);
-		atomic_dec(&p->in_flight);
+		atomic_dec(&p->commands.in_flight);
 		if (atomic_dec_and_test(&e->in_flight))
 			wake_up_all(&e->wait);
 	}
