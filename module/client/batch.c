@@ -41,7 +41,8 @@ static void place_work(struct dstor_queue *q, bool large_read)
 	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
 	bool unbound = cpu == WORK_CPU_UNBOUND;
 
-	if ((large_read ? !unbound : unbound || cpu == here) && time_after(jiffies, q->batch.moved)) {
+	if ((large_read ? !unbound : unbound || cpu == here) &&
+	    time_after(jiffies, q->batch.moved)) {
 		q->batch.moved = jiffies;
 		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : cpu_beside(here));
 	}

@@ -251,7 +251,7 @@ void dstor_device_declare_dead(struct dstor_device *dev);
 /* detach.c. Sleep. */
 /* From now on no work of the device is queued. Takes dev->lock and dev->report.lock. */
 void dstor_device_set_stopping(struct dstor_device *dev);
-/* After dstor_device_set_stopping(): no connection comes back, and no work runs. No lock may be held. */
+/* After dstor_device_set_stopping(): no connection comes back, and no work runs. No locks. */
 void dstor_device_stop_works(struct dstor_device *dev);
 /* Detached in order: the exporter may forget the session. Takes each q->lock. */
 void dstor_device_say_bye(struct dstor_device *dev);

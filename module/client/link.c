@@ -130,6 +130,21 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	return 0;
 }
 
+/* What the device keeps of a welcome that it has accepted. */
+static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w)
+{
+	struct dstor_device_recovery *r = &dev->recovery;
+
+	lockdep_assert_held(&dev->lock);
+	if (!dstor_id_equal(r->instance, w->instance))
+		new_instance(dev, w->instance);
+	r->writer_token = le64_to_cpu(w->writer_token);
+	r->access = w->access;
+	strscpy(r->checksum, w->checksum, sizeof(r->checksum));
+	strscpy(r->cipher, w->cipher, sizeof(r->cipher));
+	dev->reason[0] = 0;
+}
+
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
@@ -151,13 +166,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		dstor_socket_abort(g->sock);
 		return ret;
 	}
-	if (!dstor_id_equal(dev->recovery.instance, w->instance))
-		new_instance(dev, w->instance);
-	dev->recovery.writer_token = le64_to_cpu(w->writer_token);
-	dev->recovery.access = w->access;
-	strscpy(dev->recovery.checksum, w->checksum, sizeof(dev->recovery.checksum));
-	strscpy(dev->recovery.cipher, w->cipher, sizeof(dev->recovery.cipher));
-	dev->reason[0] = 0;
+	take_welcome(dev, w);
 
 	mutex_lock(&q->lock);
 	if (q->state == DSTOR_Q_LIVE) {
