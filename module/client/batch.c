@@ -48,6 +48,17 @@ static void place_work(struct dstor_queue *q, bool large_read)
 	}
 }
 
+/*
+ * A lone answer is received where it comes. When many are on their way the work
+ * takes as many as have gathered, ends them together, and sends together what
+ * is submitted then: one segment for several, on both sides.
+ */
+static void set_busy(struct dstor_queue *q, bool busy)
+{
+	q->batch.busy = busy;
+	dstor_conn_allow_inline(&q->conn, !busy);
+}
+
 /* Batches end together and leave few in flight for a moment: the queue is still busy. */
 static bool is_busy(struct dstor_queue *q, bool large_read)
 {
@@ -55,10 +66,10 @@ static bool is_busy(struct dstor_queue *q, bool large_read)
 		if (q->batch.idle_submits)
 			q->batch.idle_submits = 0;
 		if (!q->batch.busy)
-			WRITE_ONCE(q->batch.busy, true);
+			set_busy(q, true);
 		place_work(q, large_read);
 	} else if (q->batch.busy && ++q->batch.idle_submits >= IDLE_SUBMITS) {
-		WRITE_ONCE(q->batch.busy, false);
+		set_busy(q, false);
 		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
 	}
 	return q->batch.busy;

@@ -32,7 +32,7 @@ struct dstor_device;
  *          +---------------------+--+
  *
  * Live, two move it, each with a cmpxchg: the sender under tx.lock, whose last byte
- * is taken in dstor_transaction_sent(), and the receiver, with the complete answer
+ * is taken in transaction_sent(), and the receiver, with the complete answer
  * in dstor_transaction_answered(). Whoever comes second ends the request.
  * take_state() is the receiver, too. Closed, any state: resend_all() under q->lock
  * and tx.lock moves it to QUEUED, dstor_link_fail() under q->lock to FREE.
@@ -284,8 +284,6 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
 /* Its answer is complete. In the receiving context, or in the thread that opened its data. */
 enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
-/* The socket has taken its last byte. Under tx.lock. */
-void dstor_transaction_sent(struct dstor_transaction *t);
 
 /* batch.c - @q has something to send. Context: the submitter's; sends, or kicks the work. */
 void dstor_batch_submit(struct dstor_queue *q, bool large_read);
@@ -295,6 +293,8 @@ void dstor_batch_judge(struct dstor_queue *q, u32 n);
 /* queue.c */
 extern const struct dstor_conn_ops dstor_client_ops;
 void dstor_queue_work(struct work_struct *work);
+/* The messages of its control frames, once. Sleeps. */
+int dstor_control_init(struct dstor_queue *q);
 /* Queue a control frame unless one of its kind is still on its way. */
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq);
 

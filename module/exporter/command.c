@@ -13,7 +13,7 @@
  *   p->commands.ready     -> dstor_command_submit_ready() -> the disk
  *   p->commands.done      <- disk_done(), any context
  *                -> dstor_command_reap() -> send_answer()
- *   sent         -> dstor_command_free(), called by peer.c
+ *   sent         -> command_sent() of command_memory.c frees it
  *
  * Only this file moves a command from one to the next, under conn.tx.lock but
  * for p->commands.decrypted and p->commands.done, which are lock-free lists.
@@ -75,9 +75,13 @@ static struct bvec_iter all_of(u32 bytes)
 
 static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 {
-	struct dstor_frame *f = page_frag_alloc(&p->memory.heads, DSTOR_HEAD_LEN, GFP_NOIO);
+	bool has_data = cmd->op == DSTOR_OP_READ && cmd->status == DSTOR_STATUS_OK;
+	struct dstor_frame *f;
 
 	dstor_tx_assert_locked(&p->conn);
+	if (!has_data)
+		dstor_command_free_data(cmd);
+	f = page_frag_alloc(&p->memory.heads, DSTOR_HEAD_LEN, GFP_NOIO);
 	if (!f) {
 		dstor_command_free(cmd);
 		dstor_conn_lose(&p->conn);
@@ -88,14 +92,12 @@ static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 	f->slot = cpu_to_le16(cmd->slot);
 	f->status = cpu_to_le16(cmd->status);
 	cmd->message.head = f;
-	if (cmd->op == DSTOR_OP_READ && cmd->status == DSTOR_STATUS_OK) {
+	if (has_data) {
 		f->length = cpu_to_le32(cmd->bytes);
 		cmd->message.bio = &cmd->bio;
 		cmd->message.iter = all_of(cmd->bytes);
 		cmd->message.length = cmd->bytes;
 		cmd->bio.bi_next = NULL;
-	} else {
-		dstor_command_free_data(cmd);
 	}
 	dstor_tx_queue_locked(&p->conn, &cmd->message);
 }
@@ -163,10 +165,9 @@ static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct ds
 	return DSTOR_RX_NEXT;
 }
 
-enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
+enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_status verdict)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
-	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
 	u32 data = verdict == DSTOR_STATUS_OK ? memory_of(f) : 0;
 	struct dstor_command *cmd;
 

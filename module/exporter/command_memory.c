@@ -150,6 +150,11 @@ static unsigned int get_pages(struct dstor_peer_memory *m, u32 bytes)
 	return n;
 }
 
+static void command_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	dstor_command_free(container_of(m, struct dstor_command, message));
+}
+
 static struct dstor_command *new_command(struct dstor_peer *p, const struct dstor_frame *f,
 					 u32 data)
 {
@@ -172,6 +177,7 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 	}
 	cmd = container_of(bio, struct dstor_command, bio);
 	memset(cmd, 0, offsetof(struct dstor_command, bio));
+	cmd->message.sent = command_sent;
 	cmd->peer = p;
 	cmd->seq = le64_to_cpu(f->seq);
 	cmd->offset = le64_to_cpu(f->offset);

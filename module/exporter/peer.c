@@ -69,6 +69,11 @@ void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 
 /* Sending ------------------------------------------------------------------ */
 
+static void note_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	kfree(container_of(m, struct note, message));
+}
+
 void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
 {
 	struct note *n = kzalloc(sizeof(*n) + max_t(size_t, len, DSTOR_HEAD_LEN), GFP_NOIO);
@@ -81,6 +86,7 @@ void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
 	n->message.head_len = len;
 	n->message.raw = raw;
 	n->message.copy = true;
+	n->message.sent = note_sent;
 	return n->data;
 }
 
@@ -106,14 +112,6 @@ static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 s
 	dstor_peer_send_message(p, f);
 }
 
-static void peer_sent(struct dstor_conn *c, struct dstor_message *m)
-{
-	if (m->copy)
-		kfree(container_of(m, struct note, message));
-	else
-		dstor_command_free(container_of(m, struct dstor_command, message));
-}
-
 /* Frames ------------------------------------------------------------------- */
 
 static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
@@ -135,7 +133,7 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 		return DSTOR_RX_CLOSE;
 	switch (f->type) {
 	case DSTOR_FRAME_REQUEST:
-		return dstor_command_receive(p);
+		return dstor_command_receive(p, dstor_request_check(f, &p->bounds));
 	case DSTOR_FRAME_PING:
 		send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
 		return DSTOR_RX_NEXT;
@@ -184,7 +182,6 @@ static void peer_corrupt(struct dstor_conn *c)
 static const struct dstor_conn_ops peer_ops = {
 	.head = peer_head,
 	.data = dstor_command_data,
-	.sent = peer_sent,
 	.corrupt = peer_corrupt,
 	.decrypt_begin = dstor_command_decrypt_begin,
 	.decrypt_end = dstor_command_decrypt_end,
@@ -200,7 +197,7 @@ static void free_unsent(struct dstor_peer *p)
 	dstor_tx_take_unsent(&p->conn, &unsent);
 	list_for_each_entry_safe(m, n, &unsent, entry) {
 		list_del(&m->entry);
-		peer_sent(&p->conn, m);
+		m->sent(&p->conn, m);
 	}
 }
 
