@@ -282,7 +282,7 @@ extern const struct blk_mq_ops dstor_mq_ops;
 /* The exporter's answer, or the verdict of the watchdog: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
-/* Its answer is complete. In the receiving context, or in the thread that opened its data. */
+/* Its answer is complete. In the receiving context, or in the thread that decrypted its data. */
 enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
 
 /* batch.c - @q has something to send. Context: the submitter's; sends, or kicks the work. */

@@ -20,7 +20,7 @@
 #include "wire/id.h"
 
 #define SETTLED (HZ)			/* a connection that lived as long was a success */
-#define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
+#define LINGERING_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
 
 /*
  * The exporter's instance is another one: what was acked and not flushed on
@@ -130,7 +130,7 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	return 0;
 }
 
-/* What the device keeps of a welcome that it has accepted. */
+/* Keeps what later connections need of @w. Under dev->lock. */
 static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	struct dstor_device_recovery *r = &dev->recovery;
@@ -231,7 +231,7 @@ bool dstor_link_quiet(struct dstor_queue *q)
 static void link_keep_lingering(struct dstor_queue *q, struct sock *sk, bool wait)
 {
 	const struct dstor_device_settings *c = &q->dev->config;
-	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), ZOMBIE_MAX_MS);
+	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), LINGERING_MAX_MS);
 	struct dstor_lingering_sock *z = NULL;
 	unsigned int i;
 

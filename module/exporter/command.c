@@ -3,7 +3,7 @@
  * A request on the exporter, from its header to its response: admission (P3),
  * execution on the disk, answer. All of it runs in the peer's work except
  * the completion by the disk (any context), what may block (dstor_disk_wq), and
- * threads that open data.
+ * threads that decrypt data.
  *
  *   header -> dstor_command_receive() -> command_admit()
  *     write      p->commands.receiving, until its data is there: dstor_command_data()
@@ -222,7 +222,7 @@ static void command_drop(struct dstor_peer *p, struct dstor_command *cmd)
 }
 
 /* The writes that threads have decrypted, or not. */
-static void take_opened(struct dstor_peer *p)
+static void take_decrypted(struct dstor_peer *p)
 {
 	struct llist_node *all = llist_reverse_order(llist_del_all(&p->commands.decrypted));
 	struct dstor_command *cmd, *n;
@@ -239,7 +239,7 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 {
 	struct dstor_command *cmd, *n;
 
-	take_opened(p);
+	take_decrypted(p);
 	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		list_del(&cmd->entry);
 		command_drop(p, cmd);
@@ -344,7 +344,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 	struct blk_plug plug;
 
-	take_opened(p);
+	take_decrypted(p);
 	if (list_empty(&p->commands.ready))
 		return;
 	/*
@@ -354,7 +354,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	 * data was copied and the socket's lock released.
 	 *
 	 * Once the export stops, its flush may have begun (P5): a write whose data a
-	 * thread opens only now is for the next exporter.
+	 * thread decrypts only now is for the next exporter.
 	 */
 	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting) {
 		dstor_command_drop_ready(p);

@@ -46,7 +46,7 @@ enum dstor_peer_state {
 
 #define DSTOR_SPARE_PAGES 16
 
-/* What runs a peer. */
+/* The works and the thread that run a peer. */
 struct dstor_peer_run {
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */

@@ -11,7 +11,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 FILE, FUNCTION, STRUCT = 500, 60, 30
-# What may be larger, and why: a file by its path, a function as "name()", "struct name".
+# Reasons to be larger: of a file by its path, a function as "name()", "struct name".
 REASONS = {
     "struct dstor_conn": "its two halves, rx and tx, are structs within it, and nothing outside "
                          "conn/ touches them",
