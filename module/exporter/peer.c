@@ -34,12 +34,6 @@
 #define PASS_FRAMES 64
 #define PASSES 8
 
-/* A message that is not a response: freed when the socket has it. */
-struct note {
-	struct dstor_message message;
-	u8 data[];
-};
-
 static void free_peer(struct kref *kref)
 {
 	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
@@ -60,42 +54,7 @@ void dstor_peer_put(struct dstor_peer *p)
 	kref_put(&p->kref, free_peer);
 }
 
-void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
-{
-	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
-	set_bit(n, &p->notices);
-	dstor_conn_kick(&p->conn);
-}
-
 /* Sending ------------------------------------------------------------------ */
-
-static void note_sent(struct dstor_conn *c, struct dstor_message *m)
-{
-	kfree(container_of(m, struct note, message));
-}
-
-void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
-{
-	struct note *n = kzalloc(sizeof(*n) + max_t(size_t, len, DSTOR_HEAD_LEN), GFP_NOIO);
-
-	if (!n) {
-		dstor_conn_lose(&p->conn);
-		return NULL;
-	}
-	n->message.head = n->data;
-	n->message.head_len = len;
-	n->message.raw = raw;
-	n->message.copy = true;
-	n->message.sent = note_sent;
-	return n->data;
-}
-
-void dstor_peer_send_message(struct dstor_peer *p, void *data)
-{
-	struct note *n = container_of(data, struct note, data[0]);
-
-	dstor_tx_queue_locked(&p->conn, &n->message);
-}
 
 static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
 		       u64 offset)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A peer: one accepted connection. It joins a session, which notifies it: peer.c
- * and session.c call each other.
+ * A peer: one accepted connection. It joins a session, which notifies it.
  */
 #ifndef DSTOR_PEER_H
 #define DSTOR_PEER_H
@@ -119,12 +118,21 @@ enum dstor_notice {
 };
 
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
-void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n);
 void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state);
-/* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
-void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
-void dstor_peer_send_message(struct dstor_peer *p, void *data);
 void dstor_peers_end_of(struct dstor_listener *l);
 void dstor_peer_put(struct dstor_peer *p);
+/* Its work takes the notice. Any context. */
+static inline void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
+{
+	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
+	set_bit(n, &p->notices);
+	dstor_conn_kick(&p->conn);
+}
+
+/* peer_message.c */
+/* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
+void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
+/* Queues what dstor_peer_new_message() gave; it is freed when it is sent. Under conn.tx.lock. */
+void dstor_peer_send_message(struct dstor_peer *p, void *data);
 
 #endif
