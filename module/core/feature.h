@@ -8,6 +8,8 @@
 #ifndef DSTOR_FEATURE_H
 #define DSTOR_FEATURE_H
 
+#include <linux/atomic.h>
+
 #include "wire/protocol.h"
 
 #ifdef DSTOR_DEBUG
