@@ -69,13 +69,28 @@ static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size
 	return ret == -EAGAIN ? -ETIMEDOUT : ret;
 }
 
+/* @g has the status OK. */
+static int handshake_check_greeting(const struct dstor_greeting *g, u8 mode,
+				    struct dstor_error *err)
+{
+	enum dstor_greeting_status status;
+	u64 unknown;
+
+	status = dstor_greeting_check(g, dstor_features_client, &unknown);
+	if (status == DSTOR_GREETING_FEATURE && unknown)
+		return dstor_fail(err, -EPROTO, "the exporter requires unknown features %#llx",
+				  unknown);
+	if (status != DSTOR_GREETING_OK || g->mode != mode)
+		return dstor_fail(err, -EPROTO, "the exporter speaks another version");
+	return 0;
+}
+
 /* With a key: only who has it, too, is an exporter. */
 static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *grant,
 				   struct dstor_error *err)
 {
 	u8 mode = q->dev->config.has_key ? DSTOR_MODE_NOISE : DSTOR_MODE_PLAIN;
 	struct dstor_greeting *g;
-	u64 unknown;
 	int ret = -ENOMEM;
 
 	g = kmalloc(sizeof(*g), GFP_NOIO);
@@ -96,10 +111,9 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 				 "it admits only clients with a key: give it with --key");
 	else if (g->status != DSTOR_GREETING_OK)
 		ret = dstor_fail(err, -ECONNREFUSED, "%s", dstor_greeting_text(g->status));
-	else if (dstor_greeting_check(g, dstor_features_client, &unknown) !=
-			 DSTOR_GREETING_OK || g->mode != mode)
-		ret = dstor_fail(err, -EPROTO, "the exporter speaks another version");
-	else if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
+	else
+		ret = handshake_check_greeting(g, mode, err);
+	if (!ret && mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
 		ret = dstor_fail(err, -EKEYREJECTED,
 				 "authentication failed: what answers there has not this key");
 	if (!ret)

@@ -46,7 +46,7 @@ def test_responses_to_nothing_that_was_asked(machine):
     ("disk_flags=1 << 31", "unknown bits"), ("grant_flags=4", "unknown bits"), ("reserved2=b'x'", "unknown bits"),
     ("status=12", "unknown bits"), ("size=(1 << 20) + 1", "size"), ("logical_block=3000", "block"),
     ("life=bytes(16)", "identity"), ("cookie=0", "identity"), ("dma_alignment=512", "limits"),
-    ("greeting={'required': 1 << 40}", "version"), ("greeting={'mode': 1}", "version"),
+    ("greeting={'required': 1 << 40}", "features 0x10000000000"), ("greeting={'mode': 1}", "version"),
     ("greeting={'version': 2, 'version_min': 2}", "version"), ("greeting={'magic': b'DSTstor9'}", "not a DST exporter"),
 ])
 def test_greetings_and_welcomes_that_are_refused(machine, arguments, words):
