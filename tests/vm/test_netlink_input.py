@@ -28,7 +28,8 @@ def test_an_export_that_lacks_something(machine):
     m = machine
     disk = m.loopfile(8)
     got = guest_python(m, HEAD + f"""
-    for case, which in (("name", A.NAME), ("path", A.PATH), ("uuid", A.UUID), ("instance", A.INSTANCE), ("rules", A.ALLOW),
+    for case, which in (("name", A.NAME), ("path", A.PATH), ("uuid", A.UUID), ("instance", A.INSTANCE),
+                        ("exporter", A.EXPORTER), ("rules", A.ALLOW),
                         ("addresses", A.LISTEN)):
         try_it(case, CMD.EXPORT_ADD, {{**export("{disk}"), which: b""}})
     try_it("relative path", CMD.EXPORT_ADD, export("dev/null"))
@@ -52,7 +53,8 @@ def test_an_export_that_lacks_something(machine):
     """)
     refused(got, {
         "name": ("EINVAL", "lacks the name"), "path": ("EINVAL", "lacks a path"), "uuid": ("EINVAL", "lacks the uuid"),
-        "instance": ("EINVAL", "lacks the instance"), "rules": ("EACCES", "no rule"), "addresses": ("EINVAL", "lacks an address"),
+        "instance": ("EINVAL", "lacks the instance"), "exporter": ("EINVAL", "lacks the exporter"),
+        "rules": ("EACCES", "no rule"), "addresses": ("EINVAL", "lacks an address"),
         "relative path": ("EINVAL", "absolute"), "path with a bell": ("EINVAL", "control characters"),
         "checksums with a bell": ("EINVAL", "control characters"), "zero uuid": ("EINVAL", "lacks the uuid"),
         "short uuid": ("ERANGE", ""), "name with a slash": ("EINVAL", "not one"), "unknown flag": ("EINVAL", ""),

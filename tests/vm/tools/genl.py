@@ -79,7 +79,8 @@ def address(kind=A.ADDRESS, port=7710, family=socket.AF_INET, **without):
 def export(path, name="data", rules=(nest(A.ALLOW, text(RULE.TEXT, "any")),), listen=(address(A.LISTEN),)):
     """Attributes of EXPORT_ADD, as a dict: what a scenario takes out or replaces is called by its number."""
     return {A.NAME: text(A.NAME, name), A.PATH: text(A.PATH, path), A.UUID: attr(A.UUID, b"u" * 16),
-            A.INSTANCE: attr(A.INSTANCE, os.urandom(16)), A.LISTEN: b"".join(listen), A.ALLOW: b"".join(rules)}
+            A.INSTANCE: attr(A.INSTANCE, os.urandom(16)), A.EXPORTER: attr(A.EXPORTER, os.urandom(16)),
+            A.LISTEN: b"".join(listen), A.ALLOW: b"".join(rules)}
 
 
 def device(name="d", export="data", addresses=(address(),)):
