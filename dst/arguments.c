@@ -150,7 +150,7 @@ void arguments_help_live(void)
 	for (kind = OBJECT_DEVICE; kind; kind >>= 1) {
 		printf("Of %s %s:\n", kind == OBJECT_EXPORT ? "an" : "a", object_name(kind));
 		for (o = NULL; (o = option_next(o, kind));) {
-			if (!(o->flags & OPTION_LIVE))
+			if (!(o->flags & (OPTION_LIVE | OPTION_ORDERED)))
 				continue;
 			snprintf(head, sizeof(head), "%s=%s%s%s", o->name, o->type->value,
 				 o->word ? "|" : "", o->word ? o->word : "");

@@ -53,6 +53,7 @@ const char *stats_name(int attr)
 		[DSTOR_STATS_REPLAYED] = "replayed",
 		[DSTOR_STATS_CHECKSUM_ERRORS] = "checksum_errors",
 		[DSTOR_STATS_AUTH_FAILURES] = "auth_failures",
+		[DSTOR_STATS_MISMATCHES] = "mismatches",
 	};
 
 	return attr < (int)ARRAY_SIZE(names) ? names[attr] : NULL;
@@ -168,8 +169,6 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	d = &info->devices[info->n_devices++];
 	take_text(d->name, sizeof(d->name), tb[DSTOR_A_NAME]);
 	take_text(d->export, sizeof(d->export), tb[DSTOR_A_EXPORT]);
-	take_id(d->uuid, tb[DSTOR_A_UUID]);
-	take_id(d->exporter, tb[DSTOR_A_EXPORTER]);
 	d->size = take_u64(tb[DSTOR_A_SIZE]);
 	d->state = take_u8(tb[DSTOR_A_STATE]);
 	take_text(d->reason, sizeof(d->reason), tb[DSTOR_A_REASON]);

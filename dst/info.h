@@ -10,6 +10,8 @@
 #include "netlink.h"
 #include "options.h"
 
+#define ID_TEXT_LEN 40	/* as of struct text */
+
 struct stats_info {
 	u64 value[DSTOR_STATS_MAX + 1];	/* by enum dstor_stats_attr */
 };
@@ -56,8 +58,8 @@ struct device_info {
 	char name[DSTOR_NAME_LEN];
 	char export[DSTOR_NAME_LEN];
 	char uri[DSTOR_URI_LEN];
-	u8 uuid[DSTOR_ID_LEN];
-	u8 exporter[DSTOR_ID_LEN];	/* insisted on */
+	char uuid[ID_TEXT_LEN];
+	char exporter[ID_TEXT_LEN];	/* insisted on; empty: the next one */
 	u64 size;
 	u32 timeout_ms, retries, ping_ms;
 	u32 connections, queue_depth, max_io, crypto_threads;

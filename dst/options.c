@@ -105,6 +105,17 @@ static const struct option_spec options[] = { {
 	.type = &option_uri, .attr = DSTOR_A_URI, DEVICE(uri), .json = "uri",
 	.help = "where its export is now",
 }, {
+	.name = "exporter", .kind = OBJECT_DEVICE, .flags = OPTION_FREE | OPTION_LIVE,
+	.type = &option_exporter, .word = "any", .attr = DSTOR_A_EXPORTER, DEVICE(exporter),
+	.empty = "any", .json = "exporter",
+	.help = "insist on this exporter, as dst show names it there",
+	.help_standard = "the one that answers first",
+}, {
+	.name = "uuid", .kind = OBJECT_DEVICE, .flags = OPTION_FREE | OPTION_ORDERED,
+	.type = &option_uuid, .attr = DSTOR_A_UUID, DEVICE(uuid), .json = "uuid",
+	.help = "insist on this disk: the UUID of its export",
+	.help_standard = "the one that is there first",
+}, {
 	.name = "name", .kind = OBJECT_DEVICE, .flags = OPTION_COMMAND, .type = &option_name,
 	.help = "/dev/dst-DEV", .help_standard = "the name of the export",
 }, {

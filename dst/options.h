@@ -29,6 +29,7 @@ enum option_flags {
 	OPTION_UNSEEN = 1 << 8,		/* the module does not show it */
 	OPTION_KEYED = 1 << 9,		/* nothing without a key */
 	OPTION_UNENCRYPTED = 1 << 10,	/* has no effect where a cipher is in use */
+	OPTION_ORDERED = 1 << 11,	/* set changes it in place, up never does */
 };
 
 struct option_spec {
@@ -39,7 +40,7 @@ struct option_spec {
 	const char *standard;		/* the default; NULL: none that holds on every machine */
 	const char *(*of_machine)(void);	/* the default here; NULL: @standard */
 	u64 min, max, unit;		/* of numbers and sizes; 0: no limit */
-	const char *word;		/* may stand for the number @word_means */
+	const char *word;		/* may stand for the number @word_means, or for no identity */
 	u64 word_means;
 	unsigned int times;		/* how often it may repeat */
 	int attr;			/* of netlink, in requests */
@@ -52,7 +53,7 @@ struct option_spec {
 	const char *help_standard;	/* instead of @standard */
 };
 
-/* option_numbers.c, option_texts.c - how values are written, sent, shown, compared. */
+/* option_numbers.c, option_texts.c, option_ids.c - how values are written, sent, shown, compared. */
 struct option_type {
 	const char *value;		/* in help; NULL: a switch, which has none */
 	int (*check)(const struct option_spec *o, const char *text, struct reason *why);
@@ -75,7 +76,7 @@ struct option_type {
 
 extern const struct option_type option_switch, option_number, option_time, option_size,
 	option_list, option_key_file, option_rule, option_listen, option_uri, option_path,
-	option_name, option_client;
+	option_name, option_client, option_exporter, option_uuid;
 
 /* A value that was given. */
 struct option_value {

@@ -27,7 +27,7 @@ static int set_kinds(const char *name)
 	int kinds = 0;
 
 	while ((o = option_next(o, OBJECT_EXPORT | OBJECT_DEVICE)))
-		if (o->flags & OPTION_LIVE && !strcmp(o->name, name))
+		if (o->flags & (OPTION_LIVE | OPTION_ORDERED) && !strcmp(o->name, name))
 			kinds |= o->kind;
 	return kinds;
 }

@@ -97,7 +97,7 @@ static int show_objects(const char *name, int form)
 		show_why(&info.devices[0]);
 		break;
 	default:
-		show_table(&info);
+		show_table(&info, name);
 	}
 	info_free(&info);
 	return 0;
@@ -121,7 +121,7 @@ static int show_watch(const char *name, bool json)
 		} else {
 			if (isatty(STDOUT_FILENO))
 				fputs(CLEAR_SCREEN, stdout);
-			show_table(&now);
+			show_table(&now, false);
 			show_rates(&now, before ? &then : NULL, time - before);
 		}
 		fflush(stdout);

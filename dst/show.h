@@ -8,7 +8,8 @@
 #include "info.h"
 
 /* show_table.c */
-void show_table(const struct info *info);
+/* @identities: with a line that says which exporter and which disk each is */
+void show_table(const struct info *info, bool identities);
 /* What happened between @then and @now, which are @ms apart; @then NULL: nothing is known yet. */
 void show_rates(const struct info *now, const struct info *then, u64 ms);
 

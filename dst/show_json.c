@@ -141,8 +141,6 @@ static struct json_object *json_device(const struct device_info *d)
 	json_text(o, "name", d->name);
 	json_text(o, "path", path);
 	json_text(o, "export", d->export);
-	json_text(o, "uuid", uuid_text(d->uuid).s);
-	json_text(o, "exporter", hex_text(d->exporter).s);
 	json_text(o, "state", state_name(d->state));
 	json_text(o, "reason", d->reason);
 	json_number(o, "size", d->size);

@@ -64,7 +64,8 @@ static void print_devices(const struct info *info)
 		metric_quoted(info->devices[i].name);
 		fputs(",uri=", stdout);
 		metric_quoted(info->devices[i].uri);
-		printf(",uuid=\"%s\"} 1\n", uuid_text(info->devices[i].uuid).s);
+		printf(",uuid=\"%s\",exporter=\"%s\"} 1\n", info->devices[i].uuid,
+		       info->devices[i].exporter);
 	}
 	metric_head("dst_device_size_bytes", "gauge", "Size of the disk.");
 	for (i = 0; i < info->n_devices; i++)

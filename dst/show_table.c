@@ -73,7 +73,12 @@ static void print_client(const struct client_info *c)
 	printf("%s%s\n", c->key[0] ? ", key " : "", c->key);
 }
 
-static void print_exports(const struct info *info)
+static void print_identity(const char *exporter, const char *uuid)
+{
+	printf("  exporter %s, disk %s\n", exporter, uuid);
+}
+
+static void print_exports(const struct info *info, bool identities)
 {
 	int name = strlen("EXPORT"), path = strlen("PATH");
 	size_t i, j;
@@ -93,6 +98,8 @@ static void print_exports(const struct info *info)
 		print_texts("  on ", &e->listen);
 		print_texts(" to ", &e->rules);
 		putchar('\n');
+		if (identities)
+			print_identity(hex_text(e->exporter).s, uuid_text(e->uuid).s);
 		for (j = 0; j < e->n_clients; j++)
 			print_client(&e->clients[j]);
 	}
@@ -122,7 +129,7 @@ static void print_trouble(const struct device_info *d)
 	printf("%s%s\n", d->reason[0] ? ": " : "", d->reason);
 }
 
-static void print_devices(const struct info *info)
+static void print_devices(const struct info *info, bool identities)
 {
 	int name = 0, uri = strlen("URI"), before = strlen("/dev/dst-");
 	size_t i;
@@ -140,17 +147,19 @@ static void print_devices(const struct info *info)
 		printf("/dev/dst-%-*s  %-*s  %8s  %-10s  %s%s%s\n", name, d->name, uri, d->uri,
 		       size_text(d->size).s, d->read_only ? "read-only" : "read-write",
 		       table_style(state_style(d)), state_name(d->state), table_style(PLAIN));
+		if (identities)
+			print_identity(d->exporter[0] ? d->exporter : "any", d->uuid);
 		if (d->state != DSTOR_DEVICE_CONNECTED || d->live < d->connections)
 			print_trouble(d);
 	}
 }
 
-void show_table(const struct info *info)
+void show_table(const struct info *info, bool identities)
 {
-	print_exports(info);
+	print_exports(info, identities);
 	if (info->n_exports && info->n_devices)
 		putchar('\n');
-	print_devices(info);
+	print_devices(info, identities);
 }
 
 /* Rates -------------------------------------------------------------------- */

@@ -25,7 +25,7 @@ static const char *why_meaning(const struct device_info *d)
 	case DSTOR_DEVICE_RECONNECTING:
 		return "no connection works; what is asked of it waits";
 	case DSTOR_DEVICE_SUSPENDED:
-		return "another disk is where its disk was; what is asked of it waits";
+		return "another disk or exporter is where its own was; what is asked of it waits";
 	case DSTOR_DEVICE_FAILED:
 		return "its session has ended; everything asked of it fails";
 	}
@@ -73,7 +73,7 @@ static void print_past(const struct device_info *d)
 {
 	static const int counters[] = {
 		DSTOR_STATS_RECONNECTS, DSTOR_STATS_RESENDS, DSTOR_STATS_ERRORS,
-		DSTOR_STATS_CHECKSUM_ERRORS, DSTOR_STATS_AUTH_FAILURES,
+		DSTOR_STATS_CHECKSUM_ERRORS, DSTOR_STATS_AUTH_FAILURES, DSTOR_STATS_MISMATCHES,
 	};
 	size_t i;
 
@@ -111,7 +111,10 @@ static void print_advice(const struct device_info *d)
 		return;
 	case DSTOR_DEVICE_SUSPENDED:
 		why_line("what to do");
-		puts("export the former disk again: it is known by its UUID, not by its name");
+		puts("export the former disk again: exporter and disk are known by what stands above");
+		why_line("");
+		printf("dst set %s exporter=ID uuid=UUID if it is known that the disk is there now\n",
+		       name);
 		why_line("");
 		printf("dst detach %s --force if it is gone for good\n", name);
 		return;
@@ -128,6 +131,8 @@ void show_why(const struct device_info *d)
 	printf("/dev/dst-%s is %s: %s\n", d->name, state_name(d->state), why_meaning(d));
 	why_line("exporter");
 	puts(d->uri);
+	why_line("identity");
+	printf("exporter %s, disk %s\n", d->exporter[0] ? d->exporter : "any", d->uuid);
 	if (d->reason[0]) {
 		why_line("reason");
 		puts(d->reason);

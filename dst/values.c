@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "hello.h"
+#include "id.h"
 #include "values.h"
 
 #define US_PER_MS 1000ULL
@@ -222,6 +223,32 @@ bool parse_hex(const char *text, u8 *to, size_t len)
 		to[i] = high << 4 | low;
 	}
 	return !text[2 * len];
+}
+
+int parse_id(const char *text, u8 id[DSTOR_ID_LEN], struct reason *why)
+{
+	static const size_t dashes[] = { 8, 12, 16, 20 };
+	char digits[2 * DSTOR_ID_LEN + 1];
+	const char *p = text;
+	size_t n = 0, dash = 0;
+
+	while (n < sizeof(digits) - 1 && *p) {
+		if (*p == '-' && dash < ARRAY_SIZE(dashes) && n == dashes[dash]) {
+			dash++;
+			p++;
+			continue;
+		}
+		digits[n++] = *p >= 'A' && *p <= 'F' ? *p + 'a' - 'A' : *p;
+		p++;
+	}
+	digits[n] = '\0';
+	if (*p || (dash && dash < ARRAY_SIZE(dashes)) || n < sizeof(digits) - 1 ||
+	    !parse_hex(digits, id, DSTOR_ID_LEN))
+		return refuse(why, "\"%.80s\" is no identity: 32 hexadecimal digits, or a UUID",
+			      text);
+	if (dstor_id_is_zero(id))
+		return refuse(why, "an identity is not zero");
+	return 0;
 }
 
 void copy_text(char *to, size_t size, const char *from)

@@ -31,6 +31,8 @@ struct text time_text(u64 ms);		/* 14s, 1.5s, 20ms */
 struct text uuid_text(const u8 id[DSTOR_ID_LEN]);
 struct text hex_text(const u8 id[DSTOR_ID_LEN]);
 bool parse_hex(const char *text, u8 *to, size_t len);
+/* 32 hexadecimal digits, or a UUID; not zero */
+int parse_id(const char *text, u8 id[DSTOR_ID_LEN], struct reason *why);
 
 void copy_text(char *to, size_t size, const char *from);	/* cuts what is too long */
 

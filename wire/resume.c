@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The same disk (P6): a session resumes only on the export it was on, with at
- * least what the block device was promised.
+ * The same disk (P6): a session begins only on the export that was named, if one
+ * was, and resumes only on the export it was on, with at least what the block
+ * device was promised.
  */
 #include "id.h"
 #include "resume.h"
 
+static bool is_wanted(const u8 wanted[DSTOR_ID_LEN], const u8 is[DSTOR_ID_LEN])
+{
+	return dstor_id_is_zero(wanted) || dstor_id_equal(wanted, is);
+}
+
+enum dstor_resume dstor_resume_pinned(const struct dstor_identity *mine,
+				      const struct dstor_welcome *w)
+{
+	if (!is_wanted(mine->exporter, w->exporter))
+		return DSTOR_RESUME_OTHER_EXPORTER;
+	if (!is_wanted(mine->uuid, w->uuid))
+		return DSTOR_RESUME_OTHER_DISK;
+	return DSTOR_RESUME_OK;
+}
+
 enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w)
 {
-	if (!dstor_id_is_zero(mine->exporter) && !dstor_id_equal(mine->exporter, w->exporter))
-		return DSTOR_RESUME_OTHER_EXPORTER;
-	if (!dstor_id_equal(mine->uuid, w->uuid))
-		return DSTOR_RESUME_OTHER_DISK;
+	enum dstor_resume r = dstor_resume_pinned(mine, w);
+
+	if (r != DSTOR_RESUME_OK)
+		return r;
 	if (le64_to_cpu(w->size) < mine->size)
 		return DSTOR_RESUME_SMALLER;
 	if (le32_to_cpu(w->logical_block) > mine->block)

@@ -20,12 +20,19 @@ enum dstor_resume {
 /* The promises to the client's block device, in the byte order of the host. */
 struct dstor_identity {
 	u8 exporter[DSTOR_ID_LEN];	/* zero: any */
-	u8 uuid[DSTOR_ID_LEN];
+	u8 uuid[DSTOR_ID_LEN];	/* likewise, before the first attach only */
 	u64 size;	/* bytes */
 	u32 block;	/* logical block, bytes */
 	u32 max_io;	/* bytes */
 	u16 slots;
 };
+
+/*
+ * Client: are exporter and disk of @w those that @mine insists on? Its numbers do
+ * not count: before the first attach there are none. When it may be called: as the next.
+ */
+enum dstor_resume dstor_resume_pinned(const struct dstor_identity *mine,
+				      const struct dstor_welcome *w);
 
 /*
  * Client: does @w offer the disk of @mine with at least what was promised? Only

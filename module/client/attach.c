@@ -43,6 +43,8 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 	strscpy(dev->config.export, c->export, sizeof(dev->config.export));
 	strscpy(dev->config.client_name, c->client_name, sizeof(dev->config.client_name));
 	memcpy(dev->config.client_id, c->client_id, DSTOR_ID_LEN);
+	memcpy(dev->geometry.identity.exporter, c->exporter, DSTOR_ID_LEN);
+	memcpy(dev->geometry.identity.uuid, c->uuid, DSTOR_ID_LEN);
 	dev->config.policy.timeout_ms = c->timeout_ms;
 	dev->config.policy.retries = c->retries;
 	dev->config.ping_ms = c->ping_ms;
@@ -151,13 +153,46 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 	return 0;
 }
 
+/* Is it the exporter and the disk that the device was asked to insist on? */
+static int check_pinned(struct dstor_device *dev, struct dstor_grant *g, struct dstor_error *err)
+{
+	enum dstor_resume r = dstor_resume_pinned(&dev->geometry.identity, &g->welcome);
+
+	if (r == DSTOR_RESUME_OK)
+		return 0;
+	dstor_socket_abort(g->sock);
+	g->sock = NULL;
+	return dstor_link_mismatch(dev, r, &g->welcome, err);
+}
+
+/*
+ * Where an identity is insisted on, the first hello asks for reading only: the wrong
+ * exporter must not give its lease to a client that never writes there (P15).
+ */
+static int look_first(struct dstor_device *dev, struct dstor_grant *g, struct dstor_error *err)
+{
+	const struct dstor_identity *mine = &dev->geometry.identity;
+	int ret;
+
+	if (dev->config.read_only ||
+	    (dstor_id_is_zero(mine->exporter) && dstor_id_is_zero(mine->uuid)))
+		return 0;
+	g->looking = true;
+	ret = dstor_link_connect(&dev->queues[0], g, NULL, err) ?: check_pinned(dev, g, err);
+	g->looking = false;
+	if (g->sock)
+		dstor_socket_abort(g->sock);
+	g->sock = NULL;
+	return ret;
+}
+
 static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 			    struct dstor_error *err)
 {
 	struct dstor_queue *q = &dev->queues[0];
 	u8 holder[DSTOR_ID_LEN];
 	u16 most;
-	int ret = dstor_link_connect(q, g, NULL, err);
+	int ret = look_first(dev, g, err) ?: dstor_link_connect(q, g, NULL, err);
 
 	/* Our own former session, from before a reboot or a forced detach. */
 	memcpy(holder, g->welcome.holder, DSTOR_ID_LEN);
@@ -166,6 +201,9 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 		ret = dstor_link_connect(q, g, holder, err);
 	if (ret && READ_ONCE(dev->dead))
 		return dstor_fail(err, -ECANCELED, "%s", dev->reason);
+	if (ret)
+		return ret;
+	ret = check_pinned(dev, g, err);
 	if (ret)
 		return ret;
 	most = le16_to_cpu(g->welcome.queues);

@@ -21,6 +21,8 @@ struct dstor_device_config {
 	char name[DSTOR_NAME_LEN];	/* without "dst-" */
 	char export[DSTOR_NAME_LEN];
 	const char *uri;
+	u8 exporter[DSTOR_ID_LEN];	/* insisted on; zero: the first one; so is the next */
+	u8 uuid[DSTOR_ID_LEN];
 	u8 client_id[DSTOR_ID_LEN];
 	char client_name[DSTOR_NAME_LEN];
 	u32 timeout_ms;
@@ -46,6 +48,8 @@ struct dstor_device_change {
 	const u32 *crypto_threads;
 	const char *uri;
 	const char *export;
+	const u8 *exporter;		/* 16 bytes to insist on; zero: the next one */
+	const u8 *uuid;			/* 16 bytes, not zero */
 	unsigned int n_addresses;	/* 0: unchanged */
 	const struct dstor_address *addresses;
 };

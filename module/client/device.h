@@ -155,6 +155,7 @@ struct dstor_device_settings {
 	struct dstor_retry_policy policy;
 	unsigned int n_addresses;	/* dev->lock */
 	struct dstor_address *addresses; /* dev->lock */
+	u32 moves;			/* counts orders to connect anew; dev->lock */
 	char checksums[DSTOR_ALGO_LIST_LEN];
 	u32 crypto_threads;		/* dev->lock */
 	bool has_key;
@@ -164,7 +165,7 @@ struct dstor_device_settings {
 
 /* Sizes of the disk and of its requests, as the first welcome granted them. */
 struct dstor_device_geometry {
-	struct dstor_identity identity;	/* dev->lock for its size */
+	struct dstor_identity identity;	/* dev->lock once it is attached */
 	u16 depth;			/* slots of a queue */
 	u32 max_io;			/* bytes */
 	u32 disk_flags;			/* enum dstor_disk_flags */
@@ -305,6 +306,8 @@ struct dstor_grant {
 	struct dstor_welcome welcome;
 	struct socket *sock;
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
+	u32 moves;			/* dev->config.moves then */
+	bool looking;			/* asks for no lease; see attach.c */
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
@@ -315,6 +318,9 @@ void dstor_link_work(struct work_struct *work);
 int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
 		       struct dstor_error *err);
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
+/* Counts and names what differs, by @r. -EMEDIUMTYPE. Under dev->lock once it is attached. */
+int dstor_link_mismatch(struct dstor_device *dev, enum dstor_resume r,
+			const struct dstor_welcome *w, struct dstor_error *err);
 /* Under q->lock. Transactions stay with the queue. @why, for people; NULL: the connection broke. */
 void dstor_link_close(struct dstor_queue *q, const char *why);
 /* Under q->lock, closed: can pages of former sends still reach the exporter? */

@@ -7,6 +7,7 @@
 #include "client/device.h"
 #include "client/device_state.h"
 #include "core/point.h"
+#include "wire/id.h"
 
 /* All that is unacked is resent at the new address. */
 static void move_queues(struct dstor_device *dev)
@@ -25,12 +26,46 @@ static void move_queues(struct dstor_device *dev)
 	}
 }
 
+/* Who is told to insist on something else has to look again. Under dev->lock. */
+static bool change_identity(struct dstor_device *dev, const struct dstor_device_change *c)
+{
+	struct dstor_identity *mine = &dev->geometry.identity;
+	bool changed = false;
+
+	if (c->exporter && !dstor_id_equal(mine->exporter, c->exporter)) {
+		memcpy(mine->exporter, c->exporter, DSTOR_ID_LEN);
+		changed = true;
+	}
+	if (c->uuid && !dstor_id_equal(mine->uuid, c->uuid)) {
+		memcpy(mine->uuid, c->uuid, DSTOR_ID_LEN);
+		/* It was of the other disk's lease: there it would look replaced (P15). */
+		dev->recovery.writer_token = 0;
+		changed = true;
+	}
+	return changed;
+}
+
+static void change_settings(struct dstor_device *dev, const struct dstor_device_change *c)
+{
+	if (c->timeout_ms)
+		WRITE_ONCE(dev->config.policy.timeout_ms, *c->timeout_ms);
+	if (c->retries)
+		WRITE_ONCE(dev->config.policy.retries, *c->retries);
+	if (c->ping_ms)
+		WRITE_ONCE(dev->config.ping_ms, *c->ping_ms);
+	if (c->crypto_threads) {
+		dev->config.crypto_threads = *c->crypto_threads;
+		dstor_threads_set(&dev->threads, dev->config.crypto_threads);
+	}
+}
+
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)
 {
 	struct dstor_device *dev = dstor_device_find(name);
 	struct dstor_address *addresses = NULL;
 	char *uri = NULL;
+	bool move;
 
 	if (!dev)
 		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
@@ -49,16 +84,8 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	}
 	mutex_lock(&dev->lock);
-	if (c->timeout_ms)
-		WRITE_ONCE(dev->config.policy.timeout_ms, *c->timeout_ms);
-	if (c->retries)
-		WRITE_ONCE(dev->config.policy.retries, *c->retries);
-	if (c->ping_ms)
-		WRITE_ONCE(dev->config.ping_ms, *c->ping_ms);
-	if (c->crypto_threads) {
-		dev->config.crypto_threads = *c->crypto_threads;
-		dstor_threads_set(&dev->threads, dev->config.crypto_threads);
-	}
+	change_settings(dev, c);
+	move = change_identity(dev, c);
 	if (uri)
 		swap(dev->config.uri, uri);
 	if (c->export)
@@ -66,12 +93,14 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	if (addresses) {
 		swap(dev->config.addresses, addresses);
 		dev->config.n_addresses = c->n_addresses;
+		move = true;
 	}
+	dev->config.moves += move;
 	mutex_unlock(&dev->lock);
 	kfree(uri);
-	if (addresses)
-		move_queues(dev);
 	kfree(addresses);
+	if (move)
+		move_queues(dev);
 	dstor_device_put(dev);
 	return 0;
 }

@@ -17,13 +17,14 @@
 #define CONNECT_MAX_MS 2000
 #define ANSWER_MIN_MS 5000		/* patience with an exporter in the handshake */
 
-static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *takeover)
+static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *takeover,
+		       bool looking)
 {
 	struct dstor_device *dev = q->dev;
 
 	memset(h, 0, sizeof(*h));
 	h->kind = DSTOR_HELLO_ATTACH;
-	h->flags = dev->config.read_only ? DSTOR_HELLO_READ_ONLY : 0;
+	h->flags = dev->config.read_only || looking ? DSTOR_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(q->index);
 	h->queues = cpu_to_le16(dev->n_queues);
 	h->slots = cpu_to_le16(dev->geometry.depth);
@@ -225,7 +226,7 @@ static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 
 	if (!out)
 		return dstor_fail(err, -ENOMEM, "out of memory");
-	fill_hello(q, &out->hello, takeover);
+	fill_hello(q, &out->hello, takeover, g->looking);
 	out->clear = out->hello;
 	ret = handshake_send_hello(q, g, out, err) ?:
 	      handshake_await_welcome(q, g, &out->clear, err);
@@ -302,6 +303,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 		return dstor_fail(err, ret, "out of memory");
 	mutex_lock(&q->dev->lock);
 	g->epoch = q->dev->recovery.epoch;
+	g->moves = q->dev->config.moves;
 	mutex_unlock(&q->dev->lock);
 	ret = dstor_fail(err, -EDESTADDRREQ, "no address");
 	i = q->address;

@@ -124,6 +124,22 @@ static void set_bounds(struct dstor_queue *q, u64 features)
 	};
 }
 
+int dstor_link_mismatch(struct dstor_device *dev, enum dstor_resume r,
+			const struct dstor_welcome *w, struct dstor_error *err)
+{
+	const struct dstor_identity *mine = &dev->geometry.identity;
+
+	this_cpu_inc(dev->stats->mismatches);
+	if (r == DSTOR_RESUME_OTHER_EXPORTER)
+		return dstor_fail(err, -EMEDIUMTYPE, "another exporter answers there: %*phN, not %*phN",
+				  DSTOR_ID_LEN, w->exporter, DSTOR_ID_LEN, mine->exporter);
+	if (r == DSTOR_RESUME_OTHER_DISK)
+		return dstor_fail(err, -EMEDIUMTYPE,
+				  "a different disk is there under this name: UUID %pUb, not %pUb",
+				  w->uuid, mine->uuid);
+	return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
+}
+
 static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 			struct dstor_error *err)
 {
@@ -131,7 +147,9 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 
 	dev->recovery.suspended = r != DSTOR_RESUME_OK;
 	if (r != DSTOR_RESUME_OK)
-		return dstor_fail(err, -EMEDIUMTYPE, "%s", dstor_resume_text(r));
+		return dstor_link_mismatch(dev, r, w, err);
+	/* It may have been told to learn it. */
+	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
 	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
 		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
 		queue_work(dstor_link_wq, &dev->resize);
@@ -165,6 +183,8 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	mutex_lock(&dev->lock);
 	if (dev->stopping || dev->failed)
 		ret = dstor_fail(err, -ECANCELED, "the device goes away");
+	if (!ret && g->moves != dev->config.moves)
+		ret = dstor_fail(err, -EAGAIN, "told to connect anew meanwhile");
 	if (!ret)
 		ret = check_resume(dev, w, err);
 	/* A welcome from before the exporter's restart, read after it. */

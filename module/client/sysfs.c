@@ -64,6 +64,7 @@ ATTRIBUTE(reason, "%s", d->reason);
 ATTRIBUTE(uri, "%s", d->uri ?: "");
 ATTRIBUTE(size, "%llu", d->size);
 ATTRIBUTE(uuid, "%pUb", d->uuid);
+ATTRIBUTE(exporter, "%*phN", DSTOR_ID_LEN, d->exporter);
 ATTRIBUTE(connections, "%u", d->connections);
 ATTRIBUTE(live, "%u", d->live);
 ATTRIBUTE(queue_depth, "%u", d->queue_depth);
@@ -88,6 +89,7 @@ ATTRIBUTE(fenced, "%llu", d->stats.fenced);
 ATTRIBUTE(replayed, "%llu", d->stats.replayed);
 ATTRIBUTE(checksum_errors, "%llu", d->stats.checksum_errors);
 ATTRIBUTE(auth_failures, "%llu", d->stats.auth_failures);
+ATTRIBUTE(mismatches, "%llu", d->stats.mismatches);
 
 static struct attribute *attributes[] = {
 	&state_attr.attr.attr,
@@ -95,6 +97,7 @@ static struct attribute *attributes[] = {
 	&uri_attr.attr.attr,
 	&size_attr.attr.attr,
 	&uuid_attr.attr.attr,
+	&exporter_attr.attr.attr,
 	&connections_attr.attr.attr,
 	&live_attr.attr.attr,
 	&queue_depth_attr.attr.attr,
@@ -120,6 +123,7 @@ static struct attribute *attributes[] = {
 	&replayed_attr.attr.attr,
 	&checksum_errors_attr.attr.attr,
 	&auth_failures_attr.attr.attr,
+	&mismatches_attr.attr.attr,
 	NULL
 };
 

@@ -23,6 +23,8 @@ static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_EXPORT] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
 	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(dstor_nl_address_policy),
+	[DSTOR_A_EXPORTER] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
+	[DSTOR_A_UUID] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_CLIENT_ID] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_CLIENT_NAME] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
@@ -41,6 +43,8 @@ static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_EXPORT] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_URI] = { .type = NLA_NUL_STRING, .len = DSTOR_URI_LEN - 1 },
 	[DSTOR_A_ADDRESS] = NLA_POLICY_NESTED(dstor_nl_address_policy),
+	[DSTOR_A_EXPORTER] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
+	[DSTOR_A_UUID] = NLA_POLICY_EXACT_LEN(DSTOR_ID_LEN),
 	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
 	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
@@ -72,6 +76,10 @@ static int take_device(struct dstor_nl_request *r, struct genl_info *info)
 		ret = dstor_nl_name(r, DSTOR_A_CLIENT_NAME, "client", c->client_name);
 	if (ret)
 		return ret;
+	if (tb[DSTOR_A_EXPORTER])
+		memcpy(c->exporter, nla_data(tb[DSTOR_A_EXPORTER]), DSTOR_ID_LEN);
+	if (tb[DSTOR_A_UUID])
+		memcpy(c->uuid, nla_data(tb[DSTOR_A_UUID]), DSTOR_ID_LEN);
 	c->uri = nla_data(tb[DSTOR_A_URI]);
 	c->timeout_ms = nla_get_u32(tb[DSTOR_A_TIMEOUT_MS]);
 	c->retries = nla_get_u32(tb[DSTOR_A_RETRIES]);
@@ -152,14 +160,21 @@ static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_device_change *c = &r->device_change;
 	char name[DSTOR_NAME_LEN], export[DSTOR_NAME_LEN];
+	u8 uuid[DSTOR_ID_LEN] = { };
 	struct nlattr **tb = r->tb;
 	int ret = dstor_nl_device_name(r, name) ?:
 		  dstor_nl_addresses(r, info, DSTOR_A_ADDRESS);
 
 	if (!ret && tb[DSTOR_A_EXPORT])
 		ret = dstor_nl_name(r, DSTOR_A_EXPORT, "export", export);
+	if (!ret && tb[DSTOR_A_UUID])
+		ret = dstor_nl_id(r, DSTOR_A_UUID, "UUID of the disk", uuid);
 	if (ret)
 		return ret;
+	if (tb[DSTOR_A_EXPORTER])
+		c->exporter = nla_data(tb[DSTOR_A_EXPORTER]);
+	if (tb[DSTOR_A_UUID])
+		c->uuid = uuid;
 	if (tb[DSTOR_A_TIMEOUT_MS])
 		c->timeout_ms = nla_data(tb[DSTOR_A_TIMEOUT_MS]);
 	if (tb[DSTOR_A_RETRIES])

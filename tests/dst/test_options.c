@@ -32,6 +32,8 @@ static const char * const *samples(const struct option_spec *o)
 		{ &option_listen, { "dst://127.0.0.1:7711", "dst://[::1]" } },
 		{ &option_uri, { "dst://127.0.0.2:7711/other" } },
 		{ &option_path, { "/dev/zero" } },
+		{ &option_exporter, { "0123456789abcdef0123456789abcdef" } },
+		{ &option_uuid, { "01234567-89ab-8def-8123-456789abcdef" } },
 	};
 	static const char * const bounded_size[] = { "4K", "8K", NULL };
 	static const char * const size[] = { "8M", "8388609", NULL };
@@ -275,7 +277,34 @@ static void test_what_is_refused(void **state)
 	refused("key", OBJECT_DEVICE, "", "file");
 	refused("uri", OBJECT_DEVICE, "dst://h", "dst list dst://h");
 	refused("evict", OBJECT_EXPORT, "", "client");
+	refused("exporter", OBJECT_DEVICE, "all", "identity");
+	refused("uuid", OBJECT_DEVICE, "any", "identity");
 	refused("timeout", OBJECT_DEVICE, "0", "above 0");
+}
+
+/* However it is written, the same identity is no change; and "any" is satisfied by each. */
+static void test_identities_that_are_the_same(void **state)
+{
+	static const char * const same[][3] = {
+		{ "exporter", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdef" },
+		{ "exporter", "any", "0123456789abcdef0123456789abcdef" },
+		{ "uuid", "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(same); i++) {
+		const struct option_spec *o = option_find(same[i][0], OBJECT_DEVICE);
+		struct option_values want = wanted(o, OBJECT_DEVICE, same[i][1]);
+		struct option_values has = wanted(o, OBJECT_DEVICE, same[i][2]);
+		struct running *r = run(OBJECT_DEVICE, &has);
+		char *file = file_of(OBJECT_DEVICE, &want);
+
+		assert_string_equal(up_says(file, r), "");
+		free(file);
+		end(r);
+		options_free(&want);
+		options_free(&has);
+	}
 }
 
 static void test_values_that_are_given_again(void **state)
@@ -305,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_up_sees_every_option),
 		cmocka_unit_test(test_json_shows_every_option),
 		cmocka_unit_test(test_what_is_refused),
+		cmocka_unit_test(test_identities_that_are_the_same),
 		cmocka_unit_test(test_values_that_are_given_again),
 	};
 

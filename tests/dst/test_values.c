@@ -201,6 +201,35 @@ static void test_texts(void **state)
 	assert_string_equal(cut, "abc");
 }
 
+static void test_identities(void **state)
+{
+	static const char * const good[] = {
+		"0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef",
+		"01234567-89ab-cdef-0123-456789abcdef", "01234567-89AB-CDEF-0123-456789ABCDEF",
+	};
+	static const char * const bad[] = {
+		"", "any", "0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0",
+		"0123456789abcdef0123456789abcdeg", "01234567-89abcdef0123456789abcdef",
+		"0123456-789ab-cdef-0123-456789abcdef", "01234567--89ab-cdef-0123-456789abcdef",
+		"01234567-89ab-cdef-0123-456789abcdef-", "00000000000000000000000000000000",
+		"00000000-0000-0000-0000-000000000000", "01234567-89ab-cdef-0123456789abcdef",
+	};
+	u8 want[DSTOR_ID_LEN], got[DSTOR_ID_LEN];
+	struct reason why;
+	size_t i;
+
+	assert_true(parse_hex(good[0], want, sizeof(want)));
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(parse_id(good[i], got, &why), 0);
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!parse_id(bad[i], got, &why))
+			fail_msg("\"%s\" is taken", bad[i]);
+		assert_non_null(strstr(why.text, "identity"));
+	}
+}
+
 /* FIPS 180-4, examples; and the lengths around which the padding changes */
 static void test_sha256(void **state)
 {
@@ -237,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_identities),
 		cmocka_unit_test(test_sha256),
 	};
 

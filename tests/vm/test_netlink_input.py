@@ -109,6 +109,10 @@ def test_a_device_that_lacks_something(machine):
     with_("unknown checksum", text(A.CHECKSUMS, "rot13"))
     try_it("unknown cipher", CMD.DEVICE_ADD, [*device().values(), attr(A.KEY, b"k" * 32), text(A.CIPHERS, "rot13")])
     with_("no depth", u32(A.QUEUE_DEPTH, 0))
+    with_("short exporter", attr(A.EXPORTER, b"x" * 15))
+    with_("long uuid", attr(A.UUID, b"x" * 17))
+    with_("other exporter", attr(A.EXPORTER, b"x" * 16))
+    with_("other disk", attr(A.UUID, b"x" * 16))
     with_("no timeout", u32(A.TIMEOUT_MS, 0))
     with_("many connections", u32(A.CONNECTIONS, 65))
     try_it("no such transport", CMD.DEVICE_ADD, device(addresses=(address(family=9),)))
@@ -123,6 +127,8 @@ def test_a_device_that_lacks_something(machine):
         "client's name with a blank": ("EINVAL", "name of the client"), "uri with a bell": ("EINVAL", "control characters"),
         "odd largest I/O": ("EINVAL", "multiple of"), "cipher without a key": ("EINVAL", "needs a key"),
         "unknown checksum": ("ENOPROTOOPT", "rot13"), "unknown cipher": ("ENOPROTOOPT", "rot13"), "no depth": ("ERANGE", ""),
+        "short exporter": ("ERANGE", ""), "long uuid": ("ERANGE", ""), "other exporter": ("EMEDIUMTYPE", "not 7878"),
+        "other disk": ("EMEDIUMTYPE", "not 78787878-7878"),
         "no timeout": ("ERANGE", ""), "many connections": ("ERANGE", ""), "no such transport": ("EAFNOSUPPORT", "no such transport"),
         "address of nothing": ("EINVAL", "lacks its family")})
     assert show(m)["devices"] == []
@@ -144,6 +150,8 @@ def test_changes_and_questions_that_are_wrong(machine):
     try_it("wrong address", CMD.DEVICE_SET, [d, address(without=(ADDRESS.TYPE,))])
     try_it("wrong export", CMD.DEVICE_SET, [d, text(A.EXPORT, "a b")])
     try_it("uri with a bell", CMD.DEVICE_SET, [d, text(A.URI, "\\7")])
+    try_it("no disk", CMD.DEVICE_SET, [d, attr(A.UUID, bytes(16))])
+    try_it("short exporter of a device", CMD.DEVICE_SET, [d, attr(A.EXPORTER, b"x")])
     try_it("unknown command", 77, [])
     try_it("an event", CMD.EVENT, [])
     # Changes that are right, for comparison.
@@ -154,7 +162,8 @@ def test_changes_and_questions_that_are_wrong(machine):
     """)
     expected = {"many threads": ("ERANGE", ""), "wrong rule": ("EINVAL", "not there"), "evict with a bell": ("EINVAL", "control"),
                 "wrong address": ("EINVAL", "lacks its"), "wrong export": ("EINVAL", "name of the export"),
-                "uri with a bell": ("EINVAL", "control"), "unknown command": ("ENOTSUP", ""), "an event": ("ENOTSUP", ""),
+                "uri with a bell": ("EINVAL", "control"), "no disk": ("EINVAL", "lacks the UUID"),
+                "short exporter of a device": ("ERANGE", ""), "unknown command": ("ENOTSUP", ""), "an event": ("ENOTSUP", ""),
                 "threads": ("OK", ""), "values": ("OK", "")}
     for what in ("EXPORT", "DEVICE"):
         for verb in ("DEL", "SET", "GET"):

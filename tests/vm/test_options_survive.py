@@ -11,7 +11,7 @@ EXPORT = {"allow": "key=./key", "listen": "dst://127.0.0.1", "read-only": "", "s
           "max-inflight": "8M", "checksum": "sha256,hmac(sha256)", "cipher": "chacha20-poly1305,none", "crypto-threads": "3"}
 ATTACH = {"name": "d", "timeout": "7s", "retries": "forever", "ping": "1500ms", "connections": "3", "queue-depth": "64",
           "max-io": "64K", "read-only": "", "key": "./key", "cipher": "chacha20-poly1305", "checksum": "sha256",
-          "crypto-threads": "2"}
+          "crypto-threads": "2", "exporter": "", "uuid": ""}
 
 
 def options(m, command, values):
@@ -31,7 +31,8 @@ def test_save_and_up_bring_back_every_option(machine):
     m.run("umask 077; dst genkey >/tmp/key")
     disks = [m.ramdisk(8), m.ramdisk(8)]
     m.run(f"cd /tmp && dst export data {disks[0]} {options(m, 'export', EXPORT)} --allow from=127.0.0.0/8,ro")
-    m.run(f"cd /tmp && dst attach dst://127.0.0.1/data {options(m, 'attach', ATTACH)}")
+    mine = {key: export(m)[key] for key in ("exporter", "uuid")}
+    m.run(f"cd /tmp && dst attach dst://127.0.0.1/data {options(m, 'attach', ATTACH | mine)}")
     # the same without a key, with a key and without encryption, and with defaults only
     m.run("dst attach dst://127.0.0.1/data --name clear --read-only --checksum sha256")
     m.run("dst attach dst://127.0.0.1/data --name mac --read-only --key /tmp/key --cipher none --checksum 'hmac(sha256)'")

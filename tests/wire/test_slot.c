@@ -316,7 +316,7 @@ static void resume_same_disk(void **state)
 	}
 }
 
-/* With the same UUID, as of a clone; zeros say that no exporter is known yet. */
+/* Which exporter comes first: with another one, its disk says nothing. */
 static void resume_same_exporter(void **state)
 {
 	struct dstor_welcome w = good_welcome();
@@ -324,14 +324,38 @@ static void resume_same_exporter(void **state)
 				     .slots = 128 };
 
 	memcpy(mine.uuid, w.uuid, DSTOR_ID_LEN);
-	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
 	memcpy(mine.exporter, w.exporter, DSTOR_ID_LEN);
 	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OK);
 	for (int i = 0; i < DSTOR_ID_LEN; i++) {
-		w.exporter[i] ^= 0x80;
+		w.exporter[i] ^= 1;
 		assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_EXPORTER);
-		w.exporter[i] ^= 0x80;
+		assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OTHER_EXPORTER);
+		w.exporter[i] ^= 1;
 	}
+	w.exporter[0] ^= 1;
+	w.uuid[0] ^= 1;
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_EXPORTER);
+	/* none is insisted on: it is to be learned */
+	memset(mine.exporter, 0, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_check(&mine, &w), DSTOR_RESUME_OTHER_DISK);
+}
+
+/* Before the first attach: what was named, and nothing else. */
+static void resume_pinned(void **state)
+{
+	struct dstor_welcome w = good_welcome();
+	struct dstor_identity mine = { };
+
+	assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OK);
+	memcpy(mine.uuid, w.uuid, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OK);
+	mine.uuid[DSTOR_ID_LEN - 1] ^= 1;
+	assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OTHER_DISK);
+	memset(mine.uuid, 0, DSTOR_ID_LEN);
+	memcpy(mine.exporter, w.exporter, DSTOR_ID_LEN);
+	assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OK);
+	mine.exporter[0] ^= 1;
+	assert_int_equal(dstor_resume_pinned(&mine, &w), DSTOR_RESUME_OTHER_EXPORTER);
 }
 
 static void resume_elsewhere(void **state)
@@ -473,6 +497,7 @@ int main(void)
 		cmocka_unit_test(lease_revoked),
 		cmocka_unit_test(resume_same_disk),
 		cmocka_unit_test(resume_same_exporter),
+		cmocka_unit_test(resume_pinned),
 		cmocka_unit_test(resume_elsewhere),
 		cmocka_unit_test(resume_texts_differ),
 		cmocka_unit_test(rejoin_of_a_forgotten_session),
