@@ -6,6 +6,7 @@
 #include "sim.h"
 #include "hello.h"
 #include "id.h"
+#include "rejoin.h"
 
 static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 {
@@ -78,12 +79,17 @@ void session_heard(struct conn *c)
 		c->x->lease.heard_ms = w.now;
 }
 
-static void session_over(struct exporter *x, struct record *r)
+static void release_lease(struct exporter *x, struct record *r)
 {
 	if (is_holder(x, r)) {
 		dstor_lease_release(&x->lease);
 		oracle_released(x, r->session);
 	}
+}
+
+static void session_over(struct exporter *x, struct record *r)
+{
+	release_lease(x, r);
 	oracle_session_over(x, r->session);
 	if (!r->evicted)	/* an evicted one must be told when it comes back */
 		record_free(r);
@@ -105,10 +111,10 @@ static void close_queue(struct record *r, u8 q)
 	}
 }
 
-static void forget_later(struct exporter *x, struct record *r)
+static void dormant_later(struct exporter *x, struct record *r)
 {
 	if (memory_ms(r) != NEVER)
-		after(memory_ms(r) + below(5000), EV_FORGET, x->index, r - x->records, r->stamp);
+		after(memory_ms(r) + below(5000), EV_DORMANT, x->index, r - x->records, r->stamp);
 }
 
 void queue_lost(struct conn *c)
@@ -130,10 +136,53 @@ void queue_lost(struct conn *c)
 			record_free(r);
 			return;
 		}
-		forget_later(x, r);
+		dormant_later(x, r);
 	}
 	session_settle(x, r);
 	attach_step_all(x);
+}
+
+/* --- room --- */
+
+static struct record *older(struct record *a, struct record *b)
+{
+	return !a || b->heard_ms < a->heard_ms ? b : a;
+}
+
+/* One more session: of a client with too many its oldest goes, or the oldest dormant one. */
+static bool make_room(struct exporter *x, const u8 client[DSTOR_ID_LEN])
+{
+	struct record *own = NULL, *dormant = NULL, *goes = NULL;
+	u32 all = 0, of_client = 0;
+
+	for (u32 n = 0; n < RECORDS; n++) {
+		struct record *r = &x->records[n];
+		bool is_own = dstor_id_equal(r->client, client);
+
+		if (!r->used || r->evicted)
+			continue;
+		all++;
+		of_client += is_own;
+		if (record_running(r) || has_conn(r, true) || is_holder(x, r))
+			continue;
+		if (is_own)
+			own = older(own, r);
+		if (r->dormant)
+			dormant = older(dormant, r);
+	}
+	if (of_client >= w.room_of_client)
+		goes = own;
+	else if (all >= w.room)
+		goes = dormant;
+	else
+		return true;
+	if (!goes)
+		return false;
+	happened[H_FORGOTTEN]++;
+	w.sessions[goes->session].forgotten = true;
+	say("X%u: forgets s%u", x->index, goes->session);
+	session_over(x, goes);
+	return true;
 }
 
 /* --- the answer to a hello --- */
@@ -171,6 +220,12 @@ static void refuse(struct conn *c, u8 status, const u8 *holder)
 	queue_lost(c);
 }
 
+static u64 new_token(void)
+{
+	w.ids++;
+	return (u64)w.ids << 32 | 1;
+}
+
 static void grant(struct conn *c, u64 token)
 {
 	struct exporter *x = c->x;
@@ -190,6 +245,10 @@ static void grant(struct conn *c, u64 token)
 				    (x->shared ? DSTOR_DISK_SHARED : 0));
 	memcpy(a->uuid, x->disk->uuid, DSTOR_ID_LEN);
 	memcpy(a->instance, x->instance, DSTOR_ID_LEN);
+	memcpy(a->exporter, x->identity, DSTOR_ID_LEN);
+	memcpy(a->life, x->life_id, DSTOR_ID_LEN);
+	a->cookie = cpu_to_le64(new_token());
+	dstor_rejoin_welcomed(&r->queue[c->queue].past, &c->hello, le64_to_cpu(a->cookie));
 	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
 	a->logical_block = cpu_to_le32(BLOCK);
 	a->physical_block = cpu_to_le32(BLOCK);
@@ -219,12 +278,6 @@ static void lease_request(const struct conn *c, struct dstor_lease_request *q)
 				      le32_to_cpu(c->hello.retries));
 }
 
-static u64 new_token(void)
-{
-	w.ids++;
-	return (u64)w.ids << 32 | 1;
-}
-
 static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 {
 	struct exporter *x = c->x;
@@ -250,7 +303,7 @@ static bool expel_holder(struct conn *c, const struct dstor_lease_request *q)
 	x->lease.connected = false;
 	if (record_running(holder) && !mutated(takeover ? TAKEOVER_WITHOUT_FENCE :
 					       SILENCE_WITHOUT_FENCE)) {
-		forget_later(x, holder);
+		dormant_later(x, holder);
 		return false;
 	}
 	oracle_session_over(x, holder->session);
@@ -319,6 +372,11 @@ static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 	}
 	if (r->queue[queue].running && !mutated(NO_FENCE))
 		return false;
+	/* not before: an older connection may still add to what is known */
+	if (dstor_rejoin_queue(&c->hello, &r->queue[queue].past) != DSTOR_REJOIN_OK) {
+		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
+		return true;
+	}
 	switch (lease_step(c, &token)) {
 	case LEASE_LATER:
 		return false;
@@ -402,14 +460,19 @@ void attach_hello(struct conn *c, const struct message *m)
 		return;
 	}
 	r = record_find(x, h->session);
-	if (!r)
+	if (r && r->evicted) {
+		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
+		return;
+	}
+	if (dstor_rejoin_session(h, x->life_id, r) != DSTOR_REJOIN_OK &&
+	    !mutated(LIFE_NOT_COMPARED)) {
+		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
+		return;
+	}
+	if (!r && make_room(x, h->client))
 		r = record_new(x, h, c->session);
 	if (!r) {
 		refuse(c, DSTOR_WELCOME_BUSY, NULL);
-		return;
-	}
-	if (r->evicted) {
-		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
 		return;
 	}
 	if (le64_to_cpu(h->generation) <= r->queue[q].gen) {
@@ -422,6 +485,8 @@ void attach_hello(struct conn *c, const struct message *m)
 	r->ping_ms = le32_to_cpu(h->ping_ms);
 	r->timeout_ms = le32_to_cpu(h->timeout_ms);
 	r->retries = le32_to_cpu(h->retries);
+	happened[H_RESUMED_DORMANT] += r->dormant;
+	r->dormant = false;
 	close_queue(r, q);
 	if (is_holder(x, r))
 		x->lease.connected = has_conn(r, false);
@@ -494,18 +559,22 @@ void session_evict(struct exporter *x, struct record *r)
 	attach_step_all(x);
 }
 
-void session_forget(struct exporter *x, struct record *r)
+/*
+ * Nobody waits any more for who was silent for too long. Its slots stay: a client
+ * that comes back after all resumes with them (P3).
+ */
+void session_dormant(struct exporter *x, struct record *r)
 {
-	if (has_conn(r, true) || r->evicted)
+	if (has_conn(r, true) || r->evicted || r->dormant)
 		return;
 	if (w.now - r->heard_ms < memory_ms(r) ||
 	    (record_running(r) && !mutated(FORGET_WHILE_BUSY))) {
-		after(1000, EV_FORGET, x->index, r - x->records, r->stamp);
+		after(1000, EV_DORMANT, x->index, r - x->records, r->stamp);
 		return;
 	}
-	happened[H_FORGOTTEN]++;
-	w.sessions[r->session].forgotten = true;
-	say("X%u: forgets s%u", x->index, r->session);
-	session_over(x, r);
+	happened[H_DORMANT]++;
+	say("X%u: nobody waits for s%u any more", x->index, r->session);
+	r->dormant = true;
+	release_lease(x, r);
 	attach_step_all(x);
 }

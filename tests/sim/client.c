@@ -38,6 +38,9 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 		h->flags |= DSTOR_HELLO_RESUME;
 		memcpy(h->uuid, m->identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(m->token);
+		memcpy(h->life, m->life, DSTOR_ID_LEN);
+		h->cookie = cpu_to_le64(m->queue[queue].cookie);
+		h->last_seq = cpu_to_le64(m->queue[queue].seq);
 	}
 }
 
@@ -126,7 +129,7 @@ static void first_welcome(struct machine *m, const struct dstor_welcome *a)
 	say("M%u: s%u is attached", m->index, m->session);
 	m->established = true;
 	m->device = D_UP;
-	m->token = le64_to_cpu(a->writer_token);
+	memcpy(m->identity.exporter, a->exporter, DSTOR_ID_LEN);
 	memcpy(m->identity.uuid, a->uuid, DSTOR_ID_LEN);
 	m->identity.size = le64_to_cpu(a->size);
 	m->identity.block = le32_to_cpu(a->logical_block);
@@ -146,12 +149,20 @@ static bool same_disk(struct machine *m, const struct dstor_welcome *a)
 {
 	enum dstor_resume r = dstor_resume_check(&m->identity, a);
 
+	if (r == DSTOR_RESUME_OTHER_EXPORTER && (mutated(EXPORTER_IGNORED) || mutated(UUID_IGNORED))) {
+		struct dstor_identity any = m->identity;
+
+		memset(any.exporter, 0, DSTOR_ID_LEN);
+		r = dstor_resume_check(&any, a);
+	}
 	if ((r == DSTOR_RESUME_OTHER_DISK && mutated(UUID_IGNORED)) ||
 	    (r == DSTOR_RESUME_SMALLER && mutated(SIZE_IGNORED)))
 		r = DSTOR_RESUME_OK;
 	m->suspended = r != DSTOR_RESUME_OK;
 	if (m->suspended)
 		say("M%u: s%u is suspended: %s", m->index, m->session, dstor_resume_text(r));
+	if (r == DSTOR_RESUME_OTHER_EXPORTER)
+		happened[H_SUSPENDED_EXPORTER]++;
 	if (r == DSTOR_RESUME_OTHER_DISK)
 		happened[H_SUSPENDED_UUID]++;
 	if (r == DSTOR_RESUME_SMALLER)
@@ -206,6 +217,9 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 		if (le64_to_cpu(a->size) > m->identity.size)
 			m->identity.size = le64_to_cpu(a->size);
 	}
+	m->token = le64_to_cpu(a->writer_token);
+	memcpy(m->life, a->life, DSTOR_ID_LEN);
+	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
 	q->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
 	q->state = Q_LIVE;
@@ -351,6 +365,8 @@ void device_attach(struct machine *m)
 	m->established = false;
 	m->suspended = false;
 	m->token = 0;
+	memset(m->life, 0, DSTOR_ID_LEN);
+	memset(&m->identity, 0, sizeof(m->identity));
 	m->forced_ms = NEVER;
 	make_id(m->session_id);
 	m->session = oracle_session(m);

@@ -5,6 +5,7 @@
  */
 #include "sim.h"
 #include "frame.h"
+#include "rejoin.h"
 
 static struct request *request_new(struct conn *c, const struct dstor_frame *f, struct txn *t)
 {
@@ -189,6 +190,8 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		conn_lost(c);
 		return;
 	}
+	dstor_rejoin_frame(&c->record->queue[c->queue].past, i->frame.type == DSTOR_FRAME_REQUEST ?
+			   le64_to_cpu(i->frame.seq) : 0);
 	switch (i->frame.type) {
 	case DSTOR_FRAME_REQUEST:
 		if (c->x->state == X_UP)
@@ -459,6 +462,7 @@ void exporter_start(struct exporter *x)
 		happened[H_CACHE_CHANGED]++;
 	}
 	x->life = ++w.lives;
+	make_id(x->life_id);
 	x->state = X_UP;
 	memset(&x->lease, 0, sizeof(x->lease));
 	if (!mutated(LEASE_TOKEN_NOT_KEPT))

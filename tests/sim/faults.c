@@ -58,6 +58,7 @@ static void draw_exporters(void)
 		x->disk = x->own;
 		x->shared = chance(20);
 		x->write_through = !w.late_news && chance(10);
+		make_id(x->identity);
 		make_id(x->instance);
 		exporter_start(x);
 	}
@@ -129,6 +130,8 @@ void weather_begin(void)
 	w.hold_percent = chance(50) ? between(1, 8) : 0;
 	w.slow_percent = chance(50) ? between(1, 15) : 0;
 	w.disk_errors = chance(10);
+	w.room = chance(40) ? between(1, 3) : RECORDS;
+	w.room_of_client = chance(30) ? between(2, 3) : RECORDS;
 	w.txn_limit = between(20, 120);
 	w.ends_ms = between(3000, 20000);
 	w.pause_ms = between(300, 3000);
@@ -428,6 +431,8 @@ void weather_heal(void)
 	w.hold_percent = 0;
 	w.slow_percent = 0;
 	w.disk_errors = false;
+	w.room = RECORDS;
+	w.room_of_client = RECORDS;
 	for (u32 n = 0; n < EXPORTERS; n++) {
 		struct exporter *x = &w.exporters[n];
 

@@ -40,6 +40,8 @@ static const char * const mutants[MUTANTS] = {
 	[EVICTION_FORGOTTEN] = "eviction-forgotten",
 	[BYE_WITHOUT_DRAIN] = "bye-without-drain",
 	[FORGET_WHILE_BUSY] = "forget-while-busy",
+	[LIFE_NOT_COMPARED] = "life-not-compared",
+	[EXPORTER_IGNORED] = "exporter-ignored",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",
@@ -65,6 +67,9 @@ static const char * const happenings[HAPPENINGS] = {
 	[H_SILENT_HOLDER] = "silent-holder",
 	[H_BYE] = "bye",
 	[H_FORGOTTEN] = "forgotten",
+	[H_DORMANT] = "dormant",
+	[H_RESUMED_DORMANT] = "resumed-dormant",
+	[H_SUSPENDED_EXPORTER] = "suspended-exporter",
 	[H_SUSPENDED_UUID] = "suspended-uuid",
 	[H_SUSPENDED_SIZE] = "suspended-size",
 	[H_GREW] = "grew",
@@ -103,7 +108,7 @@ static u64 frozen_until(const struct event *e)
 		return w.requests[e->index].x->frozen_until;
 	case EV_BIO:
 		return w.bios[e->index].x->frozen_until;
-	case EV_FORGET:
+	case EV_DORMANT:
 	case EV_STOP:
 		return w.exporters[e->index].frozen_until;
 	case EV_QUEUE_TIMER:
@@ -133,7 +138,7 @@ static bool is_stale(const struct event *e)
 		return !w.requests[e->index].used || w.requests[e->index].stamp != e->stamp;
 	case EV_BIO:
 		return !w.bios[e->index].used || w.bios[e->index].stamp != e->stamp;
-	case EV_FORGET:
+	case EV_DORMANT:
 		return !w.exporters[e->index].records[e->sub].used ||
 		       w.exporters[e->index].records[e->sub].stamp != e->stamp;
 	case EV_STOP:
@@ -177,8 +182,8 @@ static void handle_exporter(const struct event *e)
 	case EV_BIO:
 		disk_done(&w.bios[e->index]);
 		break;
-	case EV_FORGET:
-		session_forget(&w.exporters[e->index], &w.exporters[e->index].records[e->sub]);
+	case EV_DORMANT:
+		session_dormant(&w.exporters[e->index], &w.exporters[e->index].records[e->sub]);
 		break;
 	case EV_STOP:
 		exporter_stop_step(&w.exporters[e->index]);

@@ -313,16 +313,13 @@ void oracle_executed(struct exporter *x, struct request *r)
 {
 	struct txn *t = r->txn;
 	const struct machine *m = &w.machines[t->machine];
-	u64 age = w.now - t->attempt.start_ms;
-	/* A client that was frozen for longer than an exporter remembers: it cannot know. */
-	bool excused = w.sessions[t->session].forgotten && age > dstor_budget_ms(&m->policy);
 
 	if (x->disk != &w.disks[t->disk])
 		violated("P6", "%s t%u is executed on another disk", op_name(t->op), number(t));
 	if (m->session == t->session && m->identity.size > (u64)x->disk->blocks * BLOCK)
 		violated("P6", "%s t%u is executed on a disk that is smaller than before",
 			 op_name(t->op), number(t));
-	if (is_write(t) && t->executed && t->life == x->life && !excused)
+	if (is_write(t) && t->executed && t->life == x->life)
 		violated("P3", "%s t%u is executed a second time by the same exporter",
 			 op_name(t->op), number(t));
 	t->executed = true;
@@ -450,7 +447,7 @@ void oracle_device_failed(struct machine *m)
 {
 	const struct session *s = &w.sessions[m->session];
 
-	if (!s->expelled[m->disk] && !s->evicted)
+	if (!s->expelled[m->disk] && !s->evicted && !s->forgotten)
 		violated("P6", "s%u has failed, and nobody took or ended it on its own disk",
 			 m->session);
 }

@@ -14,6 +14,7 @@
 
 #include "flush_mark.h"
 #include "lease.h"
+#include "rejoin.h"
 #include "resume.h"
 #include "retry.h"
 #include "slot.h"
@@ -37,7 +38,7 @@ enum sizes {
 	BIOS = 192,
 	EVENTS = 4096,
 	CANDIDATES = 64,	/* writes a block may hold */
-	RECORDS = 24,		/* sessions an exporter remembers */
+	RECORDS = 24,		/* sessions an exporter remembers, at most */
 };
 
 /* For printing u64, whatever it is made of here. */
@@ -78,6 +79,8 @@ enum mutant {
 	EVICTION_FORGOTTEN,
 	BYE_WITHOUT_DRAIN,
 	FORGET_WHILE_BUSY,
+	LIFE_NOT_COMPARED,
+	EXPORTER_IGNORED,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -94,7 +97,7 @@ enum event_type {
 	EV_COPIED,		/* request: its data has been taken from the socket */
 	EV_SUBMIT,		/* request */
 	EV_BIO,			/* bio: completed */
-	EV_FORGET,		/* exporter, record */
+	EV_DORMANT,		/* exporter, record */
 	EV_STOP,		/* exporter: has all it accepted been answered? */
 	EV_CRASH,		/* exporter */
 	EV_STARTED,		/* exporter */
@@ -313,6 +316,7 @@ struct record {
 	bool bye;
 	bool established;
 	bool read_only;
+	bool dormant;		/* nobody waits for it any more; kept while there is room */
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
@@ -326,6 +330,7 @@ struct record {
 		struct conn *pending;
 		u16 running;
 		struct dstor_slot slots[SLOTS];
+		struct dstor_queue_past past;
 	} queue[QUEUES];
 };
 
@@ -340,6 +345,8 @@ struct exporter {
 	bool stop_flushing;
 	bool stop_failed;	/* that flush did */
 	u32 life;
+	u8 life_id[DSTOR_ID_LEN];	/* of its memory of sessions: new at each start */
+	u8 identity[DSTOR_ID_LEN];	/* which exporter it is, for ever */
 	u8 instance[DSTOR_ID_LEN];
 	struct disk *disk;	/* exported now */
 	struct disk *own;
@@ -366,7 +373,8 @@ struct queue {
 	u64 pinged_ms;
 	struct txn *slot[SLOTS];
 	bool barred[SLOTS];	/* a failed transaction may still run */
-	u64 seq[SLOTS];
+	u64 seq;		/* the highest used */
+	u64 cookie;
 	bool is_volatile;	/* the welcome of its connection says so */
 	u64 mark;		/* acked and not flushed, on ... */
 	u8 instance[DSTOR_ID_LEN];	/* ... this one, or an older one */
@@ -400,6 +408,7 @@ struct machine {
 	bool established;
 	u8 disk;
 	u64 token;
+	u8 life[DSTOR_ID_LEN];
 	struct dstor_identity identity;
 	u8 instance[DSTOR_ID_LEN];
 	bool is_volatile;
@@ -420,7 +429,7 @@ struct session {
 	bool bye;
 	bool evicted;
 	bool over;		/* its exporter has ended it */
-	bool forgotten;		/* once at least, for its silence */
+	bool forgotten;		/* once at least, for want of room */
 	bool expelled[DISKS];	/* another is or was the writer since */
 	u64 heard_ms[EXPORTERS];
 	u64 lease_ms;
@@ -453,6 +462,8 @@ struct world {
 	u8 fua_percent;		/* of writes */
 	u8 reset_percent;	/* of connections, just before a crash */
 	bool disk_errors;
+	u8 room;		/* sessions an exporter remembers, */
+	u8 room_of_client;	/* and of one client */
 
 	u16 n_txns;
 	u16 n_sessions;
@@ -484,7 +495,8 @@ extern struct world w;
 enum happening {
 	H_ACKED, H_FAILED, H_RESENT, H_ASKED, H_STATE_BUSY, H_STATE_DONE, H_REPLAYED, H_DROPPED,
 	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED,
-	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_SUSPENDED_UUID,
+	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_DORMANT, H_RESUMED_DORMANT,
+	H_SUSPENDED_EXPORTER, H_SUSPENDED_UUID,
 	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED,
 	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, HAPPENINGS,
 };
@@ -587,7 +599,7 @@ void queue_lost(struct conn *c);
 void session_heard(struct conn *c);
 void session_bye(struct conn *c);
 void session_evict(struct exporter *x, struct record *r);
-void session_forget(struct exporter *x, struct record *r);
+void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
 u32 record_running(const struct record *r);
 u64 memory_ms(const struct record *r);

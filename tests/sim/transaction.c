@@ -148,7 +148,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->count = count;
 	t->queue = queue;
 	t->slot = slot;
-	t->seq = ++q->seq[slot];
+	t->seq = ++q->seq;
 	t->state = T_WAITING;
 	t->attempt.start_ms = w.now;
 	t->attempt.sent_ms = w.now;
