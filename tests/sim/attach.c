@@ -8,6 +8,8 @@
 #include "id.h"
 #include "rejoin.h"
 
+#define IDLE_DORMANT_MS 40000	/* of "forever" retries, not the writer's: an hour in the module */
+
 static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 {
 	for (u32 n = 0; n < RECORDS; n++)
@@ -62,10 +64,17 @@ static bool has_conn(const struct record *r, bool pending_too)
 	return false;
 }
 
-/* How long a session without a connection is remembered at least. */
-u64 memory_ms(const struct record *r)
+static u64 memory_ms(const struct record *r)
 {
 	return dstor_memory_ms(r->timeout_ms, r->retries);
+}
+
+/* After which nobody waits for it; NEVER for a writer that tries for ever. */
+static u64 dormant_ms(const struct exporter *x, const struct record *r)
+{
+	u64 ms = memory_ms(r);
+
+	return ms == NEVER && !is_holder(x, r) ? IDLE_DORMANT_MS : ms;
 }
 
 void session_heard(struct conn *c)
@@ -113,8 +122,8 @@ static void close_queue(struct record *r, u8 q)
 
 static void dormant_later(struct exporter *x, struct record *r)
 {
-	if (memory_ms(r) != NEVER)
-		after(memory_ms(r) + below(5000), EV_DORMANT, x->index, r - x->records, r->stamp);
+	if (dormant_ms(x, r) != NEVER)
+		after(dormant_ms(x, r) + below(5000), EV_DORMANT, x->index, r - x->records, r->stamp);
 }
 
 void queue_lost(struct conn *c)
@@ -213,6 +222,7 @@ static void refuse(struct conn *c, u8 status, const u8 *holder)
 		happened[H_STALE]++;
 	say("X%u: s%u queue %u gen %llu: %s", c->x->index, c->session, c->queue, ULL(c->gen),
 	    dstor_welcome_text(status));
+	memcpy(a->exporter, c->x->identity, DSTOR_ID_LEN);
 	if (holder)
 		memcpy(a->holder, holder, DSTOR_ID_LEN);
 	welcome_send(c, i);
@@ -567,7 +577,7 @@ void session_dormant(struct exporter *x, struct record *r)
 {
 	if (has_conn(r, true) || r->evicted || r->dormant)
 		return;
-	if (w.now - r->heard_ms < memory_ms(r) ||
+	if (w.now - r->heard_ms < dormant_ms(x, r) ||
 	    (record_running(r) && !mutated(FORGET_WHILE_BUSY))) {
 		after(1000, EV_DORMANT, x->index, r - x->records, r->stamp);
 		return;

@@ -124,7 +124,7 @@ void client_timer(struct machine *m, u8 queue)
 
 /* --- what comes back --- */
 
-static void first_welcome(struct machine *m, const struct dstor_welcome *a)
+static void first_welcome(struct machine *m, const struct exporter *x, const struct dstor_welcome *a)
 {
 	say("M%u: s%u is attached", m->index, m->session);
 	m->established = true;
@@ -137,9 +137,7 @@ static void first_welcome(struct machine *m, const struct dstor_welcome *a)
 	m->identity.slots = le16_to_cpu(a->slots);
 	m->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
 	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
-	for (u8 n = 0; n < DISKS; n++)
-		if (dstor_id_equal(w.disks[n].uuid, a->uuid))
-			m->disk = n;
+	m->disk = x->disk - w.disks;
 	for (u8 n = 0; n < m->queues; n++)
 		if (m->queue[n].state == Q_IDLE)
 			after(0, EV_CONNECT, m->index, n, m->session);
@@ -207,7 +205,7 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	struct queue *q = &m->queue[c->queue];
 
 	if (!m->established) {
-		first_welcome(m, a);
+		first_welcome(m, c->x, a);
 	} else {
 		if (!same_disk(m, a)) {
 			client_lost(m, c->queue);
@@ -247,6 +245,20 @@ static void in_use(struct conn *c, const struct dstor_welcome *a)
 	}
 }
 
+/*
+ * A clone with the same UUID knows nothing of this session, but has a writer of its
+ * own: it ends nothing that is not its own (README.md, repairs).
+ */
+static bool of_another(struct machine *m, const struct dstor_welcome *a)
+{
+	if (!m->established || dstor_id_equal(m->identity.exporter, a->exporter) ||
+	    mutated(CLONE_ENDS_SESSIONS))
+		return false;
+	happened[H_SUSPENDED_EXPORTER]++;
+	m->suspended = true;
+	return true;
+}
+
 static void welcome_arrived(struct conn *c, const struct message *msg)
 {
 	const struct dstor_welcome *a = &msg->welcome;
@@ -270,6 +282,10 @@ static void welcome_arrived(struct conn *c, const struct message *msg)
 		break;
 	case DSTOR_WELCOME_EXPIRED:
 	case DSTOR_WELCOME_EVICTED:
+		if (of_another(m, a)) {
+			client_lost(m, c->queue);
+			break;
+		}
 		happened[a->status == DSTOR_WELCOME_EXPIRED ? H_EXPIRED : H_EVICTED]++;
 		device_fail(m, dstor_welcome_text(a->status));
 		break;

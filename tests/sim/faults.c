@@ -30,6 +30,8 @@ static void draw_policy(struct machine *m)
 
 	m->policy.timeout_ms = w.late_news ? 5000 : pick(timeouts, w.all_loopback ? 3 : 6);
 	m->policy.retries = pick(retries, w.all_loopback ? 2 : chance(20) ? 8 : 6);
+	if (w.all_shared && chance(50))
+		m->policy.retries = DSTOR_RETRIES_FOREVER;
 	m->ping_ms = w.late_news ? 2000 : pick(pings, 4);
 	m->queues = between(w.late_news ? 2 : 1, QUEUES);
 	m->slots = between(1, SLOTS);
@@ -50,13 +52,15 @@ static void draw_exporters(void)
 			d->n_kept[b] = 1;
 		}
 	}
+	if (chance(20))	/* a clone that was set up by itself, with a UUID that somebody pinned */
+		memcpy(w.disks[1].uuid, w.disks[0].uuid, DSTOR_ID_LEN);
 	for (u32 n = 0; n < EXPORTERS; n++) {
 		struct exporter *x = &w.exporters[n];
 
 		x->index = n;
 		x->own = &w.disks[n];
 		x->disk = x->own;
-		x->shared = chance(20);
+		x->shared = w.all_shared || chance(20);
 		x->write_through = !w.late_news && chance(10);
 		make_id(x->identity);
 		make_id(x->instance);
@@ -113,6 +117,13 @@ static void draw_theme(void)
 	} else if (theme == 5) {	/* crowds at the door */
 		w.faults |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
 		w.hold_percent = 8;
+	} else if (theme == 6) {	/* who is away for long is forgotten */
+		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
+		w.ends_ms = between(60000, 150000);
+		w.pause_ms = between(4000, 12000);
+		w.txn_limit = 80;
+		w.room = 1;
+		w.all_shared = true;
 	}
 }
 

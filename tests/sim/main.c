@@ -42,6 +42,7 @@ static const char * const mutants[MUTANTS] = {
 	[FORGET_WHILE_BUSY] = "forget-while-busy",
 	[LIFE_NOT_COMPARED] = "life-not-compared",
 	[EXPORTER_IGNORED] = "exporter-ignored",
+	[CLONE_ENDS_SESSIONS] = "clone-ends-sessions",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",

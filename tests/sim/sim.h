@@ -81,6 +81,7 @@ enum mutant {
 	FORGET_WHILE_BUSY,
 	LIFE_NOT_COMPARED,
 	EXPORTER_IGNORED,
+	CLONE_ENDS_SESSIONS,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -454,6 +455,7 @@ struct world {
 	u32 pause_ms;		/* between faults */
 	u16 txn_limit;
 	bool all_loopback;
+	bool all_shared;
 	bool late_news;		/* what is in flight at a crash arrives long after it */
 	u32 hold_ms;
 	u8 hold_percent;	/* of bios that are held for long */
@@ -602,7 +604,6 @@ void session_evict(struct exporter *x, struct record *r);
 void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
 u32 record_running(const struct record *r);
-u64 memory_ms(const struct record *r);
 
 /* client.c - a device and its connections */
 void device_attach(struct machine *m);
