@@ -88,6 +88,27 @@ void session_heard(struct conn *c)
 		c->x->lease.heard_ms = w.now;
 }
 
+static void lease_keep(struct exporter *x)
+{
+	x->disk->kept_token = x->lease.token;
+	x->disk->kept_former = x->lease.former;
+}
+
+/* A frame: the client has the newest cookie of its queue, and soon the newest token. */
+void session_frame(struct conn *c, u64 seq)
+{
+	struct record *r = c->record;
+
+	dstor_rejoin_frame(&r->queue[c->queue].past, seq);
+	if (!is_holder(c->x, r) || mutated(FORMER_TOKEN_FOR_EVER))
+		return;
+	for (u8 q = 0; q < r->queues; q++)
+		if (!r->queue[q].past.used)
+			return;
+	if (dstor_lease_settle(&c->x->lease))
+		lease_keep(c->x);
+}
+
 static void release_lease(struct exporter *x, struct record *r)
 {
 	if (is_holder(x, r)) {
@@ -293,7 +314,8 @@ static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 	struct exporter *x = c->x;
 	u64 token = dstor_lease_grant(&x->lease, q, new_token(), w.now);
 
-	x->disk->kept_token = token;	/* on its own disk, before it answers */
+	lease_keep(x);	/* on its own disk, before it answers */
+	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
 	oracle_granted(x, c->session, !dstor_id_is_zero(q->takeover), q->budget_ms);
 	return token;
 }
@@ -492,6 +514,7 @@ void attach_hello(struct conn *c, const struct message *m)
 	say("X%u: hello of s%u queue %u gen %llu, %u running", x->index, c->session, q, ULL(c->gen),
 	    r->queue[q].running);
 	r->queue[q].gen = le64_to_cpu(h->generation);
+	r->queues = le16_to_cpu(h->queues);
 	r->ping_ms = le32_to_cpu(h->ping_ms);
 	r->timeout_ms = le32_to_cpu(h->timeout_ms);
 	r->retries = le32_to_cpu(h->retries);
@@ -552,7 +575,7 @@ void session_evict(struct exporter *x, struct record *r)
 	w.sessions[r->session].evicted = true;
 	if (is_holder(x, r) && !mutated(EVICTION_FORGOTTEN)) {
 		dstor_lease_revoke(&x->lease, new_token());
-		x->disk->kept_token = x->lease.token;
+		lease_keep(x);
 	}
 	for (u8 q = 0; q < QUEUES; q++) {
 		struct conn *c = r->queue[q].live;

@@ -5,7 +5,6 @@
  */
 #include "sim.h"
 #include "frame.h"
-#include "rejoin.h"
 
 static struct request *request_new(struct conn *c, const struct dstor_frame *f, struct txn *t)
 {
@@ -190,8 +189,7 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		conn_lost(c);
 		return;
 	}
-	dstor_rejoin_frame(&c->record->queue[c->queue].past, i->frame.type == DSTOR_FRAME_REQUEST ?
-			   le64_to_cpu(i->frame.seq) : 0);
+	session_frame(c, i->frame.type == DSTOR_FRAME_REQUEST ? le64_to_cpu(i->frame.seq) : 0);
 	switch (i->frame.type) {
 	case DSTOR_FRAME_REQUEST:
 		if (c->x->state == X_UP)
@@ -465,6 +463,10 @@ void exporter_start(struct exporter *x)
 	make_id(x->life_id);
 	x->state = X_UP;
 	memset(&x->lease, 0, sizeof(x->lease));
-	if (!mutated(LEASE_TOKEN_NOT_KEPT))
+	if (!mutated(LEASE_TOKEN_NOT_KEPT)) {
 		x->lease.token = x->disk->kept_token;
+		x->lease.former = x->disk->kept_former;
+	}
+	dstor_lease_new_life(&x->lease, w.now);
+	x->lease.renew &= !mutated(TOKEN_NOT_RENEWED);
 }

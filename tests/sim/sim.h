@@ -82,6 +82,8 @@ enum mutant {
 	LIFE_NOT_COMPARED,
 	EXPORTER_IGNORED,
 	CLONE_ENDS_SESSIONS,
+	TOKEN_NOT_RENEWED,
+	FORMER_TOKEN_FOR_EVER,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -256,7 +258,8 @@ struct disk {
 	u32 durable_version[BLOCKS];
 	u32 versions;
 	u8 hidden;		/* blocks that it lacks for now */
-	u64 kept_token;		/* of its last writer: survives its exporter */
+	u64 kept_token;		/* of its last writer: survives its exporter, */
+	u64 kept_former;	/* and so does the one it replaced, until it is settled */
 
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
@@ -321,6 +324,7 @@ struct record {
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
+	u8 queues;
 	u32 ping_ms;
 	u32 timeout_ms;
 	u32 retries;
@@ -496,7 +500,7 @@ extern struct world w;
 /* Counted over all seeds of a run, to see that nothing is tested in vain. */
 enum happening {
 	H_ACKED, H_FAILED, H_RESENT, H_ASKED, H_STATE_BUSY, H_STATE_DONE, H_REPLAYED, H_DROPPED,
-	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED,
+	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED, H_TOKEN_RENEWED,
 	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_DORMANT, H_RESUMED_DORMANT,
 	H_SUSPENDED_EXPORTER, H_SUSPENDED_UUID,
 	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED,
@@ -599,6 +603,7 @@ void attach_wait(struct conn *c);
 void attach_step_all(struct exporter *x);
 void queue_lost(struct conn *c);
 void session_heard(struct conn *c);
+void session_frame(struct conn *c, u64 seq);
 void session_bye(struct conn *c);
 void session_evict(struct exporter *x, struct record *r);
 void session_dormant(struct exporter *x, struct record *r);
