@@ -18,6 +18,14 @@ static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 	return NULL;
 }
 
+bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie)
+{
+	const struct record *r = record_find(x, id);
+	const struct dstor_queue_past *past = r ? &r->queue[queue].past : NULL;
+
+	return past && (!past->used || past->cookie == cookie || past->former == cookie);
+}
+
 static struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session)
 {
 	for (u32 n = 0; n < RECORDS; n++) {
@@ -98,8 +106,12 @@ static void lease_keep(struct exporter *x)
 void session_frame(struct conn *c, u64 seq)
 {
 	struct record *r = c->record;
+	struct dstor_queue_past *past = &r->queue[c->queue].past;
+	u64 former = past->former;
 
-	dstor_rejoin_frame(&r->queue[c->queue].past, seq);
+	dstor_rejoin_frame(past, seq);
+	if (mutated(FORMER_COOKIE_FOR_EVER))
+		past->former = former;
 	if (!is_holder(c->x, r) || mutated(FORMER_TOKEN_FOR_EVER))
 		return;
 	for (u8 q = 0; q < r->queues; q++)
@@ -386,6 +398,17 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	return LEASE_OK;
 }
 
+static bool is_rolled_back(const struct dstor_hello *hello, const struct dstor_queue_past *past)
+{
+	struct dstor_hello h = *hello;
+
+	if (mutated(COOKIE_NOT_COMPARED))
+		h.cookie = cpu_to_le64(past->cookie);
+	if (mutated(LAST_SEQ_NOT_COMPARED))
+		h.last_seq = cpu_to_le64(NEVER);
+	return dstor_rejoin_queue(&h, past) != DSTOR_REJOIN_OK && !mutated(ROLLBACK_ACCEPTED);
+}
+
 /* Answers the waiting connection of a queue if nothing older runs any more. */
 static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 {
@@ -405,7 +428,8 @@ static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 	if (r->queue[queue].running && !mutated(NO_FENCE))
 		return false;
 	/* not before: an older connection may still add to what is known */
-	if (dstor_rejoin_queue(&c->hello, &r->queue[queue].past) != DSTOR_REJOIN_OK) {
+	if (is_rolled_back(&c->hello, &r->queue[queue].past)) {
+		happened[H_ROLLBACK_REFUSED]++;
 		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
 		return true;
 	}

@@ -217,6 +217,8 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	}
 	m->token = le64_to_cpu(a->writer_token);
 	memcpy(m->life, a->life, DSTOR_ID_LEN);
+	m->life_number = c->life;
+	q->quiet = false;
 	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
 	q->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;

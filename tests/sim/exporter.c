@@ -189,6 +189,7 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		conn_lost(c);
 		return;
 	}
+	oracle_arrived(c, i->frame.type == DSTOR_FRAME_REQUEST ? i->txn : NULL);
 	session_frame(c, i->frame.type == DSTOR_FRAME_REQUEST ? le64_to_cpu(i->frame.seq) : 0);
 	switch (i->frame.type) {
 	case DSTOR_FRAME_REQUEST:

@@ -117,6 +117,10 @@ static void draw_theme(void)
 	} else if (theme == 5) {	/* crowds at the door */
 		w.faults |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
 		w.hold_percent = 8;
+	} else if (theme == 7 || theme == 8) {	/* machines restored with their memory */
+		w.faults = 1 << W_ROLLBACK | 1 << W_RESET | (theme == 8 ? 1 << W_CRASH | 1 << W_STOP : 0);
+		w.pause_ms = between(200, 1500);
+		w.txn_limit = 120;
 	} else if (theme == 6) {	/* who is away for long is forgotten */
 		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.ends_ms = between(60000, 150000);
@@ -183,6 +187,7 @@ static void submit_something(struct machine *m)
 	u8 count = chance(60) ? 1 : between(1, SPAN);
 	u8 first = below(chance(70) ? blocks / 2 : blocks - count + 1);
 	bool fua;
+	u8 queue;
 
 	if (!txns_in_flight(m) && chance(5))
 		device_reopened(m);
@@ -195,7 +200,9 @@ static void submit_something(struct machine *m)
 		return;
 	}
 	fua = dstor_op_writes(op) && chance(w.fua_percent);
-	txn_submit(m, below(m->queues), op, fua, first, count);
+	queue = below(m->queues);
+	if (!m->queue[queue].quiet)
+		txn_submit(m, queue, op, fua, first, count);
 }
 
 static void settle_step(struct machine *m);
@@ -346,6 +353,11 @@ static void fault_of_client(enum fault what, struct machine *m)
 		m->frozen_ms += ms;
 	} else if (what == W_CLIENT_CRASH && !m->loopback) {
 		device_crash(m);
+	} else if (what == W_ROLLBACK && (!w.snapshot.taken || w.snapshot.machine != m->index ||
+					  w.snapshot.session != m->session || chance(25))) {
+		machine_snapshot(m);
+	} else if (what == W_ROLLBACK) {
+		machine_restore(m);
 	} else if (what == W_FORCE && m->device == D_UP && m->frozen_until <= w.now) {
 		m->forced_ms = w.now;
 		device_force(m);

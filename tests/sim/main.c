@@ -45,6 +45,10 @@ static const char * const mutants[MUTANTS] = {
 	[CLONE_ENDS_SESSIONS] = "clone-ends-sessions",
 	[TOKEN_NOT_RENEWED] = "token-not-renewed",
 	[FORMER_TOKEN_FOR_EVER] = "former-token-for-ever",
+	[ROLLBACK_ACCEPTED] = "rollback-accepted",
+	[COOKIE_NOT_COMPARED] = "cookie-not-compared",
+	[LAST_SEQ_NOT_COMPARED] = "last-seq-not-compared",
+	[FORMER_COOKIE_FOR_EVER] = "former-cookie-for-ever",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",
@@ -87,6 +91,9 @@ static const char * const happenings[HAPPENINGS] = {
 	[H_FORCED] = "forced",
 	[H_DETACHED] = "detached",
 	[H_DISK_ERROR] = "disk-error",
+	[H_ROLLED_BACK] = "rolled-back",
+	[H_ROLLBACK_REFUSED] = "rollback-refused",
+	[H_TWIN_REPLAYED] = "twin-replayed",
 };
 
 static const char * const demands[DEMANDS] = {
@@ -96,6 +103,9 @@ static const char * const demands[DEMANDS] = {
 	[DEMAND_NO_REVIVAL] = "no-revival",
 	[DEMAND_FLUSHED_ALONE] = "flushed-alone",
 	[DEMAND_ANSWER_AFTER_DATA] = "answer-after-data",
+	[DEMAND_ROLLBACK_BUSY] = "rollback-busy",
+	[DEMAND_ROLLBACK_OTHER_QUEUE] = "rollback-other-queue",
+	[DEMAND_ROLLBACK_RESTART] = "rollback-restart",
 };
 
 static u64 frozen_until(const struct event *e)

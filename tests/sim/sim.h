@@ -84,6 +84,10 @@ enum mutant {
 	CLONE_ENDS_SESSIONS,
 	TOKEN_NOT_RENEWED,
 	FORMER_TOKEN_FOR_EVER,
+	ROLLBACK_ACCEPTED,
+	COOKIE_NOT_COMPARED,
+	LAST_SEQ_NOT_COMPARED,
+	FORMER_COOKIE_FOR_EVER,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -170,6 +174,9 @@ struct txn {
 	u64 frozen_ms;		/* its machine had been frozen for, at submission */
 	u32 life;		/* of the exporter that executed it last */
 	u32 epoch;		/* losses of the disk when executed */
+	u16 root;		/* whose twin it is since its machine was rolled back, or 0 */
+	u32 ran;		/* root: life of the exporter that executed it or a twin last */
+	u32 arrived;		/* likewise, that got its header */
 	bool executed;
 	bool durable;		/* an ack says that it is */
 	bool lost;		/* acked, and then the cache was lost */
@@ -380,6 +387,7 @@ struct queue {
 	bool barred[SLOTS];	/* a failed transaction may still run */
 	u64 seq;		/* the highest used */
 	u64 cookie;
+	bool quiet;		/* rolled back, and not judged yet */
 	bool is_volatile;	/* the welcome of its connection says so */
 	u64 mark;		/* acked and not flushed, on ... */
 	u8 instance[DSTOR_ID_LEN];	/* ... this one, or an older one */
@@ -414,6 +422,7 @@ struct machine {
 	u8 disk;
 	u64 token;
 	u8 life[DSTOR_ID_LEN];
+	u32 life_number;	/* for the oracle */
 	struct dstor_identity identity;
 	u8 instance[DSTOR_ID_LEN];
 	bool is_volatile;
@@ -427,8 +436,27 @@ struct machine {
 	struct queue queue[QUEUES];
 };
 
+/* A client machine's memory, as it was. */
+struct snapshot {
+	bool taken;
+	u8 machine;
+	u8 n;			/* transactions in flight */
+	u16 session;
+	u64 when;
+	u64 order;
+	struct machine m;
+	struct txn txns[QUEUES * SLOTS];
+};
+
 /* What the oracle knows of a session. */
 struct session {
+	u64 snapped;		/* order numbers: its machine's memory is of then, */
+	u64 rolled_back;	/* since then */
+	u32 stale[QUEUES];	/* life whose exporter has seen what this memory has not */
+	bool stale_ever[QUEUES];	/* any exporter has */
+	bool stale_token;
+	u32 framed[QUEUES];	/* life in which a frame of the queue arrived last */
+	u32 settled;		/* life in which one of each did */
 	u8 machine;
 	bool read_only;
 	bool bye;
@@ -484,6 +512,7 @@ struct world {
 
 	struct exporter exporters[EXPORTERS];
 	struct machine machines[MACHINES];
+	struct snapshot snapshot;
 	struct disk disks[DISKS];
 	struct txn txns[TXNS];
 	struct session sessions[SESSIONS];
@@ -504,7 +533,8 @@ enum happening {
 	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_DORMANT, H_RESUMED_DORMANT,
 	H_SUSPENDED_EXPORTER, H_SUSPENDED_UUID,
 	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED,
-	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, HAPPENINGS,
+	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, H_ROLLED_BACK,
+	H_ROLLBACK_REFUSED, H_TWIN_REPLAYED, HAPPENINGS,
 };
 
 extern u64 happened[HAPPENINGS];
@@ -512,7 +542,8 @@ extern enum mutant mutant;
 /* What the document does not promise (yet): see README.md. */
 enum demand { NO_DEMAND, DEMAND_GRACE, DEMAND_SHARED_REBOOT, DEMAND_OTHER_QUEUE,
 	      DEMAND_NO_REVIVAL, DEMAND_FLUSHED_ALONE,
-	      DEMAND_ANSWER_AFTER_DATA, DEMANDS };
+	      DEMAND_ANSWER_AFTER_DATA, DEMAND_ROLLBACK_BUSY, DEMAND_ROLLBACK_OTHER_QUEUE,
+	      DEMAND_ROLLBACK_RESTART, DEMANDS };
 extern enum demand demand;
 
 static inline bool mutated(enum mutant m)
@@ -605,6 +636,8 @@ void queue_lost(struct conn *c);
 void session_heard(struct conn *c);
 void session_frame(struct conn *c, u64 seq);
 void session_bye(struct conn *c);
+/* May the exporter accept this cookie, or have no means to refuse it? */
+bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie);
 void session_evict(struct exporter *x, struct record *r);
 void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
@@ -624,6 +657,7 @@ void client_lost(struct machine *m, u8 queue);
 
 /* transaction.c - transactions of a device */
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count);
+struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms);
 void txn_resend_all(struct machine *m, u8 queue);
 void txn_response(struct conn *c, const struct dstor_frame *f);
 void txn_data(struct conn *c, const struct item *i);
@@ -650,15 +684,21 @@ void oracle_cache_lost(struct disk *d);
 void oracle_life_over(struct exporter *x);
 void oracle_device_failed(struct machine *m);
 void oracle_client_crashed(struct machine *m);
+void oracle_arrived(struct conn *c, struct txn *t);
+void oracle_rolled_back(const struct machine *m, const struct snapshot *s);
 void oracle_audit(void);
 void oracle_end(void);
 u64 txn_bound_ms(const struct machine *m);
+
+/* rollback.c - a client machine restored with its memory */
+void machine_snapshot(struct machine *m);
+void machine_restore(struct machine *m);
 
 /* faults.c - applications, faults, and the end of them */
 enum fault {
 	W_RESET, W_CUT, W_HOLD, W_STALL, W_CRASH, W_STOP, W_FREEZE_EXPORTER, W_FREEZE_CLIENT,
 	W_CLIENT_CRASH, W_FORCE, W_DETACH, W_EVICT, W_RIVAL, W_OTHER_DISK, W_SMALLER, W_GROW,
-	W_MOVED, W_LONG, WEATHERS,
+	W_MOVED, W_ROLLBACK, W_LONG, WEATHERS,
 };
 
 void weather_begin(void);

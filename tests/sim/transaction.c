@@ -89,6 +89,42 @@ static struct txn *txn_new(struct machine *m, u8 op)
 	return t;
 }
 
+/* It was in flight when the memory was saved: its twin is, now. */
+struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms)
+{
+	struct txn *t = txn_new(m, saved->op);
+
+	if (!t)
+		return NULL;
+	t->fua = saved->fua;
+	t->kept_durable = saved->kept_durable;
+	t->first = saved->first;
+	t->count = saved->count;
+	t->queue = saved->queue;
+	t->slot = saved->slot;
+	t->seq = saved->seq;
+	t->root = saved->root;
+	t->state = T_WAITING;
+	t->attempt = saved->attempt;
+	t->attempt.start_ms += later_ms;
+	t->attempt.sent_ms += later_ms;
+	t->frozen_ms = m->frozen_ms;
+	t->ever_sent = saved->ever_sent;
+	t->sent_gen = saved->sent_gen;
+	t->sent_to = saved->sent_to;
+	t->sent_life = saved->sent_life;
+	t->flush = saved->flush;
+	t->losses = saved->losses;
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = t - w.txns;
+	m->queue[t->queue].slot[t->slot] = t;
+	say("M%u: t%td is in flight again as t%td", m->index, &w.txns[t->root] - w.txns,
+	    t - w.txns);
+	oracle_submitted(t);
+	scan_later(m);
+	return t;
+}
+
 static void txn_end(struct machine *m, struct txn *t)
 {
 	m->queue[t->queue].slot[t->slot] = NULL;
