@@ -277,7 +277,7 @@ static void grant(struct conn *c, u64 token)
 	struct dstor_welcome *a = welcome_new(&i, DSTOR_WELCOME_OK);
 	bool is_volatile = x->disk->is_volatile && !x->write_through;
 
-	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY ||
+	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY || r->may_only_read ||
 		       dstor_resume_elsewhere(&c->hello, x->disk->uuid);
 	a->access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
 	a->queues = cpu_to_le16(QUEUES);
@@ -363,7 +363,7 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	bool same;
 
 	*token = 0;
-	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared)
+	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared || c->record->may_only_read)
 		return LEASE_OK;
 	if (dstor_resume_elsewhere(&c->hello, x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
 		return LEASE_OK;
@@ -613,6 +613,50 @@ void session_evict(struct exporter *x, struct record *r)
 	}
 	if (r->used)
 		session_settle(x, r);
+	attach_step_all(x);
+}
+
+/* A rule changed: it reads on, and writes no more. */
+void session_downgrade(struct exporter *x, struct record *r)
+{
+	say("X%u: s%u may only read from now on", x->index, r->session);
+	r->may_only_read = true;
+	r->read_only = true;
+	r->downgrading = true;
+	session_downgrade_step(x, r);
+}
+
+/* Once all it was admitted is done, the disk is flushed; then it is told. */
+void session_downgrade_step(struct exporter *x, struct record *r)
+{
+	if (!r->used || !r->downgrading || x->state != X_UP)
+		return;
+	if (record_writes(r) && !mutated(DOWNGRADE_WITHOUT_DRAIN))
+		return;
+	r->downgrading = false;
+	if (x->disk->is_volatile && !mutated(DOWNGRADE_WITHOUT_FLUSH))
+		disk_flush_for(x, r);
+	else
+		session_downgraded(x, r, true);
+}
+
+void session_downgraded(struct exporter *x, struct record *r, bool flushed)
+{
+	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
+			       .flags = cpu_to_le16(DSTOR_CHANGE_ACCESS |
+						    (flushed ? DSTOR_CHANGE_FLUSHED : 0)),
+			       .status = cpu_to_le16(DSTOR_ACCESS_READ) };
+
+	if (!r->may_only_read)
+		return;
+	happened[H_DOWNGRADED]++;
+	say("X%u: s%u only reads, and gives the lease back", x->index, r->session);
+	for (u8 q = 0; q < QUEUES; q++)
+		if (r->queue[q].live && r->queue[q].live->established)
+			frame_send(r->queue[q].live, TO_CLIENT, &f, NULL);
+	if (is_holder(x, r))
+		w.sessions[r->session].gave_back = x->disk - w.disks + 1;
+	release_lease(x, r);
 	attach_step_all(x);
 }
 

@@ -218,6 +218,7 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	m->token = le64_to_cpu(a->writer_token);
 	memcpy(m->life, a->life, DSTOR_ID_LEN);
 	m->life_number = c->life;
+	m->access = a->access;
 	q->quiet = false;
 	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
@@ -313,6 +314,11 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	/* nothing was acked on this queue after it, and all before is durable */
 	if (flags & DSTOR_CHANGE_FLUSHED)
 		m->queue[c->queue].mark = DSTOR_FLUSH_MARK_CLEAN;
+	if (flags & DSTOR_CHANGE_ACCESS) {
+		m->access = le16_to_cpu(f->status);
+		if (flags & DSTOR_CHANGE_FLUSHED)
+			oracle_told_durable(m, c->queue);
+	}
 	if (flags & DSTOR_CHANGE_EVICTED)
 		device_fail(m, "evicted");
 	else if (flags & DSTOR_CHANGE_STOPPING)
@@ -452,6 +458,16 @@ void device_detach(struct machine *m)
 			client_lost(m, n);
 		}
 	}
+}
+
+/* Another key, or the daily renewal: each connection is made again, under load. */
+void device_rotate(struct machine *m)
+{
+	happened[H_ROTATED]++;
+	say("M%u: s%u makes its connections anew", m->index, m->session);
+	for (u8 n = 0; n < m->queues; n++)
+		if (m->queue[n].state == Q_LIVE)
+			client_lost(m, n);
 }
 
 void device_crash(struct machine *m)

@@ -335,6 +335,17 @@ static void fault_of_exporter(enum fault what, struct exporter *x)
 
 		if (r->used && !r->evicted && belongs_to(r->session, x))
 			session_evict(x, r);
+	} else if (what == W_DOWNGRADE && x->state == X_UP && x->disk == x->own) {
+		struct record *r = &x->records[below(4)];
+
+		if (r->used && r->may_only_read && !r->downgrading) {
+			r->may_only_read = false;
+			happened[H_UPGRADED]++;
+			say("X%u: s%u may write again", x->index, r->session);
+		} else if (r->used && r->established && !r->read_only && !r->evicted && !r->bye &&
+			   belongs_to(r->session, x)) {
+			session_downgrade(x, r);
+		}
 	} else if (what == W_GROW && x->state == X_UP && !x->disk->hidden) {
 		disk_grow(x->disk);
 		exporter_change(x, DSTOR_CHANGE_SIZE, (u64)x->disk->blocks * BLOCK);
@@ -356,6 +367,8 @@ static void fault_of_client(enum fault what, struct machine *m)
 	} else if (what == W_ROLLBACK && (!w.snapshot.taken || w.snapshot.machine != m->index ||
 					  w.snapshot.session != m->session || chance(25))) {
 		machine_snapshot(m);
+	} else if (what == W_ROTATE && m->device == D_UP && m->frozen_until <= w.now) {
+		device_rotate(m);
 	} else if (what == W_ROLLBACK) {
 		machine_restore(m);
 	} else if (what == W_FORCE && m->device == D_UP && m->frozen_until <= w.now) {
@@ -415,6 +428,7 @@ void weather_next(void)
 	case W_STOP:
 	case W_FREEZE_EXPORTER:
 	case W_EVICT:
+	case W_DOWNGRADE:
 	case W_GROW:
 		fault_of_exporter(what, x);
 		break;
@@ -511,7 +525,7 @@ static void settle_step(struct machine *m)
 		}
 		m->checks = w.n_txns;
 		device_reopened(m);
-		if (!m->read_only)
+		if (!m->read_only && m->access == DSTOR_ACCESS_WRITE)
 			txn_submit(m, 0, DSTOR_OP_WRITE, true, below(3), 1);
 		if (m->slots > 1)
 			txn_submit(m, 0, DSTOR_OP_FLUSH, false, 0, 0);

@@ -482,6 +482,20 @@ void oracle_life_over(struct exporter *x)
 			fence(&w.txns[n]);
 }
 
+/* A flush of the exporter's own came before this word, on the connection of @queue. */
+void oracle_told_durable(const struct machine *m, u8 queue)
+{
+	for (u32 n = 1; n < w.n_txns; n++) {
+		struct txn *v = &w.txns[n];
+
+		if (v->session == m->session && v->queue == queue && v->state == T_OK &&
+		    is_write(v) && !v->lost && !v->durable) {
+			v->durable = true;
+			now_durable(v, "told");
+		}
+	}
+}
+
 /* --- one writer --- */
 
 void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms)
@@ -503,12 +517,16 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	if (d->holder && d->holder != session) {
 		u64 silent = w.now - old->heard_ms[x->index];
 
-		if (!old->bye && !old->evicted && !forgot && silent < old->lease_ms &&
+		if (!old->bye && !old->evicted && !old->gave_back && !forgot && silent < old->lease_ms &&
 		    !(takeover && old->machine == s->machine))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));
 		old->expelled[n] = true;
 	}
+	/* who gave it back may have it again, unless another wrote since */
+	for (u32 i = 1; i < w.n_sessions; i++)
+		w.sessions[i].expelled[n] |= i != session && w.sessions[i].gave_back == n + 1;
+	s->gave_back = 0;
 	s->lease_ms = lease_ms;
 	d->holder = session;
 	d->holder_life = x->life;
@@ -516,7 +534,9 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 
 void oracle_released(struct exporter *x, u16 session)
 {
-	if (x->disk->holder == session && (w.sessions[session].bye || w.sessions[session].evicted))
+	if (x->disk->holder == session && (w.sessions[session].bye ||
+					   w.sessions[session].gave_back ||
+					   w.sessions[session].evicted))
 		x->disk->holder = 0;
 	if (w.sessions[session].evicted)
 		w.sessions[session].expelled[x->disk - w.disks] = true;

@@ -88,6 +88,9 @@ enum mutant {
 	COOKIE_NOT_COMPARED,
 	LAST_SEQ_NOT_COMPARED,
 	FORMER_COOKIE_FOR_EVER,
+	DOWNGRADE_WITHOUT_DRAIN,
+	DOWNGRADE_WITHOUT_FLUSH,
+	DAMAGE_TAKEN_FOR_DONE,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -156,6 +159,7 @@ struct txn {
 	enum txn_state state;
 	struct dstor_attempt attempt;
 	bool asked;
+	bool copied;		/* is sent from a copy */
 	u64 asked_ms;
 	bool ever_sent;
 	u64 sent_gen;
@@ -295,7 +299,9 @@ struct bio {
 	u32 cache[BLOCKS];
 	struct exporter *x;
 	struct disk *disk;
-	struct request *request;	/* NULL: the flush of an orderly stop */
+	struct request *request;	/* NULL: a flush of an orderly stop or a downgrade */
+	struct record *downgrade;	/* of this session, */
+	u32 record_stamp;		/* if it is still remembered */
 };
 
 enum request_state { R_DATA, R_COPYING, R_READY, R_RUNNING };
@@ -327,6 +333,8 @@ struct record {
 	bool bye;
 	bool established;
 	bool read_only;
+	bool may_only_read;	/* the rules say so by now */
+	bool downgrading;	/* what was admitted before drains, and is flushed */
 	bool dormant;		/* nobody waits for it any more; kept while there is room */
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
@@ -414,6 +422,7 @@ struct machine {
 	u8 device;		/* enum device_state */
 	bool suspended;
 	bool read_only;
+	u8 access;		/* by the last welcome, or a CHANGE */
 	bool scanning;
 	u16 session;
 	u8 session_id[DSTOR_ID_LEN];
@@ -461,6 +470,7 @@ struct session {
 	bool read_only;
 	bool bye;
 	bool evicted;
+	u8 gave_back;		/* the lease, downgraded: of this disk, + 1 */
 	bool over;		/* its exporter has ended it */
 	bool forgotten;		/* once at least, for want of room */
 	bool expelled[DISKS];	/* another is or was the writer since */
@@ -534,6 +544,7 @@ enum happening {
 	H_SUSPENDED_EXPORTER, H_SUSPENDED_UUID,
 	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED,
 	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, H_ROLLED_BACK,
+	H_DOWNGRADED, H_UPGRADED, H_DAMAGED, H_DAMAGED_TWICE, H_ROTATED,
 	H_ROLLBACK_REFUSED, H_TWIN_REPLAYED, HAPPENINGS,
 };
 
@@ -608,7 +619,8 @@ void net_exporter_died(struct exporter *x);
 void net_machine_died(struct machine *m);
 
 /* disk.c */
-void disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
+void disk_flush_for(struct exporter *x, struct record *r);
+struct bio *disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
 void disk_done(struct bio *b);
 void disk_power_cut(struct exporter *x, bool cache_lost);
 u32 disk_running(const struct exporter *x);
@@ -639,14 +651,19 @@ void session_bye(struct conn *c);
 /* May the exporter accept this cookie, or have no means to refuse it? */
 bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie);
 void session_evict(struct exporter *x, struct record *r);
+void session_downgrade(struct exporter *x, struct record *r);
+void session_downgrade_step(struct exporter *x, struct record *r);
+void session_downgraded(struct exporter *x, struct record *r, bool flushed);
 void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
+bool record_writes(const struct record *r);
 u32 record_running(const struct record *r);
 
 /* client.c - a device and its connections */
 void device_attach(struct machine *m);
 void device_detach(struct machine *m);
 void device_force(struct machine *m);
+void device_rotate(struct machine *m);
 void device_crash(struct machine *m);
 void device_fail(struct machine *m, const char *why);
 void client_connect(struct machine *m, u8 queue);
@@ -678,6 +695,7 @@ void oracle_applied(struct bio *b, u8 i);
 void oracle_heard(struct conn *c);
 void oracle_answered(struct conn *c);
 void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms);
+void oracle_told_durable(const struct machine *m, u8 queue);
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
 void oracle_cache_lost(struct disk *d);
@@ -698,7 +716,7 @@ void machine_restore(struct machine *m);
 enum fault {
 	W_RESET, W_CUT, W_HOLD, W_STALL, W_CRASH, W_STOP, W_FREEZE_EXPORTER, W_FREEZE_CLIENT,
 	W_CLIENT_CRASH, W_FORCE, W_DETACH, W_EVICT, W_RIVAL, W_OTHER_DISK, W_SMALLER, W_GROW,
-	W_MOVED, W_ROLLBACK, W_LONG, WEATHERS,
+	W_MOVED, W_ROLLBACK, W_DOWNGRADE, W_DAMAGE, W_ROTATE, W_LONG, WEATHERS,
 };
 
 void weather_begin(void);

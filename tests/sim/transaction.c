@@ -201,7 +201,10 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	oracle_submitted(t);
 	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
 	    op_name(op), fua ? " fua" : "", first, count);
-	if (refused)
+	if (dstor_op_writes(op) && m->access == DSTOR_ACCESS_READ && m->established) {
+		t->status = DSTOR_STATUS_READ_ONLY;
+		txn_fail(m, t, "the device only reads", true);
+	} else if (refused)
 		tell_of_loss(m, t);
 	else if (m->device == D_FAILED)
 		txn_fail_all(m, "the device has failed");
@@ -280,13 +283,31 @@ void txn_data(struct conn *c, const struct item *i)
 
 /* --- time --- */
 
+/* Its pages may have changed while they were sent: a copy does not. */
+static void state_damaged(struct conn *c, struct txn *t)
+{
+	if (t->copied) {
+		happened[H_DAMAGED_TWICE]++;
+		client_lost(c->m, c->queue);
+		return;
+	}
+	t->copied = true;
+	txn_send(c->m, t, true);
+}
+
 void txn_state(struct conn *c, const struct dstor_frame *f)
 {
 	struct txn *t = c->m->queue[c->queue].slot[le16_to_cpu(f->slot)];
 
 	if (!t || t->state != T_SENT || t->seq != le64_to_cpu(f->seq))
 		return;		/* answered meanwhile */
+	if (le16_to_cpu(f->status) == DSTOR_STATE_DAMAGED) {
+		state_damaged(c, t);
+		return;
+	}
 	if (le16_to_cpu(f->status) == DSTOR_STATE_UNKNOWN) {
+		if (!t->asked)
+			return;		/* sent again since: that was the answer to the copy before */
 		txn_send(c->m, t, true);
 		return;
 	}
