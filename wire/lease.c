@@ -64,9 +64,12 @@ u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r
 	}
 	/*
 	 * Another queue of the session may still show the token that it resumed with.
-	 * Who shows the former one may yet read the welcome with the newest.
+	 * Who shows the former one may yet read the welcome with the newest. An exporter
+	 * that knows no token would forget the next one, too.
 	 */
-	if (r->token && (!l->token || (l->renew && r->token == l->token))) {
+	if (r->token && !l->token) {
+		l->token = r->token;
+	} else if (r->token && l->renew && r->token == l->token) {
 		l->former = r->token;
 		l->token = new_token;
 	} else if (!r->token && !same) {

@@ -622,18 +622,18 @@ void session_downgrade(struct exporter *x, struct record *r)
 	say("X%u: s%u may only read from now on", x->index, r->session);
 	r->may_only_read = true;
 	r->read_only = true;
-	r->downgrading = true;
+	r->downgrading = 1;
 	session_downgrade_step(x, r);
 }
 
 /* Once all it was admitted is done, the disk is flushed; then it is told. */
 void session_downgrade_step(struct exporter *x, struct record *r)
 {
-	if (!r->used || !r->downgrading || x->state != X_UP)
+	if (!r->used || r->downgrading != 1 || x->state != X_UP)
 		return;
 	if (record_writes(r) && !mutated(DOWNGRADE_WITHOUT_DRAIN))
 		return;
-	r->downgrading = false;
+	r->downgrading = 2;
 	if (x->disk->is_volatile && !mutated(DOWNGRADE_WITHOUT_FLUSH))
 		disk_flush_for(x, r);
 	else
@@ -647,8 +647,7 @@ void session_downgraded(struct exporter *x, struct record *r, bool flushed)
 						    (flushed ? DSTOR_CHANGE_FLUSHED : 0)),
 			       .status = cpu_to_le16(DSTOR_ACCESS_READ) };
 
-	if (!r->may_only_read)
-		return;
+	r->downgrading = 0;
 	happened[H_DOWNGRADED]++;
 	say("X%u: s%u only reads, and gives the lease back", x->index, r->session);
 	for (u8 q = 0; q < QUEUES; q++)

@@ -62,6 +62,7 @@ void client_connect(struct machine *m, u8 queue)
 	dstor_hello_set_crc(&i->message->hello);
 	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
 	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
+	q->conn->shown = m->token;
 	item_send(q->conn, TO_EXPORTER, i);
 	after(silence_ms(m), EV_QUEUE_TIMER, m->index, queue, q->conn->stamp);
 }
@@ -215,7 +216,9 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 		if (le64_to_cpu(a->size) > m->identity.size)
 			m->identity.size = le64_to_cpu(a->size);
 	}
-	m->token = le64_to_cpu(a->writer_token);
+	/* who may only read for now keeps its token: it says whether another wrote since */
+	if (a->writer_token || mutated(TOKEN_LOST_BY_READING))
+		m->token = le64_to_cpu(a->writer_token);
 	memcpy(m->life, a->life, DSTOR_ID_LEN);
 	m->life_number = c->life;
 	m->access = a->access;
@@ -252,8 +255,13 @@ static void in_use(struct conn *c, const struct dstor_welcome *a)
  * A clone with the same UUID knows nothing of this session, but has a writer of its
  * own: it ends nothing that is not its own (README.md, repairs).
  */
-static bool of_another(struct machine *m, const struct dstor_welcome *a)
+static bool of_another(struct conn *c, const struct dstor_welcome *a)
 {
+	struct machine *m = c->m;
+
+	/* nor does an exporter that was shown a token which was renewed meanwhile */
+	if (m->established && c->shown != m->token && a->status == DSTOR_WELCOME_EXPIRED)
+		return true;
 	if (!m->established || dstor_id_equal(m->identity.exporter, a->exporter) ||
 	    mutated(CLONE_ENDS_SESSIONS))
 		return false;
@@ -285,7 +293,7 @@ static void welcome_arrived(struct conn *c, const struct message *msg)
 		break;
 	case DSTOR_WELCOME_EXPIRED:
 	case DSTOR_WELCOME_EVICTED:
-		if (of_another(m, a)) {
+		if (of_another(c, a)) {
 			client_lost(m, c->queue);
 			break;
 		}

@@ -121,6 +121,9 @@ static void draw_theme(void)
 		w.faults = 1 << W_ROLLBACK | 1 << W_RESET | (theme == 8 ? 1 << W_CRASH | 1 << W_STOP : 0);
 		w.pause_ms = between(200, 1500);
 		w.txn_limit = 120;
+	} else if (theme == 9) {	/* rules change, and change back */
+		w.faults = 1 << W_DOWNGRADE | 1 << W_RIVAL | 1 << W_RESET | 1 << W_STOP;
+		w.pause_ms = between(200, 1500);
 	} else if (theme == 6) {	/* who is away for long is forgotten */
 		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.ends_ms = between(60000, 150000);

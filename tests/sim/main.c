@@ -52,6 +52,7 @@ static const char * const mutants[MUTANTS] = {
 	[DOWNGRADE_WITHOUT_DRAIN] = "downgrade-without-drain",
 	[DOWNGRADE_WITHOUT_FLUSH] = "downgrade-without-flush",
 	[DAMAGE_TAKEN_FOR_DONE] = "damage-taken-for-done",
+	[TOKEN_LOST_BY_READING] = "token-lost-by-reading",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",

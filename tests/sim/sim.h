@@ -91,6 +91,7 @@ enum mutant {
 	DOWNGRADE_WITHOUT_DRAIN,
 	DOWNGRADE_WITHOUT_FLUSH,
 	DAMAGE_TAKEN_FOR_DONE,
+	TOKEN_LOST_BY_READING,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -244,6 +245,7 @@ struct conn {
 	struct stream way[2];
 
 	bool open;		/* the client's end */
+	u64 shown;		/* client: the token of its hello */
 	struct txn *reading;	/* client: data of its response comes next */
 
 	u8 end;			/* the exporter's: enum exporter_end */
@@ -334,7 +336,7 @@ struct record {
 	bool established;
 	bool read_only;
 	bool may_only_read;	/* the rules say so by now */
-	bool downgrading;	/* what was admitted before drains, and is flushed */
+	u8 downgrading;		/* 1: what was admitted before drains, 2: and is flushed */
 	bool dormant;		/* nobody waits for it any more; kept while there is room */
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
