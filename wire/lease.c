@@ -3,9 +3,10 @@
  * One writer (P15). An export that is not shared has one lease. It passes to
  * another session when its holder released it (detach), was silent for its
  * whole budget, or is the same client's former session that this client says
- * it no longer has (reboot). Each grant to a new session has a new token; a
- * session that comes back with an older token has been replaced meanwhile and
- * may never write again.
+ * it no longer has (reboot). Each grant to a new session has a new token, and
+ * so has the first one to a session in each life of the exporter. A session that
+ * comes back with an older token has been replaced, or was restored to an earlier
+ * state of its memory, and may never write again.
  */
 #include "id.h"
 #include "lease.h"
@@ -26,19 +27,30 @@ static bool takes_over(const struct dstor_lease *l, const struct dstor_lease_req
 	       dstor_id_equal(r->client, l->client);
 }
 
+/* A token that is not known may be any. */
+static bool token_is_old(const struct dstor_lease *l, const struct dstor_lease_request *r)
+{
+	return r->token && l->token && r->token != l->token && r->token != l->former;
+}
+
 enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 					const struct dstor_lease_request *r, u64 now_ms)
 {
-	if (l->held && dstor_id_equal(r->session, l->session))
-		return DSTOR_LEASE_GRANTED;
-	/* A session that was the writer once: is it still the last one? */
-	if (r->token && l->token && r->token != l->token)
+	/* A session that was the writer once: is it still the last one, as it was? */
+	if (token_is_old(l, r))
 		return DSTOR_LEASE_EXPIRED;
-	if (!l->held)
+	if (!l->held || dstor_id_equal(r->session, l->session))
 		return DSTOR_LEASE_GRANTED;
 	if (takes_over(l, r) || silent_too_long(l, now_ms))
 		return DSTOR_LEASE_AFTER_FENCE;
 	return DSTOR_LEASE_HELD;
+}
+
+void dstor_lease_new_life(struct dstor_lease *l, u64 now_ms)
+{
+	l->connected = false;
+	l->heard_ms = now_ms;
+	l->renew = true;
 }
 
 u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
@@ -49,14 +61,35 @@ u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r
 	if (!same) {
 		memcpy(l->session, r->session, DSTOR_ID_LEN);
 		memcpy(l->client, r->client, DSTOR_ID_LEN);
-		/* A writer that returns to an exporter which forgot it keeps its token. */
-		l->token = r->token ? r->token : new_token;
 	}
+	/*
+	 * Another queue of the session may still show the token that it resumed with.
+	 * Who shows the former one may yet read the welcome with the newest. An exporter
+	 * that knows no token would forget the next one, too.
+	 */
+	if (r->token && !l->token) {
+		l->token = r->token;
+	} else if (r->token && l->renew && r->token == l->token) {
+		l->former = r->token;
+		l->token = new_token;
+	} else if (!r->token && !same) {
+		l->former = 0;
+		l->token = new_token;
+	}
+	l->renew = false;
 	l->held = true;
 	l->connected = true;
 	l->budget_ms = r->budget_ms;
 	l->heard_ms = now_ms;
 	return l->token;
+}
+
+bool dstor_lease_settle(struct dstor_lease *l)
+{
+	bool changed = l->former;
+
+	l->former = 0;
+	return changed;
 }
 
 void dstor_lease_release(struct dstor_lease *l)
@@ -73,6 +106,7 @@ void dstor_lease_release(struct dstor_lease *l)
 void dstor_lease_revoke(struct dstor_lease *l, u64 new_token)
 {
 	l->token = new_token;
+	l->former = 0;
 }
 
 u64 dstor_lease_ms(u32 timeout_ms, u32 retries)

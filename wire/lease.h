@@ -17,10 +17,12 @@ struct dstor_lease {
 	u8 session[DSTOR_ID_LEN];	/* the holder, or 0 */
 	u8 client[DSTOR_ID_LEN];
 	u64 token;		/* of the last grant; 0: not known */
+	u64 former;		/* accepted, too, until dstor_lease_settle(); 0: none */
 	u64 heard_ms;		/* last byte from the holder */
 	u64 budget_ms;		/* dstor_lease_ms() of the holder; a length of time */
 	bool held;
 	bool connected;		/* the holder has a connection */
+	bool renew;		/* of a former life of the exporter: the next grant renews the token */
 };
 
 struct dstor_lease_request {
@@ -43,11 +45,24 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 					const struct dstor_lease_request *r, u64 now_ms);
 
 /*
+ * The exporter has begun a new life with what it kept of the lease: a writer that
+ * resumes gets a new token, so the state that it had before can be told apart (P3).
+ */
+void dstor_lease_new_life(struct dstor_lease *l, u64 now_ms);
+
+/*
  * Act on GRANTED, or on AFTER_FENCE once the holder's writes have drained. Returns
  * the token: @new_token, which is not 0, or the one that the session has already.
+ * The token that it replaces is accepted, too, until dstor_lease_settle().
  */
 u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r, u64 new_token,
 		      u64 now_ms);
+
+/*
+ * A frame has arrived in this life on each queue of the holder, so it has the newest
+ * token. True: the lease has changed, and the caller keeps it.
+ */
+bool dstor_lease_settle(struct dstor_lease *l);
 
 /* The holder detached. The token stays, so an older session cannot come back. */
 void dstor_lease_release(struct dstor_lease *l);

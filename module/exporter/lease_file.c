@@ -13,6 +13,7 @@
 #include "core/work.h"
 #include "exporter/export.h"
 #include "exporter/lease_file.h"
+#include "exporter/session.h"
 #include "wire/crc32c.h"
 #include "wire/id.h"
 
@@ -24,6 +25,7 @@ struct lease_record {
 	u8 session[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
 	__le64 token;
+	__le64 former;			/* accepted, too, until the holder has shown the token */
 	__le64 budget_ms;
 	char name[DSTOR_NAME_LEN];	/* of the client, for people */
 	u8 held;
@@ -58,10 +60,10 @@ int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor
 	memcpy(e->lease.session, r.session, DSTOR_ID_LEN);
 	memcpy(e->lease.client, r.client, DSTOR_ID_LEN);
 	e->lease.token = le64_to_cpu(r.token);
+	e->lease.former = le64_to_cpu(r.former);
 	e->lease.budget_ms = le64_to_cpu(r.budget_ms);
 	e->lease.held = r.held;
-	e->lease.connected = false;
-	e->lease.heard_ms = dstor_now_ms();
+	dstor_lease_new_life(&e->lease, dstor_now_ms());
 	memcpy(e->holder, r.name, sizeof(e->holder));
 	e->holder[sizeof(e->holder) - 1] = 0;
 	return 0;
@@ -71,6 +73,7 @@ int dstor_lease_file_save(struct dstor_export *e)
 {
 	struct lease_record r = {
 		.token = cpu_to_le64(e->lease.token),
+		.former = cpu_to_le64(e->lease.former),
 		.budget_ms = cpu_to_le64(e->lease.budget_ms),
 		.held = e->lease.held,
 	};
@@ -96,6 +99,25 @@ int dstor_lease_file_save(struct dstor_export *e)
 	if (n)
 		pr_err("dstor: export %s: the lease cannot be kept: error %zd\n", e->name, -n);
 	return n;
+}
+
+void dstor_lease_file_settle(struct dstor_export *e)
+{
+	struct dstor_session *s;
+	unsigned int i;
+
+	lockdep_assert_held(&e->lock);
+	if (!e->lease.former || !e->lease.held)
+		return;
+	s = dstor_session_find(e, e->lease.session);
+	if (!s)
+		return;
+	for (i = 0; i < s->n_queues; i++)
+		/* The peer's work sets it without a lock, once. */
+		if (!READ_ONCE(s->queues[i].past.used))
+			return;
+	if (dstor_lease_settle(&e->lease))
+		dstor_lease_file_save(e);
 }
 
 void dstor_lease_file_close(struct dstor_export *e)

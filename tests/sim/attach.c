@@ -6,6 +6,9 @@
 #include "sim.h"
 #include "hello.h"
 #include "id.h"
+#include "rejoin.h"
+
+#define IDLE_DORMANT_MS 40000	/* of "forever" retries, not the writer's: an hour in the module */
 
 static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 {
@@ -13,6 +16,14 @@ static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
 		if (x->records[n].used && dstor_id_equal(x->records[n].id, id))
 			return &x->records[n];
 	return NULL;
+}
+
+bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie)
+{
+	const struct record *r = record_find(x, id);
+	const struct dstor_queue_past *past = r ? &r->queue[queue].past : NULL;
+
+	return past && (!past->used || past->cookie == cookie || past->former == cookie);
 }
 
 static struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session)
@@ -61,10 +72,17 @@ static bool has_conn(const struct record *r, bool pending_too)
 	return false;
 }
 
-/* How long a session without a connection is remembered at least. */
-u64 memory_ms(const struct record *r)
+static u64 memory_ms(const struct record *r)
 {
 	return dstor_memory_ms(r->timeout_ms, r->retries);
+}
+
+/* After which nobody waits for it; NEVER for a writer that tries for ever. */
+static u64 dormant_ms(const struct exporter *x, const struct record *r)
+{
+	u64 ms = memory_ms(r);
+
+	return ms == NEVER && !is_holder(x, r) ? IDLE_DORMANT_MS : ms;
 }
 
 void session_heard(struct conn *c)
@@ -78,12 +96,42 @@ void session_heard(struct conn *c)
 		c->x->lease.heard_ms = w.now;
 }
 
-static void session_over(struct exporter *x, struct record *r)
+static void lease_keep(struct exporter *x)
+{
+	x->disk->kept_token = x->lease.token;
+	x->disk->kept_former = x->lease.former;
+}
+
+/* A frame: the client has the newest cookie of its queue, and soon the newest token. */
+void session_frame(struct conn *c, u64 seq)
+{
+	struct record *r = c->record;
+	struct dstor_queue_past *past = &r->queue[c->queue].past;
+	u64 former = past->former;
+
+	dstor_rejoin_frame(past, seq);
+	if (mutated(FORMER_COOKIE_FOR_EVER))
+		past->former = former;
+	if (!is_holder(c->x, r) || mutated(FORMER_TOKEN_FOR_EVER))
+		return;
+	for (u8 q = 0; q < r->queues; q++)
+		if (!r->queue[q].past.used)
+			return;
+	if (dstor_lease_settle(&c->x->lease))
+		lease_keep(c->x);
+}
+
+static void release_lease(struct exporter *x, struct record *r)
 {
 	if (is_holder(x, r)) {
 		dstor_lease_release(&x->lease);
 		oracle_released(x, r->session);
 	}
+}
+
+static void session_over(struct exporter *x, struct record *r)
+{
+	release_lease(x, r);
 	oracle_session_over(x, r->session);
 	if (!r->evicted)	/* an evicted one must be told when it comes back */
 		record_free(r);
@@ -105,10 +153,10 @@ static void close_queue(struct record *r, u8 q)
 	}
 }
 
-static void forget_later(struct exporter *x, struct record *r)
+static void dormant_later(struct exporter *x, struct record *r)
 {
-	if (memory_ms(r) != NEVER)
-		after(memory_ms(r) + below(5000), EV_FORGET, x->index, r - x->records, r->stamp);
+	if (dormant_ms(x, r) != NEVER)
+		after(dormant_ms(x, r) + below(5000), EV_DORMANT, x->index, r - x->records, r->stamp);
 }
 
 void queue_lost(struct conn *c)
@@ -130,10 +178,53 @@ void queue_lost(struct conn *c)
 			record_free(r);
 			return;
 		}
-		forget_later(x, r);
+		dormant_later(x, r);
 	}
 	session_settle(x, r);
 	attach_step_all(x);
+}
+
+/* --- room --- */
+
+static struct record *older(struct record *a, struct record *b)
+{
+	return !a || b->heard_ms < a->heard_ms ? b : a;
+}
+
+/* One more session: of a client with too many its oldest goes, or the oldest dormant one. */
+static bool make_room(struct exporter *x, const u8 client[DSTOR_ID_LEN])
+{
+	struct record *own = NULL, *dormant = NULL, *goes = NULL;
+	u32 all = 0, of_client = 0;
+
+	for (u32 n = 0; n < RECORDS; n++) {
+		struct record *r = &x->records[n];
+		bool is_own = dstor_id_equal(r->client, client);
+
+		if (!r->used || r->evicted)
+			continue;
+		all++;
+		of_client += is_own;
+		if (record_running(r) || has_conn(r, true) || is_holder(x, r))
+			continue;
+		if (is_own)
+			own = older(own, r);
+		if (r->dormant)
+			dormant = older(dormant, r);
+	}
+	if (of_client >= w.room_of_client)
+		goes = own;
+	else if (all >= w.room)
+		goes = dormant;
+	else
+		return true;
+	if (!goes)
+		return false;
+	happened[H_FORGOTTEN]++;
+	w.sessions[goes->session].forgotten = true;
+	say("X%u: forgets s%u", x->index, goes->session);
+	session_over(x, goes);
+	return true;
 }
 
 /* --- the answer to a hello --- */
@@ -164,11 +255,18 @@ static void refuse(struct conn *c, u8 status, const u8 *holder)
 		happened[H_STALE]++;
 	say("X%u: s%u queue %u gen %llu: %s", c->x->index, c->session, c->queue, ULL(c->gen),
 	    dstor_welcome_text(status));
+	memcpy(a->exporter, c->x->identity, DSTOR_ID_LEN);
 	if (holder)
 		memcpy(a->holder, holder, DSTOR_ID_LEN);
 	welcome_send(c, i);
 	conn_finish(c, TO_CLIENT);
 	queue_lost(c);
+}
+
+static u64 new_token(void)
+{
+	w.ids++;
+	return (u64)w.ids << 32 | 1;
 }
 
 static void grant(struct conn *c, u64 token)
@@ -179,7 +277,7 @@ static void grant(struct conn *c, u64 token)
 	struct dstor_welcome *a = welcome_new(&i, DSTOR_WELCOME_OK);
 	bool is_volatile = x->disk->is_volatile && !x->write_through;
 
-	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY ||
+	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY || r->may_only_read ||
 		       dstor_resume_elsewhere(&c->hello, x->disk->uuid);
 	a->access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
 	a->queues = cpu_to_le16(QUEUES);
@@ -190,6 +288,10 @@ static void grant(struct conn *c, u64 token)
 				    (x->shared ? DSTOR_DISK_SHARED : 0));
 	memcpy(a->uuid, x->disk->uuid, DSTOR_ID_LEN);
 	memcpy(a->instance, x->instance, DSTOR_ID_LEN);
+	memcpy(a->exporter, x->identity, DSTOR_ID_LEN);
+	memcpy(a->life, x->life_id, DSTOR_ID_LEN);
+	a->cookie = cpu_to_le64(new_token());
+	dstor_rejoin_welcomed(&r->queue[c->queue].past, &c->hello, le64_to_cpu(a->cookie));
 	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
 	a->logical_block = cpu_to_le32(BLOCK);
 	a->physical_block = cpu_to_le32(BLOCK);
@@ -219,18 +321,13 @@ static void lease_request(const struct conn *c, struct dstor_lease_request *q)
 				      le32_to_cpu(c->hello.retries));
 }
 
-static u64 new_token(void)
-{
-	w.ids++;
-	return (u64)w.ids << 32 | 1;
-}
-
 static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 {
 	struct exporter *x = c->x;
 	u64 token = dstor_lease_grant(&x->lease, q, new_token(), w.now);
 
-	x->disk->kept_token = token;	/* on its own disk, before it answers */
+	lease_keep(x);	/* on its own disk, before it answers */
+	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
 	oracle_granted(x, c->session, !dstor_id_is_zero(q->takeover), q->budget_ms);
 	return token;
 }
@@ -250,7 +347,7 @@ static bool expel_holder(struct conn *c, const struct dstor_lease_request *q)
 	x->lease.connected = false;
 	if (record_running(holder) && !mutated(takeover ? TAKEOVER_WITHOUT_FENCE :
 					       SILENCE_WITHOUT_FENCE)) {
-		forget_later(x, holder);
+		dormant_later(x, holder);
 		return false;
 	}
 	oracle_session_over(x, holder->session);
@@ -266,7 +363,7 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	bool same;
 
 	*token = 0;
-	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared)
+	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared || c->record->may_only_read)
 		return LEASE_OK;
 	if (dstor_resume_elsewhere(&c->hello, x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
 		return LEASE_OK;
@@ -301,6 +398,17 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	return LEASE_OK;
 }
 
+static bool is_rolled_back(const struct dstor_hello *hello, const struct dstor_queue_past *past)
+{
+	struct dstor_hello h = *hello;
+
+	if (mutated(COOKIE_NOT_COMPARED))
+		h.cookie = cpu_to_le64(past->cookie);
+	if (mutated(LAST_SEQ_NOT_COMPARED))
+		h.last_seq = cpu_to_le64(NEVER);
+	return dstor_rejoin_queue(&h, past) != DSTOR_REJOIN_OK && !mutated(ROLLBACK_ACCEPTED);
+}
+
 /* Answers the waiting connection of a queue if nothing older runs any more. */
 static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 {
@@ -319,6 +427,12 @@ static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 	}
 	if (r->queue[queue].running && !mutated(NO_FENCE))
 		return false;
+	/* not before: an older connection may still add to what is known */
+	if (is_rolled_back(&c->hello, &r->queue[queue].past)) {
+		happened[H_ROLLBACK_REFUSED]++;
+		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
+		return true;
+	}
 	switch (lease_step(c, &token)) {
 	case LEASE_LATER:
 		return false;
@@ -402,14 +516,19 @@ void attach_hello(struct conn *c, const struct message *m)
 		return;
 	}
 	r = record_find(x, h->session);
-	if (!r)
+	if (r && r->evicted) {
+		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
+		return;
+	}
+	if (dstor_rejoin_session(h, x->life_id, r) != DSTOR_REJOIN_OK &&
+	    !mutated(LIFE_NOT_COMPARED)) {
+		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
+		return;
+	}
+	if (!r && make_room(x, h->client))
 		r = record_new(x, h, c->session);
 	if (!r) {
 		refuse(c, DSTOR_WELCOME_BUSY, NULL);
-		return;
-	}
-	if (r->evicted) {
-		refuse(c, DSTOR_WELCOME_EVICTED, NULL);
 		return;
 	}
 	if (le64_to_cpu(h->generation) <= r->queue[q].gen) {
@@ -419,9 +538,12 @@ void attach_hello(struct conn *c, const struct message *m)
 	say("X%u: hello of s%u queue %u gen %llu, %u running", x->index, c->session, q, ULL(c->gen),
 	    r->queue[q].running);
 	r->queue[q].gen = le64_to_cpu(h->generation);
+	r->queues = le16_to_cpu(h->queues);
 	r->ping_ms = le32_to_cpu(h->ping_ms);
 	r->timeout_ms = le32_to_cpu(h->timeout_ms);
 	r->retries = le32_to_cpu(h->retries);
+	happened[H_RESUMED_DORMANT] += r->dormant;
+	r->dormant = false;
 	close_queue(r, q);
 	if (is_holder(x, r))
 		x->lease.connected = has_conn(r, false);
@@ -477,7 +599,7 @@ void session_evict(struct exporter *x, struct record *r)
 	w.sessions[r->session].evicted = true;
 	if (is_holder(x, r) && !mutated(EVICTION_FORGOTTEN)) {
 		dstor_lease_revoke(&x->lease, new_token());
-		x->disk->kept_token = x->lease.token;
+		lease_keep(x);
 	}
 	for (u8 q = 0; q < QUEUES; q++) {
 		struct conn *c = r->queue[q].live;
@@ -494,18 +616,65 @@ void session_evict(struct exporter *x, struct record *r)
 	attach_step_all(x);
 }
 
-void session_forget(struct exporter *x, struct record *r)
+/* A rule changed: it reads on, and writes no more. */
+void session_downgrade(struct exporter *x, struct record *r)
 {
-	if (has_conn(r, true) || r->evicted)
+	say("X%u: s%u may only read from now on", x->index, r->session);
+	r->may_only_read = true;
+	r->read_only = true;
+	r->downgrading = 1;
+	session_downgrade_step(x, r);
+}
+
+/* Once all it was admitted is done, the disk is flushed; then it is told. */
+void session_downgrade_step(struct exporter *x, struct record *r)
+{
+	if (!r->used || r->downgrading != 1 || x->state != X_UP)
 		return;
-	if (w.now - r->heard_ms < memory_ms(r) ||
+	if (record_writes(r) && !mutated(DOWNGRADE_WITHOUT_DRAIN))
+		return;
+	r->downgrading = 2;
+	if (x->disk->is_volatile && !mutated(DOWNGRADE_WITHOUT_FLUSH))
+		disk_flush_for(x, r);
+	else
+		session_downgraded(x, r, true);
+}
+
+void session_downgraded(struct exporter *x, struct record *r, bool flushed)
+{
+	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
+			       .flags = cpu_to_le16(DSTOR_CHANGE_ACCESS |
+						    (flushed ? DSTOR_CHANGE_FLUSHED : 0)),
+			       .status = cpu_to_le16(DSTOR_ACCESS_READ) };
+
+	r->downgrading = 0;
+	happened[H_DOWNGRADED]++;
+	say("X%u: s%u only reads, and gives the lease back", x->index, r->session);
+	for (u8 q = 0; q < QUEUES; q++)
+		if (r->queue[q].live && r->queue[q].live->established)
+			frame_send(r->queue[q].live, TO_CLIENT, &f, NULL);
+	if (is_holder(x, r))
+		w.sessions[r->session].gave_back = x->disk - w.disks + 1;
+	release_lease(x, r);
+	attach_step_all(x);
+}
+
+/*
+ * Nobody waits any more for who was silent for too long. Its slots stay: a client
+ * that comes back after all resumes with them (P3).
+ */
+void session_dormant(struct exporter *x, struct record *r)
+{
+	if (has_conn(r, true) || r->evicted || r->dormant)
+		return;
+	if (w.now - r->heard_ms < dormant_ms(x, r) ||
 	    (record_running(r) && !mutated(FORGET_WHILE_BUSY))) {
-		after(1000, EV_FORGET, x->index, r - x->records, r->stamp);
+		after(1000, EV_DORMANT, x->index, r - x->records, r->stamp);
 		return;
 	}
-	happened[H_FORGOTTEN]++;
-	w.sessions[r->session].forgotten = true;
-	say("X%u: forgets s%u", x->index, r->session);
-	session_over(x, r);
+	happened[H_DORMANT]++;
+	say("X%u: nobody waits for s%u any more", x->index, r->session);
+	r->dormant = true;
+	release_lease(x, r);
 	attach_step_all(x);
 }

@@ -38,6 +38,9 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 		h->flags |= DSTOR_HELLO_RESUME;
 		memcpy(h->uuid, m->identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(m->token);
+		memcpy(h->life, m->life, DSTOR_ID_LEN);
+		h->cookie = cpu_to_le64(m->queue[queue].cookie);
+		h->last_seq = cpu_to_le64(m->queue[queue].seq);
 	}
 }
 
@@ -59,6 +62,7 @@ void client_connect(struct machine *m, u8 queue)
 	dstor_hello_set_crc(&i->message->hello);
 	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
 	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
+	q->conn->shown = m->token;
 	item_send(q->conn, TO_EXPORTER, i);
 	after(silence_ms(m), EV_QUEUE_TIMER, m->index, queue, q->conn->stamp);
 }
@@ -121,12 +125,12 @@ void client_timer(struct machine *m, u8 queue)
 
 /* --- what comes back --- */
 
-static void first_welcome(struct machine *m, const struct dstor_welcome *a)
+static void first_welcome(struct machine *m, const struct exporter *x, const struct dstor_welcome *a)
 {
 	say("M%u: s%u is attached", m->index, m->session);
 	m->established = true;
 	m->device = D_UP;
-	m->token = le64_to_cpu(a->writer_token);
+	memcpy(m->identity.exporter, a->exporter, DSTOR_ID_LEN);
 	memcpy(m->identity.uuid, a->uuid, DSTOR_ID_LEN);
 	m->identity.size = le64_to_cpu(a->size);
 	m->identity.block = le32_to_cpu(a->logical_block);
@@ -134,9 +138,7 @@ static void first_welcome(struct machine *m, const struct dstor_welcome *a)
 	m->identity.slots = le16_to_cpu(a->slots);
 	m->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
 	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
-	for (u8 n = 0; n < DISKS; n++)
-		if (dstor_id_equal(w.disks[n].uuid, a->uuid))
-			m->disk = n;
+	m->disk = x->disk - w.disks;
 	for (u8 n = 0; n < m->queues; n++)
 		if (m->queue[n].state == Q_IDLE)
 			after(0, EV_CONNECT, m->index, n, m->session);
@@ -146,12 +148,20 @@ static bool same_disk(struct machine *m, const struct dstor_welcome *a)
 {
 	enum dstor_resume r = dstor_resume_check(&m->identity, a);
 
+	if (r == DSTOR_RESUME_OTHER_EXPORTER && (mutated(EXPORTER_IGNORED) || mutated(UUID_IGNORED))) {
+		struct dstor_identity any = m->identity;
+
+		memset(any.exporter, 0, DSTOR_ID_LEN);
+		r = dstor_resume_check(&any, a);
+	}
 	if ((r == DSTOR_RESUME_OTHER_DISK && mutated(UUID_IGNORED)) ||
 	    (r == DSTOR_RESUME_SMALLER && mutated(SIZE_IGNORED)))
 		r = DSTOR_RESUME_OK;
 	m->suspended = r != DSTOR_RESUME_OK;
 	if (m->suspended)
 		say("M%u: s%u is suspended: %s", m->index, m->session, dstor_resume_text(r));
+	if (r == DSTOR_RESUME_OTHER_EXPORTER)
+		happened[H_SUSPENDED_EXPORTER]++;
 	if (r == DSTOR_RESUME_OTHER_DISK)
 		happened[H_SUSPENDED_UUID]++;
 	if (r == DSTOR_RESUME_SMALLER)
@@ -196,7 +206,7 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	struct queue *q = &m->queue[c->queue];
 
 	if (!m->established) {
-		first_welcome(m, a);
+		first_welcome(m, c->x, a);
 	} else {
 		if (!same_disk(m, a)) {
 			client_lost(m, c->queue);
@@ -206,6 +216,14 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 		if (le64_to_cpu(a->size) > m->identity.size)
 			m->identity.size = le64_to_cpu(a->size);
 	}
+	/* who may only read for now keeps its token: it says whether another wrote since */
+	if (a->writer_token || mutated(TOKEN_LOST_BY_READING))
+		m->token = le64_to_cpu(a->writer_token);
+	memcpy(m->life, a->life, DSTOR_ID_LEN);
+	m->life_number = c->life;
+	m->access = a->access;
+	q->quiet = false;
+	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
 	q->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
 	q->state = Q_LIVE;
@@ -233,6 +251,25 @@ static void in_use(struct conn *c, const struct dstor_welcome *a)
 	}
 }
 
+/*
+ * A clone with the same UUID knows nothing of this session, but has a writer of its
+ * own: it ends nothing that is not its own (README.md, repairs).
+ */
+static bool of_another(struct conn *c, const struct dstor_welcome *a)
+{
+	struct machine *m = c->m;
+
+	/* nor does an exporter that was shown a token which was renewed meanwhile */
+	if (m->established && c->shown != m->token && a->status == DSTOR_WELCOME_EXPIRED)
+		return true;
+	if (!m->established || dstor_id_equal(m->identity.exporter, a->exporter) ||
+	    mutated(CLONE_ENDS_SESSIONS))
+		return false;
+	happened[H_SUSPENDED_EXPORTER]++;
+	m->suspended = true;
+	return true;
+}
+
 static void welcome_arrived(struct conn *c, const struct message *msg)
 {
 	const struct dstor_welcome *a = &msg->welcome;
@@ -256,6 +293,10 @@ static void welcome_arrived(struct conn *c, const struct message *msg)
 		break;
 	case DSTOR_WELCOME_EXPIRED:
 	case DSTOR_WELCOME_EVICTED:
+		if (of_another(c, a)) {
+			client_lost(m, c->queue);
+			break;
+		}
 		happened[a->status == DSTOR_WELCOME_EXPIRED ? H_EXPIRED : H_EVICTED]++;
 		device_fail(m, dstor_welcome_text(a->status));
 		break;
@@ -281,6 +322,11 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	/* nothing was acked on this queue after it, and all before is durable */
 	if (flags & DSTOR_CHANGE_FLUSHED)
 		m->queue[c->queue].mark = DSTOR_FLUSH_MARK_CLEAN;
+	if (flags & DSTOR_CHANGE_ACCESS) {
+		m->access = le16_to_cpu(f->status);
+		if (flags & DSTOR_CHANGE_FLUSHED)
+			oracle_told_durable(m, c->queue);
+	}
 	if (flags & DSTOR_CHANGE_EVICTED)
 		device_fail(m, "evicted");
 	else if (flags & DSTOR_CHANGE_STOPPING)
@@ -351,6 +397,8 @@ void device_attach(struct machine *m)
 	m->established = false;
 	m->suspended = false;
 	m->token = 0;
+	memset(m->life, 0, DSTOR_ID_LEN);
+	memset(&m->identity, 0, sizeof(m->identity));
 	m->forced_ms = NEVER;
 	make_id(m->session_id);
 	m->session = oracle_session(m);
@@ -418,6 +466,16 @@ void device_detach(struct machine *m)
 			client_lost(m, n);
 		}
 	}
+}
+
+/* Another key, or the daily renewal: each connection is made again, under load. */
+void device_rotate(struct machine *m)
+{
+	happened[H_ROTATED]++;
+	say("M%u: s%u makes its connections anew", m->index, m->session);
+	for (u8 n = 0; n < m->queues; n++)
+		if (m->queue[n].state == Q_LIVE)
+			client_lost(m, n);
 }
 
 void device_crash(struct machine *m)

@@ -37,6 +37,16 @@ static void request_free(struct request *r)
 	r->stamp = 0;
 }
 
+/* Anything that was admitted and may still change the disk. */
+bool record_writes(const struct record *r)
+{
+	for (u32 n = 0; n < REQUESTS; n++)
+		if (w.requests[n].used && w.requests[n].record == r &&
+		    w.requests[n].record_stamp == r->stamp)
+			return true;
+	return false;
+}
+
 /* NULL when the session was forgotten while it ran, which only mutants do. */
 static struct dstor_slot *slot_of(struct request *r)
 {
@@ -82,6 +92,7 @@ void requests_drop(struct conn *c)
 		if (slot_of(r))
 			dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
 		request_free(r);
+		session_downgrade_step(r->x, r->record);
 	}
 	c->receiving = NULL;
 }
@@ -189,6 +200,8 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		conn_lost(c);
 		return;
 	}
+	oracle_arrived(c, i->frame.type == DSTOR_FRAME_REQUEST ? i->txn : NULL);
+	session_frame(c, i->frame.type == DSTOR_FRAME_REQUEST ? le64_to_cpu(i->frame.seq) : 0);
 	switch (i->frame.type) {
 	case DSTOR_FRAME_REQUEST:
 		if (c->x->state == X_UP)
@@ -240,6 +253,29 @@ void exporter_receive(struct conn *c, struct item *i)
 	}
 }
 
+static bool is_damaged(void)
+{
+	return w.faults & 1 << W_DAMAGE && !w.healing && chance(4);
+}
+
+/* A digest without a key is wrong: the slot is free again, and nothing is done. */
+static void damaged(struct request *r)
+{
+	struct dstor_frame a = { .type = DSTOR_FRAME_STATE, .slot = r->frame.slot,
+			       .seq = r->frame.seq,
+			       .status = cpu_to_le16(DSTOR_STATE_DAMAGED) };
+
+	happened[H_DAMAGED]++;
+	say("X%u: the data of seq %llu is damaged", r->x->index, ULL(le64_to_cpu(r->frame.seq)));
+	if (slot_of(r) && mutated(DAMAGE_TAKEN_FOR_DONE))
+		dstor_slot_done(slot_of(r), le64_to_cpu(r->frame.seq), DSTOR_STATUS_OK);
+	else if (slot_of(r))
+		dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
+	frame_send(r->conn, TO_CLIENT, &a, NULL);
+	request_free(r);
+	session_downgrade_step(r->x, r->record);
+}
+
 /*
  * The data has been taken from the receive queue, which on loopback still
  * referred to the client's pages. Had the client given up meanwhile, they may
@@ -258,6 +294,11 @@ void request_copied(struct request *r)
 		if (slot_of(r))
 			dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
 		request_free(r);
+		session_downgrade_step(r->x, r->record);
+		return;
+	}
+	if (is_damaged()) {
+		damaged(r);
 		return;
 	}
 	r->state = R_READY;
@@ -320,6 +361,8 @@ void request_done(struct request *r, struct bio *b)
 	if (s)
 		session_settle(x, r->record);
 	request_free(r);
+	if (s)
+		session_downgrade_step(x, r->record);
 	attach_step_all(x);
 	exporter_stop_step(x);
 }
@@ -459,8 +502,13 @@ void exporter_start(struct exporter *x)
 		happened[H_CACHE_CHANGED]++;
 	}
 	x->life = ++w.lives;
+	make_id(x->life_id);
 	x->state = X_UP;
 	memset(&x->lease, 0, sizeof(x->lease));
-	if (!mutated(LEASE_TOKEN_NOT_KEPT))
+	if (!mutated(LEASE_TOKEN_NOT_KEPT)) {
 		x->lease.token = x->disk->kept_token;
+		x->lease.former = x->disk->kept_former;
+	}
+	dstor_lease_new_life(&x->lease, w.now);
+	x->lease.renew &= !mutated(TOKEN_NOT_RENEWED);
 }

@@ -30,6 +30,8 @@ static void draw_policy(struct machine *m)
 
 	m->policy.timeout_ms = w.late_news ? 5000 : pick(timeouts, w.all_loopback ? 3 : 6);
 	m->policy.retries = pick(retries, w.all_loopback ? 2 : chance(20) ? 8 : 6);
+	if (w.all_shared && chance(50))
+		m->policy.retries = DSTOR_RETRIES_FOREVER;
 	m->ping_ms = w.late_news ? 2000 : pick(pings, 4);
 	m->queues = between(w.late_news ? 2 : 1, QUEUES);
 	m->slots = between(1, SLOTS);
@@ -50,14 +52,17 @@ static void draw_exporters(void)
 			d->n_kept[b] = 1;
 		}
 	}
+	if (chance(20))	/* a clone that was set up by itself, with a UUID that somebody pinned */
+		memcpy(w.disks[1].uuid, w.disks[0].uuid, DSTOR_ID_LEN);
 	for (u32 n = 0; n < EXPORTERS; n++) {
 		struct exporter *x = &w.exporters[n];
 
 		x->index = n;
 		x->own = &w.disks[n];
 		x->disk = x->own;
-		x->shared = chance(20);
+		x->shared = w.all_shared || chance(20);
 		x->write_through = !w.late_news && chance(10);
+		make_id(x->identity);
 		make_id(x->instance);
 		exporter_start(x);
 	}
@@ -112,6 +117,20 @@ static void draw_theme(void)
 	} else if (theme == 5) {	/* crowds at the door */
 		w.faults |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
 		w.hold_percent = 8;
+	} else if (theme == 7 || theme == 8) {	/* machines restored with their memory */
+		w.faults = 1 << W_ROLLBACK | 1 << W_RESET | (theme == 8 ? 1 << W_CRASH | 1 << W_STOP : 0);
+		w.pause_ms = between(200, 1500);
+		w.txn_limit = 120;
+	} else if (theme == 9) {	/* rules change, and change back */
+		w.faults = 1 << W_DOWNGRADE | 1 << W_RIVAL | 1 << W_RESET | 1 << W_STOP;
+		w.pause_ms = between(200, 1500);
+	} else if (theme == 6) {	/* who is away for long is forgotten */
+		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
+		w.ends_ms = between(60000, 150000);
+		w.pause_ms = between(4000, 12000);
+		w.txn_limit = 80;
+		w.room = 1;
+		w.all_shared = true;
 	}
 }
 
@@ -129,6 +148,8 @@ void weather_begin(void)
 	w.hold_percent = chance(50) ? between(1, 8) : 0;
 	w.slow_percent = chance(50) ? between(1, 15) : 0;
 	w.disk_errors = chance(10);
+	w.room = chance(40) ? between(1, 3) : RECORDS;
+	w.room_of_client = chance(30) ? between(2, 3) : RECORDS;
 	w.txn_limit = between(20, 120);
 	w.ends_ms = between(3000, 20000);
 	w.pause_ms = between(300, 3000);
@@ -169,6 +190,7 @@ static void submit_something(struct machine *m)
 	u8 count = chance(60) ? 1 : between(1, SPAN);
 	u8 first = below(chance(70) ? blocks / 2 : blocks - count + 1);
 	bool fua;
+	u8 queue;
 
 	if (!txns_in_flight(m) && chance(5))
 		device_reopened(m);
@@ -181,7 +203,9 @@ static void submit_something(struct machine *m)
 		return;
 	}
 	fua = dstor_op_writes(op) && chance(w.fua_percent);
-	txn_submit(m, below(m->queues), op, fua, first, count);
+	queue = below(m->queues);
+	if (!m->queue[queue].quiet)
+		txn_submit(m, queue, op, fua, first, count);
 }
 
 static void settle_step(struct machine *m);
@@ -314,6 +338,17 @@ static void fault_of_exporter(enum fault what, struct exporter *x)
 
 		if (r->used && !r->evicted && belongs_to(r->session, x))
 			session_evict(x, r);
+	} else if (what == W_DOWNGRADE && x->state == X_UP && x->disk == x->own) {
+		struct record *r = &x->records[below(4)];
+
+		if (r->used && r->may_only_read && !r->downgrading) {
+			r->may_only_read = false;
+			happened[H_UPGRADED]++;
+			say("X%u: s%u may write again", x->index, r->session);
+		} else if (r->used && r->established && !r->read_only && !r->evicted && !r->bye &&
+			   belongs_to(r->session, x)) {
+			session_downgrade(x, r);
+		}
 	} else if (what == W_GROW && x->state == X_UP && !x->disk->hidden) {
 		disk_grow(x->disk);
 		exporter_change(x, DSTOR_CHANGE_SIZE, (u64)x->disk->blocks * BLOCK);
@@ -332,6 +367,13 @@ static void fault_of_client(enum fault what, struct machine *m)
 		m->frozen_ms += ms;
 	} else if (what == W_CLIENT_CRASH && !m->loopback) {
 		device_crash(m);
+	} else if (what == W_ROLLBACK && (!w.snapshot.taken || w.snapshot.machine != m->index ||
+					  w.snapshot.session != m->session || chance(25))) {
+		machine_snapshot(m);
+	} else if (what == W_ROTATE && m->device == D_UP && m->frozen_until <= w.now) {
+		device_rotate(m);
+	} else if (what == W_ROLLBACK) {
+		machine_restore(m);
 	} else if (what == W_FORCE && m->device == D_UP && m->frozen_until <= w.now) {
 		m->forced_ms = w.now;
 		device_force(m);
@@ -389,6 +431,7 @@ void weather_next(void)
 	case W_STOP:
 	case W_FREEZE_EXPORTER:
 	case W_EVICT:
+	case W_DOWNGRADE:
 	case W_GROW:
 		fault_of_exporter(what, x);
 		break;
@@ -428,6 +471,8 @@ void weather_heal(void)
 	w.hold_percent = 0;
 	w.slow_percent = 0;
 	w.disk_errors = false;
+	w.room = RECORDS;
+	w.room_of_client = RECORDS;
 	for (u32 n = 0; n < EXPORTERS; n++) {
 		struct exporter *x = &w.exporters[n];
 
@@ -483,7 +528,7 @@ static void settle_step(struct machine *m)
 		}
 		m->checks = w.n_txns;
 		device_reopened(m);
-		if (!m->read_only)
+		if (!m->read_only && m->access == DSTOR_ACCESS_WRITE)
 			txn_submit(m, 0, DSTOR_OP_WRITE, true, below(3), 1);
 		if (m->slots > 1)
 			txn_submit(m, 0, DSTOR_OP_FLUSH, false, 0, 0);

@@ -40,6 +40,19 @@ static const char * const mutants[MUTANTS] = {
 	[EVICTION_FORGOTTEN] = "eviction-forgotten",
 	[BYE_WITHOUT_DRAIN] = "bye-without-drain",
 	[FORGET_WHILE_BUSY] = "forget-while-busy",
+	[LIFE_NOT_COMPARED] = "life-not-compared",
+	[EXPORTER_IGNORED] = "exporter-ignored",
+	[CLONE_ENDS_SESSIONS] = "clone-ends-sessions",
+	[TOKEN_NOT_RENEWED] = "token-not-renewed",
+	[FORMER_TOKEN_FOR_EVER] = "former-token-for-ever",
+	[ROLLBACK_ACCEPTED] = "rollback-accepted",
+	[COOKIE_NOT_COMPARED] = "cookie-not-compared",
+	[LAST_SEQ_NOT_COMPARED] = "last-seq-not-compared",
+	[FORMER_COOKIE_FOR_EVER] = "former-cookie-for-ever",
+	[DOWNGRADE_WITHOUT_DRAIN] = "downgrade-without-drain",
+	[DOWNGRADE_WITHOUT_FLUSH] = "downgrade-without-flush",
+	[DAMAGE_TAKEN_FOR_DONE] = "damage-taken-for-done",
+	[TOKEN_LOST_BY_READING] = "token-lost-by-reading",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",
@@ -60,11 +73,15 @@ static const char * const happenings[HAPPENINGS] = {
 	[H_STALE] = "stale",
 	[H_IN_USE] = "in-use",
 	[H_EXPIRED] = "expired",
+	[H_TOKEN_RENEWED] = "token-renewed",
 	[H_EVICTED] = "evicted",
 	[H_TAKEOVER] = "takeover",
 	[H_SILENT_HOLDER] = "silent-holder",
 	[H_BYE] = "bye",
 	[H_FORGOTTEN] = "forgotten",
+	[H_DORMANT] = "dormant",
+	[H_RESUMED_DORMANT] = "resumed-dormant",
+	[H_SUSPENDED_EXPORTER] = "suspended-exporter",
 	[H_SUSPENDED_UUID] = "suspended-uuid",
 	[H_SUSPENDED_SIZE] = "suspended-size",
 	[H_GREW] = "grew",
@@ -78,6 +95,14 @@ static const char * const happenings[HAPPENINGS] = {
 	[H_FORCED] = "forced",
 	[H_DETACHED] = "detached",
 	[H_DISK_ERROR] = "disk-error",
+	[H_DOWNGRADED] = "downgraded",
+	[H_UPGRADED] = "upgraded",
+	[H_DAMAGED] = "damaged",
+	[H_DAMAGED_TWICE] = "damaged-twice",
+	[H_ROTATED] = "rotated",
+	[H_ROLLED_BACK] = "rolled-back",
+	[H_ROLLBACK_REFUSED] = "rollback-refused",
+	[H_TWIN_REPLAYED] = "twin-replayed",
 };
 
 static const char * const demands[DEMANDS] = {
@@ -87,6 +112,9 @@ static const char * const demands[DEMANDS] = {
 	[DEMAND_NO_REVIVAL] = "no-revival",
 	[DEMAND_FLUSHED_ALONE] = "flushed-alone",
 	[DEMAND_ANSWER_AFTER_DATA] = "answer-after-data",
+	[DEMAND_ROLLBACK_BUSY] = "rollback-busy",
+	[DEMAND_ROLLBACK_OTHER_QUEUE] = "rollback-other-queue",
+	[DEMAND_ROLLBACK_RESTART] = "rollback-restart",
 };
 
 static u64 frozen_until(const struct event *e)
@@ -103,7 +131,7 @@ static u64 frozen_until(const struct event *e)
 		return w.requests[e->index].x->frozen_until;
 	case EV_BIO:
 		return w.bios[e->index].x->frozen_until;
-	case EV_FORGET:
+	case EV_DORMANT:
 	case EV_STOP:
 		return w.exporters[e->index].frozen_until;
 	case EV_QUEUE_TIMER:
@@ -133,7 +161,7 @@ static bool is_stale(const struct event *e)
 		return !w.requests[e->index].used || w.requests[e->index].stamp != e->stamp;
 	case EV_BIO:
 		return !w.bios[e->index].used || w.bios[e->index].stamp != e->stamp;
-	case EV_FORGET:
+	case EV_DORMANT:
 		return !w.exporters[e->index].records[e->sub].used ||
 		       w.exporters[e->index].records[e->sub].stamp != e->stamp;
 	case EV_STOP:
@@ -177,8 +205,8 @@ static void handle_exporter(const struct event *e)
 	case EV_BIO:
 		disk_done(&w.bios[e->index]);
 		break;
-	case EV_FORGET:
-		session_forget(&w.exporters[e->index], &w.exporters[e->index].records[e->sub]);
+	case EV_DORMANT:
+		session_dormant(&w.exporters[e->index], &w.exporters[e->index].records[e->sub]);
 		break;
 	case EV_STOP:
 		exporter_stop_step(&w.exporters[e->index]);

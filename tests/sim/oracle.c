@@ -45,6 +45,11 @@ u16 oracle_session(struct machine *m)
 	return w.n_sessions++;
 }
 
+static struct txn *root_of(struct txn *t)
+{
+	return t->root ? &w.txns[t->root] : t;
+}
+
 /* --- the lists --- */
 
 static u64 *dead_at(struct disk *d, u32 block, u16 id)
@@ -164,6 +169,13 @@ static void acked_write(struct txn *t)
 {
 	struct disk *d = &w.disks[t->disk];
 
+	if (!t->executed && root_of(t) != t && root_of(t)->ran == t->sent_life) {
+		/* it was executed as what it is a twin of */
+		happened[H_TWIN_REPLAYED]++;
+		forget_write(t);
+		t->count = 0;
+		return;
+	}
 	if (!t->executed) {
 		violated("P1", "t%u is acked and was never executed", number(t));
 		return;
@@ -309,23 +321,86 @@ void oracle_client_crashed(struct machine *m)
 
 /* --- what exporters do --- */
 
+/*
+ * A client that was rolled back knows less than the exporter has seen of it: what
+ * it writes rests on what is no longer so.
+ */
+static void not_of_another_history(const struct exporter *x, const struct txn *t)
+{
+	const struct session *s = &w.sessions[t->session];
+	bool stale = s->stale[t->queue] == x->life;
+
+	if (!is_write(t) || !s->rolled_back || t->began < s->rolled_back)
+		return;
+	for (u32 q = 0; q < QUEUES; q++)
+		stale |= (demand == DEMAND_ROLLBACK_RESTART && s->stale_ever[q]) ||
+			 (demand == DEMAND_ROLLBACK_OTHER_QUEUE && s->stale[q] == x->life);
+	if (stale || (s->stale_token && !x->shared))
+		violated("P2", "%s t%u lands, of a client whose memory is older than what it did",
+			 op_name(t->op), number(t));
+}
+
+/* The header of a request, or another frame. */
+void oracle_arrived(struct conn *c, struct txn *t)
+{
+	struct session *s = &w.sessions[c->session];
+	bool all = true;
+
+	s->framed[c->queue] = c->x->life;
+	for (u32 q = 0; q < w.machines[s->machine].queues; q++)
+		all &= s->framed[q] == c->x->life;
+	if (all)
+		s->settled = c->x->life;
+	if (!t)
+		return;
+	t->arrived = c->x->life;
+	if (s->snapped < t->began && t->began < s->rolled_back) {
+		s->stale[c->queue] = c->x->life;
+		s->stale_ever[c->queue] = true;
+	}
+}
+
+/* Its memory knows nothing of what began or was acked since the snapshot. */
+void oracle_rolled_back(const struct machine *m, const struct snapshot *snap)
+{
+	struct session *s = &w.sessions[m->session];
+
+	s->snapped = snap->order;
+	s->rolled_back = ++w.order;
+	s->bye = false;
+	s->stale_token = m->token && s->settled > m->life_number;
+	for (u32 n = 1; n < w.n_txns; n++) {
+		struct txn *t = &w.txns[n];
+
+		if (t->session != m->session)
+			continue;
+		if (t->began > s->snapped && t->arrived) {
+			s->stale[t->queue] = t->arrived;
+			s->stale_ever[t->queue] = true;
+		}
+		if (t->state == T_OK && t->ended > s->snapped) {
+			t->told_flush = true;
+			t->told_fua = true;
+		}
+	}
+}
+
 void oracle_executed(struct exporter *x, struct request *r)
 {
 	struct txn *t = r->txn;
 	const struct machine *m = &w.machines[t->machine];
-	u64 age = w.now - t->attempt.start_ms;
-	/* A client that was frozen for longer than an exporter remembers: it cannot know. */
-	bool excused = w.sessions[t->session].forgotten && age > dstor_budget_ms(&m->policy);
 
 	if (x->disk != &w.disks[t->disk])
 		violated("P6", "%s t%u is executed on another disk", op_name(t->op), number(t));
 	if (m->session == t->session && m->identity.size > (u64)x->disk->blocks * BLOCK)
 		violated("P6", "%s t%u is executed on a disk that is smaller than before",
 			 op_name(t->op), number(t));
-	if (is_write(t) && t->executed && t->life == x->life && !excused)
+	if (is_write(t) && root_of(t)->ran == x->life)
 		violated("P3", "%s t%u is executed a second time by the same exporter",
 			 op_name(t->op), number(t));
+	not_of_another_history(x, t);
 	t->executed = true;
+	root_of(t)->ran = x->life;
 	t->life = x->life;
 	t->epoch = x->disk->epoch;
 	t->durable = is_write(t) && (t->fua || t->kept_durable || x->write_through);
@@ -373,7 +448,8 @@ void oracle_answered(struct conn *c)
 	if (*gen >= c->gen && *life == c->x->life && w.machines[s->machine].session == c->session &&
 	    !s->bye && !s->forgotten)
 		violated("P2", "generation %llu is answered after %llu", ULL(c->gen), ULL(*gen));
-	if (*gen < c->gen)
+	/* a client that was rolled back may come to another life with a lower one */
+	if (*gen < c->gen || *life != c->x->life)
 		*gen = c->gen;
 	*life = c->x->life;
 	s->over = false;
@@ -406,6 +482,20 @@ void oracle_life_over(struct exporter *x)
 			fence(&w.txns[n]);
 }
 
+/* A flush of the exporter's own came before this word, on the connection of @queue. */
+void oracle_told_durable(const struct machine *m, u8 queue)
+{
+	for (u32 n = 1; n < w.n_txns; n++) {
+		struct txn *v = &w.txns[n];
+
+		if (v->session == m->session && v->queue == queue && v->state == T_OK &&
+		    is_write(v) && !v->lost && !v->durable) {
+			v->durable = true;
+			now_durable(v, "told");
+		}
+	}
+}
+
 /* --- one writer --- */
 
 void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms)
@@ -427,12 +517,16 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	if (d->holder && d->holder != session) {
 		u64 silent = w.now - old->heard_ms[x->index];
 
-		if (!old->bye && !old->evicted && !forgot && silent < old->lease_ms &&
+		if (!old->bye && !old->evicted && !old->gave_back && !forgot && silent < old->lease_ms &&
 		    !(takeover && old->machine == s->machine))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));
 		old->expelled[n] = true;
 	}
+	/* who gave it back may have it again, unless another wrote since */
+	for (u32 i = 1; i < w.n_sessions; i++)
+		w.sessions[i].expelled[n] |= i != session && w.sessions[i].gave_back == n + 1;
+	s->gave_back = 0;
 	s->lease_ms = lease_ms;
 	d->holder = session;
 	d->holder_life = x->life;
@@ -440,7 +534,9 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 
 void oracle_released(struct exporter *x, u16 session)
 {
-	if (x->disk->holder == session && (w.sessions[session].bye || w.sessions[session].evicted))
+	if (x->disk->holder == session && (w.sessions[session].bye ||
+					   w.sessions[session].gave_back ||
+					   w.sessions[session].evicted))
 		x->disk->holder = 0;
 	if (w.sessions[session].evicted)
 		w.sessions[session].expelled[x->disk - w.disks] = true;
@@ -450,7 +546,7 @@ void oracle_device_failed(struct machine *m)
 {
 	const struct session *s = &w.sessions[m->session];
 
-	if (!s->expelled[m->disk] && !s->evicted)
+	if (!s->expelled[m->disk] && !s->evicted && !s->forgotten && !s->rolled_back)
 		violated("P6", "s%u has failed, and nobody took or ended it on its own disk",
 			 m->session);
 }

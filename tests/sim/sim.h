@@ -14,6 +14,7 @@
 
 #include "flush_mark.h"
 #include "lease.h"
+#include "rejoin.h"
 #include "resume.h"
 #include "retry.h"
 #include "slot.h"
@@ -37,7 +38,7 @@ enum sizes {
 	BIOS = 192,
 	EVENTS = 4096,
 	CANDIDATES = 64,	/* writes a block may hold */
-	RECORDS = 24,		/* sessions an exporter remembers */
+	RECORDS = 24,		/* sessions an exporter remembers, at most */
 };
 
 /* For printing u64, whatever it is made of here. */
@@ -78,6 +79,19 @@ enum mutant {
 	EVICTION_FORGOTTEN,
 	BYE_WITHOUT_DRAIN,
 	FORGET_WHILE_BUSY,
+	LIFE_NOT_COMPARED,
+	EXPORTER_IGNORED,
+	CLONE_ENDS_SESSIONS,
+	TOKEN_NOT_RENEWED,
+	FORMER_TOKEN_FOR_EVER,
+	ROLLBACK_ACCEPTED,
+	COOKIE_NOT_COMPARED,
+	LAST_SEQ_NOT_COMPARED,
+	FORMER_COOKIE_FOR_EVER,
+	DOWNGRADE_WITHOUT_DRAIN,
+	DOWNGRADE_WITHOUT_FLUSH,
+	DAMAGE_TAKEN_FOR_DONE,
+	TOKEN_LOST_BY_READING,
 	LEASE_OF_ANOTHER_DISK,
 	GRANT_WITHOUT_ASKING_AGAIN,
 	FORCED_DETACH_WAITS,
@@ -94,7 +108,7 @@ enum event_type {
 	EV_COPIED,		/* request: its data has been taken from the socket */
 	EV_SUBMIT,		/* request */
 	EV_BIO,			/* bio: completed */
-	EV_FORGET,		/* exporter, record */
+	EV_DORMANT,		/* exporter, record */
 	EV_STOP,		/* exporter: has all it accepted been answered? */
 	EV_CRASH,		/* exporter */
 	EV_STARTED,		/* exporter */
@@ -146,6 +160,7 @@ struct txn {
 	enum txn_state state;
 	struct dstor_attempt attempt;
 	bool asked;
+	bool copied;		/* is sent from a copy */
 	u64 asked_ms;
 	bool ever_sent;
 	u64 sent_gen;
@@ -164,6 +179,9 @@ struct txn {
 	u64 frozen_ms;		/* its machine had been frozen for, at submission */
 	u32 life;		/* of the exporter that executed it last */
 	u32 epoch;		/* losses of the disk when executed */
+	u16 root;		/* whose twin it is since its machine was rolled back, or 0 */
+	u32 ran;		/* root: life of the exporter that executed it or a twin last */
+	u32 arrived;		/* likewise, that got its header */
 	bool executed;
 	bool durable;		/* an ack says that it is */
 	bool lost;		/* acked, and then the cache was lost */
@@ -227,6 +245,7 @@ struct conn {
 	struct stream way[2];
 
 	bool open;		/* the client's end */
+	u64 shown;		/* client: the token of its hello */
 	struct txn *reading;	/* client: data of its response comes next */
 
 	u8 end;			/* the exporter's: enum exporter_end */
@@ -252,7 +271,8 @@ struct disk {
 	u32 durable_version[BLOCKS];
 	u32 versions;
 	u8 hidden;		/* blocks that it lacks for now */
-	u64 kept_token;		/* of its last writer: survives its exporter */
+	u64 kept_token;		/* of its last writer: survives its exporter, */
+	u64 kept_former;	/* and so does the one it replaced, until it is settled */
 
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
@@ -281,7 +301,9 @@ struct bio {
 	u32 cache[BLOCKS];
 	struct exporter *x;
 	struct disk *disk;
-	struct request *request;	/* NULL: the flush of an orderly stop */
+	struct request *request;	/* NULL: a flush of an orderly stop or a downgrade */
+	struct record *downgrade;	/* of this session, */
+	u32 record_stamp;		/* if it is still remembered */
 };
 
 enum request_state { R_DATA, R_COPYING, R_READY, R_RUNNING };
@@ -313,9 +335,13 @@ struct record {
 	bool bye;
 	bool established;
 	bool read_only;
+	bool may_only_read;	/* the rules say so by now */
+	u8 downgrading;		/* 1: what was admitted before drains, 2: and is flushed */
+	bool dormant;		/* nobody waits for it any more; kept while there is room */
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
+	u8 queues;
 	u32 ping_ms;
 	u32 timeout_ms;
 	u32 retries;
@@ -326,6 +352,7 @@ struct record {
 		struct conn *pending;
 		u16 running;
 		struct dstor_slot slots[SLOTS];
+		struct dstor_queue_past past;
 	} queue[QUEUES];
 };
 
@@ -340,6 +367,8 @@ struct exporter {
 	bool stop_flushing;
 	bool stop_failed;	/* that flush did */
 	u32 life;
+	u8 life_id[DSTOR_ID_LEN];	/* of its memory of sessions: new at each start */
+	u8 identity[DSTOR_ID_LEN];	/* which exporter it is, for ever */
 	u8 instance[DSTOR_ID_LEN];
 	struct disk *disk;	/* exported now */
 	struct disk *own;
@@ -366,7 +395,9 @@ struct queue {
 	u64 pinged_ms;
 	struct txn *slot[SLOTS];
 	bool barred[SLOTS];	/* a failed transaction may still run */
-	u64 seq[SLOTS];
+	u64 seq;		/* the highest used */
+	u64 cookie;
+	bool quiet;		/* rolled back, and not judged yet */
 	bool is_volatile;	/* the welcome of its connection says so */
 	u64 mark;		/* acked and not flushed, on ... */
 	u8 instance[DSTOR_ID_LEN];	/* ... this one, or an older one */
@@ -393,6 +424,7 @@ struct machine {
 	u8 device;		/* enum device_state */
 	bool suspended;
 	bool read_only;
+	u8 access;		/* by the last welcome, or a CHANGE */
 	bool scanning;
 	u16 session;
 	u8 session_id[DSTOR_ID_LEN];
@@ -400,6 +432,8 @@ struct machine {
 	bool established;
 	u8 disk;
 	u64 token;
+	u8 life[DSTOR_ID_LEN];
+	u32 life_number;	/* for the oracle */
 	struct dstor_identity identity;
 	u8 instance[DSTOR_ID_LEN];
 	bool is_volatile;
@@ -413,14 +447,34 @@ struct machine {
 	struct queue queue[QUEUES];
 };
 
+/* A client machine's memory, as it was. */
+struct snapshot {
+	bool taken;
+	u8 machine;
+	u8 n;			/* transactions in flight */
+	u16 session;
+	u64 when;
+	u64 order;
+	struct machine m;
+	struct txn txns[QUEUES * SLOTS];
+};
+
 /* What the oracle knows of a session. */
 struct session {
+	u64 snapped;		/* order numbers: its machine's memory is of then, */
+	u64 rolled_back;	/* since then */
+	u32 stale[QUEUES];	/* life whose exporter has seen what this memory has not */
+	bool stale_ever[QUEUES];	/* any exporter has */
+	bool stale_token;
+	u32 framed[QUEUES];	/* life in which a frame of the queue arrived last */
+	u32 settled;		/* life in which one of each did */
 	u8 machine;
 	bool read_only;
 	bool bye;
 	bool evicted;
+	u8 gave_back;		/* the lease, downgraded: of this disk, + 1 */
 	bool over;		/* its exporter has ended it */
-	bool forgotten;		/* once at least, for its silence */
+	bool forgotten;		/* once at least, for want of room */
 	bool expelled[DISKS];	/* another is or was the writer since */
 	u64 heard_ms[EXPORTERS];
 	u64 lease_ms;
@@ -445,6 +499,7 @@ struct world {
 	u32 pause_ms;		/* between faults */
 	u16 txn_limit;
 	bool all_loopback;
+	bool all_shared;
 	bool late_news;		/* what is in flight at a crash arrives long after it */
 	u32 hold_ms;
 	u8 hold_percent;	/* of bios that are held for long */
@@ -453,6 +508,8 @@ struct world {
 	u8 fua_percent;		/* of writes */
 	u8 reset_percent;	/* of connections, just before a crash */
 	bool disk_errors;
+	u8 room;		/* sessions an exporter remembers, */
+	u8 room_of_client;	/* and of one client */
 
 	u16 n_txns;
 	u16 n_sessions;
@@ -467,6 +524,7 @@ struct world {
 
 	struct exporter exporters[EXPORTERS];
 	struct machine machines[MACHINES];
+	struct snapshot snapshot;
 	struct disk disks[DISKS];
 	struct txn txns[TXNS];
 	struct session sessions[SESSIONS];
@@ -483,10 +541,13 @@ extern struct world w;
 /* Counted over all seeds of a run, to see that nothing is tested in vain. */
 enum happening {
 	H_ACKED, H_FAILED, H_RESENT, H_ASKED, H_STATE_BUSY, H_STATE_DONE, H_REPLAYED, H_DROPPED,
-	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED,
-	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_SUSPENDED_UUID,
+	H_ENDED_WHILE_COPIED, H_GARBAGE_ON_THE_WAY, H_WAIT, H_STALE, H_IN_USE, H_EXPIRED, H_TOKEN_RENEWED,
+	H_EVICTED, H_TAKEOVER, H_SILENT_HOLDER, H_BYE, H_FORGOTTEN, H_DORMANT, H_RESUMED_DORMANT,
+	H_SUSPENDED_EXPORTER, H_SUSPENDED_UUID,
 	H_SUSPENDED_SIZE, H_GREW, H_CACHE_LOST, H_CACHE_CHANGED, H_STOP_FAILED, H_LOSS_REPORTED,
-	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, HAPPENINGS,
+	H_STOPPED, H_CRASHED, H_CLIENT_CRASHED, H_FORCED, H_DETACHED, H_DISK_ERROR, H_ROLLED_BACK,
+	H_DOWNGRADED, H_UPGRADED, H_DAMAGED, H_DAMAGED_TWICE, H_ROTATED,
+	H_ROLLBACK_REFUSED, H_TWIN_REPLAYED, HAPPENINGS,
 };
 
 extern u64 happened[HAPPENINGS];
@@ -494,7 +555,8 @@ extern enum mutant mutant;
 /* What the document does not promise (yet): see README.md. */
 enum demand { NO_DEMAND, DEMAND_GRACE, DEMAND_SHARED_REBOOT, DEMAND_OTHER_QUEUE,
 	      DEMAND_NO_REVIVAL, DEMAND_FLUSHED_ALONE,
-	      DEMAND_ANSWER_AFTER_DATA, DEMANDS };
+	      DEMAND_ANSWER_AFTER_DATA, DEMAND_ROLLBACK_BUSY, DEMAND_ROLLBACK_OTHER_QUEUE,
+	      DEMAND_ROLLBACK_RESTART, DEMANDS };
 extern enum demand demand;
 
 static inline bool mutated(enum mutant m)
@@ -559,7 +621,8 @@ void net_exporter_died(struct exporter *x);
 void net_machine_died(struct machine *m);
 
 /* disk.c */
-void disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
+void disk_flush_for(struct exporter *x, struct record *r);
+struct bio *disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
 void disk_done(struct bio *b);
 void disk_power_cut(struct exporter *x, bool cache_lost);
 u32 disk_running(const struct exporter *x);
@@ -585,17 +648,24 @@ void attach_wait(struct conn *c);
 void attach_step_all(struct exporter *x);
 void queue_lost(struct conn *c);
 void session_heard(struct conn *c);
+void session_frame(struct conn *c, u64 seq);
 void session_bye(struct conn *c);
+/* May the exporter accept this cookie, or have no means to refuse it? */
+bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie);
 void session_evict(struct exporter *x, struct record *r);
-void session_forget(struct exporter *x, struct record *r);
+void session_downgrade(struct exporter *x, struct record *r);
+void session_downgrade_step(struct exporter *x, struct record *r);
+void session_downgraded(struct exporter *x, struct record *r, bool flushed);
+void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
+bool record_writes(const struct record *r);
 u32 record_running(const struct record *r);
-u64 memory_ms(const struct record *r);
 
 /* client.c - a device and its connections */
 void device_attach(struct machine *m);
 void device_detach(struct machine *m);
 void device_force(struct machine *m);
+void device_rotate(struct machine *m);
 void device_crash(struct machine *m);
 void device_fail(struct machine *m, const char *why);
 void client_connect(struct machine *m, u8 queue);
@@ -606,6 +676,7 @@ void client_lost(struct machine *m, u8 queue);
 
 /* transaction.c - transactions of a device */
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count);
+struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms);
 void txn_resend_all(struct machine *m, u8 queue);
 void txn_response(struct conn *c, const struct dstor_frame *f);
 void txn_data(struct conn *c, const struct item *i);
@@ -626,21 +697,28 @@ void oracle_applied(struct bio *b, u8 i);
 void oracle_heard(struct conn *c);
 void oracle_answered(struct conn *c);
 void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms);
+void oracle_told_durable(const struct machine *m, u8 queue);
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
 void oracle_cache_lost(struct disk *d);
 void oracle_life_over(struct exporter *x);
 void oracle_device_failed(struct machine *m);
 void oracle_client_crashed(struct machine *m);
+void oracle_arrived(struct conn *c, struct txn *t);
+void oracle_rolled_back(const struct machine *m, const struct snapshot *s);
 void oracle_audit(void);
 void oracle_end(void);
 u64 txn_bound_ms(const struct machine *m);
+
+/* rollback.c - a client machine restored with its memory */
+void machine_snapshot(struct machine *m);
+void machine_restore(struct machine *m);
 
 /* faults.c - applications, faults, and the end of them */
 enum fault {
 	W_RESET, W_CUT, W_HOLD, W_STALL, W_CRASH, W_STOP, W_FREEZE_EXPORTER, W_FREEZE_CLIENT,
 	W_CLIENT_CRASH, W_FORCE, W_DETACH, W_EVICT, W_RIVAL, W_OTHER_DISK, W_SMALLER, W_GROW,
-	W_MOVED, W_LONG, WEATHERS,
+	W_MOVED, W_ROLLBACK, W_DOWNGRADE, W_DAMAGE, W_ROTATE, W_LONG, WEATHERS,
 };
 
 void weather_begin(void);

@@ -89,6 +89,42 @@ static struct txn *txn_new(struct machine *m, u8 op)
 	return t;
 }
 
+/* It was in flight when the memory was saved: its twin is, now. */
+struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms)
+{
+	struct txn *t = txn_new(m, saved->op);
+
+	if (!t)
+		return NULL;
+	t->fua = saved->fua;
+	t->kept_durable = saved->kept_durable;
+	t->first = saved->first;
+	t->count = saved->count;
+	t->queue = saved->queue;
+	t->slot = saved->slot;
+	t->seq = saved->seq;
+	t->root = saved->root;
+	t->state = T_WAITING;
+	t->attempt = saved->attempt;
+	t->attempt.start_ms += later_ms;
+	t->attempt.sent_ms += later_ms;
+	t->frozen_ms = m->frozen_ms;
+	t->ever_sent = saved->ever_sent;
+	t->sent_gen = saved->sent_gen;
+	t->sent_to = saved->sent_to;
+	t->sent_life = saved->sent_life;
+	t->flush = saved->flush;
+	t->losses = saved->losses;
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = t - w.txns;
+	m->queue[t->queue].slot[t->slot] = t;
+	say("M%u: t%td is in flight again as t%td", m->index, &w.txns[t->root] - w.txns,
+	    t - w.txns);
+	oracle_submitted(t);
+	scan_later(m);
+	return t;
+}
+
 static void txn_end(struct machine *m, struct txn *t)
 {
 	m->queue[t->queue].slot[t->slot] = NULL;
@@ -148,7 +184,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->count = count;
 	t->queue = queue;
 	t->slot = slot;
-	t->seq = ++q->seq[slot];
+	t->seq = ++q->seq;
 	t->state = T_WAITING;
 	t->attempt.start_ms = w.now;
 	t->attempt.sent_ms = w.now;
@@ -165,7 +201,10 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	oracle_submitted(t);
 	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
 	    op_name(op), fua ? " fua" : "", first, count);
-	if (refused)
+	if (dstor_op_writes(op) && m->access == DSTOR_ACCESS_READ && m->established) {
+		t->status = DSTOR_STATUS_READ_ONLY;
+		txn_fail(m, t, "the device only reads", true);
+	} else if (refused)
 		tell_of_loss(m, t);
 	else if (m->device == D_FAILED)
 		txn_fail_all(m, "the device has failed");
@@ -244,13 +283,31 @@ void txn_data(struct conn *c, const struct item *i)
 
 /* --- time --- */
 
+/* Its pages may have changed while they were sent: a copy does not. */
+static void state_damaged(struct conn *c, struct txn *t)
+{
+	if (t->copied) {
+		happened[H_DAMAGED_TWICE]++;
+		client_lost(c->m, c->queue);
+		return;
+	}
+	t->copied = true;
+	txn_send(c->m, t, true);
+}
+
 void txn_state(struct conn *c, const struct dstor_frame *f)
 {
 	struct txn *t = c->m->queue[c->queue].slot[le16_to_cpu(f->slot)];
 
 	if (!t || t->state != T_SENT || t->seq != le64_to_cpu(f->seq))
 		return;		/* answered meanwhile */
+	if (le16_to_cpu(f->status) == DSTOR_STATE_DAMAGED) {
+		state_damaged(c, t);
+		return;
+	}
 	if (le16_to_cpu(f->status) == DSTOR_STATE_UNKNOWN) {
+		if (!t->asked)
+			return;		/* sent again since: that was the answer to the copy before */
 		txn_send(c->m, t, true);
 		return;
 	}

@@ -253,9 +253,11 @@ static void lease_exporter_forgot(void **state)
 	struct dstor_lease l = {0};
 	struct dstor_lease_request writer = asks(1, 100, 11), other = asks(2, 200, 0);
 
-	/* the writer is back first: it keeps its token */
+	/* the writer is back first: it keeps its token, in each life */
+	dstor_lease_new_life(&l, 1);
 	assert_int_equal(dstor_lease_ask(&l, &writer, 5), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_grant(&l, &writer, 77, 5), 11);
+	assert_false(dstor_lease_settle(&l));
 	assert_int_equal(dstor_lease_ask(&l, &other, 6), DSTOR_LEASE_HELD);
 
 	/* somebody new is first: the writer is told */
@@ -271,13 +273,79 @@ static void lease_exporter_forgot(void **state)
 	assert_int_equal(dstor_lease_ask(&l, &writer, 6), DSTOR_LEASE_EXPIRED);
 }
 
+/* Each life of the exporter renews the token; the former one serves until it is settled. */
+static void lease_renewed_in_a_new_life(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request old = asks(1, 100, 11), now = asks(1, 100, 22);
+	struct dstor_lease_request other = asks(2, 200, 0);
+
+	assert_false(dstor_lease_settle(&l));
+	dstor_lease_new_life(&l, 50);
+	assert_int_equal(l.heard_ms, 50);
+	assert_false(l.connected);
+	assert_int_equal(dstor_lease_ask(&l, &other, 51), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &old, 51), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &old, 22, 51), 22);
+	/* another queue has not heard of it, or the welcome was lost */
+	assert_int_equal(dstor_lease_ask(&l, &old, 52), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &old, 33, 52), 22);
+	assert_int_equal(dstor_lease_ask(&l, &now, 53), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &now, 44, 53), 22);
+	assert_true(dstor_lease_settle(&l));
+	assert_false(dstor_lease_settle(&l));
+	/* whoever shows the old one was restored to an earlier state, holder or not */
+	assert_int_equal(dstor_lease_ask(&l, &old, 54), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &now, 54), DSTOR_LEASE_GRANTED);
+	dstor_lease_release(&l);
+	assert_int_equal(dstor_lease_ask(&l, &old, 55), DSTOR_LEASE_EXPIRED);
+}
+
+/* Two lives in which no welcome arrived: what the client shows is still accepted. */
+static void lease_renewed_twice(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request old = asks(1, 100, 11), late = asks(1, 100, 22);
+
+	dstor_lease_new_life(&l, 50);
+	assert_int_equal(dstor_lease_grant(&l, &old, 22, 51), 22);
+	dstor_lease_new_life(&l, 60);
+	assert_int_equal(dstor_lease_ask(&l, &old, 61), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &old, 33, 61), 22);
+	assert_int_equal(dstor_lease_ask(&l, &old, 62), DSTOR_LEASE_GRANTED);
+	/* the welcome of the life before arrives late, and its token is shown */
+	assert_int_equal(dstor_lease_ask(&l, &late, 62), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &late, 44, 62), 22);
+}
+
+/* A new session leaves nothing to the former one, and needs no second token. */
+static void lease_of_a_new_session_in_a_new_life(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request old = asks(1, 100, 11), other = asks(2, 200, 0);
+
+	dstor_lease_new_life(&l, 50);
+	assert_int_equal(dstor_lease_grant(&l, &old, 22, 51), 22);
+	dstor_lease_release(&l);
+	assert_int_equal(dstor_lease_grant(&l, &other, 33, 52), 33);
+	assert_false(dstor_lease_settle(&l));
+	assert_int_equal(dstor_lease_ask(&l, &old, 53), DSTOR_LEASE_EXPIRED);
+	/* it never heard of its grant, so it shows no token: the same one again */
+	assert_int_equal(dstor_lease_grant(&l, &other, 44, 54), 33);
+	dstor_lease_new_life(&l, 60);
+	assert_int_equal(dstor_lease_grant(&l, &other, 55, 61), 33);
+}
+
 /* An evicted writer that finds nobody who remembers why is expired at least. */
 static void lease_revoked(void **state)
 {
 	struct dstor_lease l = held_lease(), restarted = {0};
 	struct dstor_lease_request evicted = asks(1, 100, 11), other = asks(2, 200, 0);
 
+	dstor_lease_new_life(&l, 50);
+	assert_int_equal(dstor_lease_grant(&l, &evicted, 13, 51), 13);
 	dstor_lease_revoke(&l, 12);
+	assert_int_equal(dstor_lease_ask(&l, &evicted, 52), DSTOR_LEASE_EXPIRED);
 	dstor_lease_release(&l);
 	assert_int_equal(dstor_lease_ask(&l, &evicted, 1001), DSTOR_LEASE_EXPIRED);
 	restarted.token = l.token;
@@ -494,6 +562,9 @@ int main(void)
 		cmocka_unit_test(lease_silence_exactly_at_the_budget),
 		cmocka_unit_test(lease_survives_the_silence_nobody_used),
 		cmocka_unit_test(lease_exporter_forgot),
+		cmocka_unit_test(lease_renewed_in_a_new_life),
+		cmocka_unit_test(lease_renewed_twice),
+		cmocka_unit_test(lease_of_a_new_session_in_a_new_life),
 		cmocka_unit_test(lease_revoked),
 		cmocka_unit_test(resume_same_disk),
 		cmocka_unit_test(resume_same_exporter),
