@@ -126,7 +126,7 @@ struct dstor_queue {
 	u64 generation;
 	u64 cookie;			/* of the last welcome; 0: none yet */
 	u8 instance[DSTOR_ID_LEN];	/* the exporter's, while live */
-	u64 mark;			/* of acked, unflushed writes (P5); the receiver's */
+	atomic64_t mark;		/* of acked, unflushed writes (P5); only rises, but to clean */
 	u32 disk_flags;			/* of the welcome of this connection */
 	struct dstor_lingering_sock lingering[DSTOR_LINGERING_MAX];
 	unsigned int tries;		/* reconnections in vain so far */
@@ -149,6 +149,7 @@ struct dstor_device_settings {
 	bool read_only;
 	u32 ping_ms;
 	struct dstor_retry_policy policy;
+	u32 moves;			/* counts changes of the addresses; dev->lock */
 	unsigned int n_addresses;	/* dev->lock */
 	struct dstor_address *addresses; /* dev->lock */
 	char checksums[DSTOR_ALGO_LIST_LEN];
@@ -301,6 +302,7 @@ struct dstor_grant {
 	struct dstor_welcome welcome;
 	struct socket *sock;
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
+	u32 moves;			/* dev->config.moves likewise */
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];

@@ -288,6 +288,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 		return dstor_fail(err, ret, "out of memory");
 	mutex_lock(&q->dev->lock);
 	g->epoch = q->dev->recovery.epoch;
+	g->moves = q->dev->config.moves;
 	mutex_unlock(&q->dev->lock);
 	ret = dstor_fail(err, -EDESTADDRREQ, "no address");
 	i = q->address;
@@ -306,7 +307,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 			q->address = i;
 			break;
 		}
-		if (tried + 1 >= n)
+		if (tried + 1 >= n || READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead))
 			break;
 		i = (i + 1) % n;
 	}

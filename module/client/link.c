@@ -44,7 +44,7 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_flush_mark_uncovered(&dev->cache, q->mark)) {
+		if (dstor_flush_mark_uncovered(&dev->cache, atomic64_read(&q->mark))) {
 			dstor_flush_mark_lost(&dev->cache);
 			lost = true;
 		}
@@ -135,6 +135,8 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 {
 	struct dstor_device *dev = q->dev;
 	const struct dstor_welcome *w = &g->welcome;
+	/* Under locks that recovery needs, in an attach, too. */
+	unsigned int noio = memalloc_noio_save();
 	int ret = 0;
 
 	dstor_point(LINK_CONNECTED);
@@ -143,18 +145,23 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		ret = dstor_fail(err, -ECANCELED, "the device goes away");
 	if (!ret)
 		ret = check_resume(dev, w, err);
+	if (!ret && g->moves != dev->config.moves)
+		ret = dstor_fail(err, -EAGAIN, "told to use another address meanwhile");
 	/* A welcome from before the exporter's restart, read after it. */
 	if (!ret && !dstor_id_equal(dev->recovery.instance, w->instance) &&
 	    g->epoch != dev->recovery.epoch)
 		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
 	if (ret) {
 		mutex_unlock(&dev->lock);
+		memalloc_noio_restore(noio);
 		dstor_socket_abort(g->sock);
 		return ret;
 	}
 	if (!dstor_id_equal(dev->recovery.instance, w->instance))
 		new_instance(dev, w->instance);
-	dev->recovery.writer_token = le64_to_cpu(w->writer_token);
+	/* A grant for reading has none: what proves that nobody wrote since is kept (P15). */
+	if (w->writer_token)
+		dev->recovery.writer_token = le64_to_cpu(w->writer_token);
 	memcpy(dev->recovery.life, w->life, DSTOR_ID_LEN);
 	dev->recovery.access = w->access;
 	strscpy(dev->recovery.checksum, w->checksum, sizeof(dev->recovery.checksum));
@@ -191,6 +198,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 out:
 	mutex_unlock(&q->lock);
 	mutex_unlock(&dev->lock);
+	memalloc_noio_restore(noio);
 	if (!ret)
 		dstor_event_state(dev, NULL);
 	dstor_conn_kick(&q->conn);
