@@ -15,6 +15,9 @@
 enum dstor_rejoin dstor_rejoin_session(const struct dstor_hello *h, const u8 life[DSTOR_ID_LEN],
 				       bool known)
 {
+	/* A reader has done nothing that could be done twice. */
+	if (h->flags & DSTOR_HELLO_READ_ONLY)
+		return DSTOR_REJOIN_OK;
 	if (!known && h->flags & DSTOR_HELLO_RESUME && dstor_id_equal(h->life, life))
 		return DSTOR_REJOIN_FORGOTTEN;
 	return DSTOR_REJOIN_OK;

@@ -26,7 +26,8 @@ struct dstor_queue_past {
 /*
  * Exporter: may the session of @h begin or go on? @life: of this exporter's memory.
  * @known: the session is remembered. An exporter of another life than @h names has
- * forgotten every session, so it says nothing about this one. Only after
+ * forgotten every session, so it says nothing about this one. A session that only
+ * reads may always begin anew. Only after
  * dstor_hello_check() passed, as the next.
  */
 enum dstor_rejoin dstor_rejoin_session(const struct dstor_hello *h, const u8 life[DSTOR_ID_LEN],

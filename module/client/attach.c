@@ -21,24 +21,17 @@
 static int init_queue(struct dstor_device *dev, unsigned int index)
 {
 	struct dstor_queue *q = &dev->queues[index];
-	unsigned int i;
 
 	q->dev = dev;
 	q->index = index;
 	mutex_init(&q->lock);
 	INIT_WORK(&q->work, dstor_queue_work);
-	q->moved = jiffies;
+	q->batch.moved = jiffies;
 	INIT_DELAYED_WORK(&q->link, dstor_link_work);
 	q->next_try = jiffies;
 	dstor_conn_init(&q->conn, &dstor_client_ops, dstor_io_wq, &q->work);
-	q->control_memory = (void *)get_zeroed_page(GFP_KERNEL);
-	if (!q->control_memory)
-		return -ENOMEM;
-	for (i = 0; i < DSTOR_CONTROLS; i++) {
-		q->control[i].message.head = q->control_memory + i * DSTOR_HEAD_LEN;
-		q->control[i].message.copy = true;
-	}
-	return 0;
+	dstor_conn_allow_inline(&q->conn, true);
+	return dstor_control_init(q);
 }
 
 static int copy_config(struct dstor_device *dev, const struct dstor_device_config *c,

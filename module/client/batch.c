@@ -41,26 +41,38 @@ static void place_work(struct dstor_queue *q, bool large_read)
 	int here = raw_smp_processor_id(), cpu = READ_ONCE(q->conn.cpu);
 	bool unbound = cpu == WORK_CPU_UNBOUND;
 
-	if ((large_read ? !unbound : unbound || cpu == here) && time_after(jiffies, q->moved)) {
-		q->moved = jiffies;
+	if ((large_read ? !unbound : unbound || cpu == here) &&
+	    time_after(jiffies, q->batch.moved)) {
+		q->batch.moved = jiffies;
 		WRITE_ONCE(q->conn.cpu, large_read ? WORK_CPU_UNBOUND : cpu_beside(here));
 	}
+}
+
+/*
+ * A lone answer is received where it comes. When many are on their way the work
+ * takes as many as have gathered, ends them together, and sends together what
+ * is submitted then: one segment for several, on both sides.
+ */
+static void set_busy(struct dstor_queue *q, bool busy)
+{
+	q->batch.busy = busy;
+	dstor_conn_allow_inline(&q->conn, !busy);
 }
 
 /* Batches end together and leave few in flight for a moment: the queue is still busy. */
 static bool is_busy(struct dstor_queue *q, bool large_read)
 {
 	if (atomic_read(&q->in_flight) >= BUSY_IN_FLIGHT) {
-		if (q->idle_submits)
-			q->idle_submits = 0;
-		if (!q->busy)
-			WRITE_ONCE(q->busy, true);
+		if (q->batch.idle_submits)
+			q->batch.idle_submits = 0;
+		if (!q->batch.busy)
+			set_busy(q, true);
 		place_work(q, large_read);
-	} else if (q->busy && ++q->idle_submits >= IDLE_SUBMITS) {
-		WRITE_ONCE(q->busy, false);
+	} else if (q->batch.busy && ++q->batch.idle_submits >= IDLE_SUBMITS) {
+		set_busy(q, false);
 		WRITE_ONCE(q->conn.cpu, WORK_CPU_UNBOUND);
 	}
-	return q->busy;
+	return q->batch.busy;
 }
 
 void dstor_batch_submit(struct dstor_queue *q, bool large_read)
@@ -68,11 +80,11 @@ void dstor_batch_submit(struct dstor_queue *q, bool large_read)
 	unsigned int noreclaim;
 
 	if (is_busy(q, large_read)) {
-		if (!q->inline_left) {
+		if (!q->batch.inline_left) {
 			dstor_conn_kick(&q->conn);
 			return;
 		}
-		q->inline_left--;
+		q->batch.inline_left--;
 	}
 	noreclaim = memalloc_noreclaim_save();
 	dstor_tx_flush(&q->conn);
@@ -82,9 +94,9 @@ void dstor_batch_submit(struct dstor_queue *q, bool large_read)
 void dstor_batch_judge(struct dstor_queue *q, u32 n)
 {
 	if (n >= DEFER_WORTH) {
-		q->small_batches = 0;
-	} else if (n && !q->inline_left && ++q->small_batches >= SMALL_BATCHES) {
-		q->small_batches = 0;
-		q->inline_left = DEFER_PAUSE;
+		q->batch.small_batches = 0;
+	} else if (n && !q->batch.inline_left && ++q->batch.small_batches >= SMALL_BATCHES) {
+		q->batch.small_batches = 0;
+		q->batch.inline_left = DEFER_PAUSE;
 	}
 }

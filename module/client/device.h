@@ -32,7 +32,7 @@ struct dstor_device;
  *          +---------------------+--+
  *
  * Live, two move it, each with a cmpxchg: the sender under tx.lock, whose last byte
- * is taken in dstor_transaction_sent(), and the receiver, with the complete answer
+ * is taken in transaction_sent(), and the receiver, with the complete answer
  * in dstor_transaction_answered(). Whoever comes second ends the request.
  * take_state() is the receiver, too. Closed, any state: resend_all() under q->lock
  * and tx.lock moves it to QUEUED, dstor_link_fail() under q->lock to FREE.
@@ -102,6 +102,15 @@ struct dstor_lingering_sock {
 	bool wait;			/* until then, whatever the socket says */
 };
 
+/* When it sends at once and when later: see batch.c. Guesses; races only blur them. */
+struct dstor_queue_batch {
+	bool busy;			/* many were in flight lately */
+	u16 idle_submits;		/* submits that found few, in a row */
+	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
+	u16 small_batches;		/* deferred sends in a row that found little */
+	u16 inline_left;		/* sends until deferring is tried again */
+};
+
 struct dstor_queue {
 	struct dstor_device *dev;
 	u16 index;
@@ -111,12 +120,7 @@ struct dstor_queue {
 	struct dstor_transaction **resend;	/* room for as many; lock */
 	atomic64_t seq;
 	atomic_t in_flight;
-	/* batching, see batch.c; races only blur it */
-	bool busy;			/* many were in flight lately */
-	u16 idle_submits;		/* submits that found few, in a row */
-	unsigned long moved;		/* jiffies: when conn.cpu was chosen */
-	u16 small_batches;		/* deferred sends in a row that found little */
-	u16 inline_left;		/* sends until deferring is tried again */
+	struct dstor_queue_batch batch;
 	struct dstor_bounds bounds;
 	struct dstor_control control[DSTOR_CONTROLS];
 	void *control_memory;
@@ -250,7 +254,7 @@ void dstor_device_declare_dead(struct dstor_device *dev);
 /* detach.c. Sleep. */
 /* From now on no work of the device is queued. Takes dev->lock and dev->report.lock. */
 void dstor_device_set_stopping(struct dstor_device *dev);
-/* After dstor_device_set_stopping(): no connection comes back, and no work runs. No lock may be held. */
+/* After dstor_device_set_stopping(): no connection comes back, and no work runs. No locks. */
 void dstor_device_stop_works(struct dstor_device *dev);
 /* Detached in order: the exporter may forget the session. Takes each q->lock. */
 void dstor_device_say_bye(struct dstor_device *dev);
@@ -281,10 +285,8 @@ extern const struct blk_mq_ops dstor_mq_ops;
 /* The exporter's answer, or the verdict of the watchdog: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
-/* Its answer is complete. In the receiving context, or in the thread that opened its data. */
+/* Its answer is complete. In the receiving context, or in the thread that decrypted its data. */
 enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
-/* The socket has taken its last byte. Under tx.lock. */
-void dstor_transaction_sent(struct dstor_transaction *t);
 
 /* batch.c - @q has something to send. Context: the submitter's; sends, or kicks the work. */
 void dstor_batch_submit(struct dstor_queue *q, bool large_read);
@@ -294,6 +296,8 @@ void dstor_batch_judge(struct dstor_queue *q, u32 n);
 /* queue.c */
 extern const struct dstor_conn_ops dstor_client_ops;
 void dstor_queue_work(struct work_struct *work);
+/* The messages of its control frames, once. Sleeps. */
+int dstor_control_init(struct dstor_queue *q);
 /* Queue a control frame unless one of its kind is still on its way. */
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq);
 

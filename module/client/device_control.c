@@ -72,10 +72,9 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	}
 	mutex_unlock(&dev->lock);
 	kfree(uri);
-	if (addresses) {
-		kfree(addresses);
+	if (addresses)
 		move_queues(dev);
-	}
+	kfree(addresses);
 	dstor_device_put(dev);
 	return 0;
 }

@@ -20,7 +20,7 @@
 #include "wire/id.h"
 
 #define SETTLED (HZ)			/* a connection that lived as long was a success */
-#define ZOMBIE_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
+#define LINGERING_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
 
 /*
  * The exporter's instance is another one: what was acked and not flushed on
@@ -131,6 +131,24 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	return 0;
 }
 
+/* Keeps what later connections need of @w. Under dev->lock. */
+static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w)
+{
+	struct dstor_device_recovery *r = &dev->recovery;
+
+	lockdep_assert_held(&dev->lock);
+	if (!dstor_id_equal(r->instance, w->instance))
+		new_instance(dev, w->instance);
+	/* A grant for reading has none: what proves that nobody wrote since is kept (P15). */
+	if (w->writer_token)
+		r->writer_token = le64_to_cpu(w->writer_token);
+	memcpy(r->life, w->life, DSTOR_ID_LEN);
+	r->access = w->access;
+	strscpy(r->checksum, w->checksum, sizeof(r->checksum));
+	strscpy(r->cipher, w->cipher, sizeof(r->cipher));
+	dev->reason[0] = 0;
+}
+
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
@@ -157,16 +175,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		dstor_socket_abort(g->sock);
 		return ret;
 	}
-	if (!dstor_id_equal(dev->recovery.instance, w->instance))
-		new_instance(dev, w->instance);
-	/* A grant for reading has none: what proves that nobody wrote since is kept (P15). */
-	if (w->writer_token)
-		dev->recovery.writer_token = le64_to_cpu(w->writer_token);
-	memcpy(dev->recovery.life, w->life, DSTOR_ID_LEN);
-	dev->recovery.access = w->access;
-	strscpy(dev->recovery.checksum, w->checksum, sizeof(dev->recovery.checksum));
-	strscpy(dev->recovery.cipher, w->cipher, sizeof(dev->recovery.cipher));
-	dev->reason[0] = 0;
+	take_welcome(dev, w);
 
 	mutex_lock(&q->lock);
 	if (q->state == DSTOR_Q_LIVE) {
@@ -233,7 +242,7 @@ bool dstor_link_quiet(struct dstor_queue *q)
 static void link_keep_lingering(struct dstor_queue *q, struct sock *sk, bool wait)
 {
 	const struct dstor_device_settings *c = &q->dev->config;
-	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), ZOMBIE_MAX_MS);
+	u32 ms = min_t(u32, dstor_silence_ms(c->ping_ms, c->policy.timeout_ms), LINGERING_MAX_MS);
 	struct dstor_lingering_sock *z = NULL;
 	unsigned int i;
 

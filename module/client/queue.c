@@ -12,17 +12,6 @@
 #include "client/trace.h"
 #include "core/work.h"
 
-static void message_sent(struct dstor_conn *c, struct dstor_message *m)
-{
-	if (m->copy) {
-		struct dstor_control *k = container_of(m, struct dstor_control, message);
-
-		clear_bit_unlock(0, &k->busy);
-	} else {
-		dstor_transaction_sent(container_of(m, struct dstor_transaction, message));
-	}
-}
-
 static struct dstor_transaction *transaction_of(struct dstor_queue *q, const struct dstor_frame *f)
 {
 	struct dstor_transaction *t = dstor_queue_transaction(q, le16_to_cpu(f->slot));
@@ -161,27 +150,33 @@ static void client_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 		dstor_conn_lose(c);
 }
 
-/*
- * A lone answer is received where it comes. When many are on their way the work
- * takes as many as have gathered, ends them together, and sends together what
- * is submitted then: one segment for several, on both sides.
- */
-static bool client_inline(const struct dstor_conn *c)
-{
-	const struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
-
-	return !READ_ONCE(q->busy);
-}
-
 const struct dstor_conn_ops dstor_client_ops = {
 	.head = client_head,
 	.data = client_data,
-	.sent = message_sent,
 	.corrupt = client_corrupt,
 	.decrypt_begin = client_decrypt_begin,
 	.decrypt_end = client_decrypt_end,
-	.inline_rx = client_inline,
 };
+
+static void control_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	clear_bit_unlock(0, &container_of(m, struct dstor_control, message)->busy);
+}
+
+int dstor_control_init(struct dstor_queue *q)
+{
+	unsigned int i;
+
+	q->control_memory = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!q->control_memory)
+		return -ENOMEM;
+	for (i = 0; i < DSTOR_CONTROLS; i++) {
+		q->control[i].message.head = q->control_memory + i * DSTOR_HEAD_LEN;
+		q->control[i].message.copy = true;
+		q->control[i].message.sent = control_sent;
+	}
+	return 0;
+}
 
 void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16 slot, u64 seq)
 {

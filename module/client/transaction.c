@@ -320,7 +320,7 @@ static void transaction_finish(struct dstor_transaction *t)
 enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t)
 {
 	switch (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_ANSWERED)) {
-	case DSTOR_T_QUEUED:	/* dstor_transaction_sent() ends it */
+	case DSTOR_T_QUEUED:	/* transaction_sent() ends it */
 		return DSTOR_RX_NEXT;
 	case DSTOR_T_SENT:
 		transaction_finish(t);
@@ -330,8 +330,10 @@ enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t)
 	}
 }
 
-void dstor_transaction_sent(struct dstor_transaction *t)
+static void transaction_sent(struct dstor_conn *c, struct dstor_message *m)
 {
+	struct dstor_transaction *t = container_of(m, struct dstor_transaction, message);
+
 	trace_dstor_send(t, 0, 0, 0);
 	dstor_point(MESSAGE_SENT);
 	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
@@ -345,6 +347,7 @@ static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned
 	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
 
 	memset(t, 0, sizeof(*t));
+	t->message.sent = transaction_sent;
 	t->message.head = page_frag_alloc(&dev->heads, DSTOR_HEAD_LEN, GFP_KERNEL | __GFP_ZERO);
 	return t->message.head ? 0 : -ENOMEM;
 }

@@ -55,7 +55,7 @@ void dstor_conn_end_sending(struct dstor_conn *c)
 
 static bool receives_inline(const struct dstor_conn *c)
 {
-	return c->ops->inline_rx && !c->cipher && c->transport->segments && c->ops->inline_rx(c);
+	return READ_ONCE(c->inline_rx) && !c->cipher && c->transport->segments;
 }
 
 /*

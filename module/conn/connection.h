@@ -40,6 +40,8 @@ struct dstor_message {
 	struct bio *bio;		/* NULL: no data */
 	struct bvec_iter iter;		/* where the data begins in @bio */
 	u32 length;			/* bytes of data */
+	/* The socket has taken its last byte. Under tx.lock. */
+	void (*sent)(struct dstor_conn *c, struct dstor_message *m);
 	u16 head_len;			/* raw messages only; frames know theirs */
 	bool raw;			/* a message of the handshake: no digests */
 	bool copy;			/* its memory may change at once: never by reference */
@@ -62,8 +64,6 @@ struct dstor_conn_ops {
 	enum dstor_rx_verdict (*head)(struct dstor_conn *c);
 	/* The data of dstor_conn_frame() is complete and its digest right. */
 	enum dstor_rx_verdict (*data)(struct dstor_conn *c);
-	/* The socket has taken the last byte of @m. Under tx.lock. */
-	void (*sent)(struct dstor_conn *c, struct dstor_message *m);
 	/* A digest or a tag was wrong; the connection ends. Any context that sleeps, or softirq. */
 	void (*corrupt)(struct dstor_conn *c);
 	/*
@@ -72,8 +72,6 @@ struct dstor_conn_ops {
 	 */
 	void *(*decrypt_begin)(struct dstor_conn *c);
 	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
-	/* May it receive in softirq, right now? NULL: never. Any context. */
-	bool (*inline_rx)(const struct dstor_conn *c);
 };
 
 /* Why nothing is received: a bit each, so that one reason cannot end another. */
@@ -109,6 +107,7 @@ struct dstor_conn {
 	struct kthread_work *thread_work;
 	unsigned long flags;
 	bool frames;			/* the handshake is over */
+	bool inline_rx;			/* TCP: receives in softirq, as far as the owner cares */
 	struct dstor_digest digest;	/* of what is sent */
 	struct dstor_digest rx_digest;	/* the same, of what is received */
 	struct dstor_cipher *cipher;	/* or NULL; then there are no digests */
@@ -247,6 +246,12 @@ static inline void dstor_conn_kick(struct dstor_conn *c)
 		kthread_queue_work(thread, c->thread_work);
 	else
 		queue_work_on(READ_ONCE(c->cpu), c->wq, c->work);
+}
+
+/* Shall it receive in softirq, where it can? It does not until told. Any context. */
+static inline void dstor_conn_allow_inline(struct dstor_conn *c, bool allow)
+{
+	WRITE_ONCE(c->inline_rx, allow);
 }
 
 /*

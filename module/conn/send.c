@@ -145,7 +145,7 @@ static void tx_taken(struct dstor_conn *c, size_t n)
 		if (m->end > c->tx.taken)
 			break;
 		list_del_init(&m->entry);
-		c->ops->sent(c, m);
+		m->sent(c, m);
 	}
 }
 

@@ -3,20 +3,20 @@
  * A request on the exporter, from its header to its response: admission (P3),
  * execution on the disk, answer. All of it runs in the peer's work except
  * the completion by the disk (any context), what may block (dstor_disk_wq), and
- * threads that open data.
+ * threads that decrypt data.
  *
  *   header -> dstor_command_receive() -> command_admit()
- *     write      p->receiving, until its data is there: dstor_command_data()
- *                or, decrypted by a thread, p->decrypted: take_decrypted()
- *     refused    p->refused, until its data is thrown away; then the answer
+ *     write      p->commands.receiving, until its data is there: dstor_command_data()
+ *                or, decrypted by a thread, p->commands.decrypted: take_decrypted()
+ *     refused    p->commands.refused, until its data is thrown away; then the answer
  *     other      at once:
- *   p->ready     -> dstor_command_submit_ready() -> the disk
- *   p->done      <- disk_done(), any context
+ *   p->commands.ready     -> dstor_command_submit_ready() -> the disk
+ *   p->commands.done      <- disk_done(), any context
  *                -> dstor_command_reap() -> send_answer()
- *   sent         -> dstor_command_free(), called by peer.c
+ *   sent         -> command_sent() of command_memory.c frees it
  *
  * Only this file moves a command from one to the next, under conn.tx.lock but
- * for p->decrypted and p->done, which are lock-free lists.
+ * for p->commands.decrypted and p->commands.done, which are lock-free lists.
  */
 #include <linux/blkdev.h>
 #include <linux/uio.h>
@@ -75,9 +75,13 @@ static struct bvec_iter all_of(u32 bytes)
 
 static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 {
-	struct dstor_frame *f = page_frag_alloc(&p->heads, DSTOR_HEAD_LEN, GFP_NOIO);
+	bool has_data = cmd->op == DSTOR_OP_READ && cmd->status == DSTOR_STATUS_OK;
+	struct dstor_frame *f;
 
 	dstor_tx_assert_locked(&p->conn);
+	if (!has_data)
+		dstor_command_free_data(cmd);
+	f = page_frag_alloc(&p->memory.heads, DSTOR_HEAD_LEN, GFP_NOIO);
 	if (!f) {
 		dstor_command_free(cmd);
 		dstor_conn_lose(&p->conn);
@@ -88,14 +92,12 @@ static void send_answer(struct dstor_peer *p, struct dstor_command *cmd)
 	f->slot = cpu_to_le16(cmd->slot);
 	f->status = cpu_to_le16(cmd->status);
 	cmd->message.head = f;
-	if (cmd->op == DSTOR_OP_READ && cmd->status == DSTOR_STATUS_OK) {
+	if (has_data) {
 		f->length = cpu_to_le32(cmd->bytes);
 		cmd->message.bio = &cmd->bio;
 		cmd->message.iter = all_of(cmd->bytes);
 		cmd->message.length = cmd->bytes;
 		cmd->bio.bi_next = NULL;
-	} else {
-		dstor_command_free_data(cmd);
 	}
 	dstor_tx_queue_locked(&p->conn, &cmd->message);
 }
@@ -123,7 +125,7 @@ static enum dstor_rx_verdict answer_now(struct dstor_peer *p, struct dstor_comma
 	 * client's again then (P4).
 	 */
 	if (dstor_conn_frame(&p->conn)->length)
-		p->refused = cmd;
+		p->commands.refused = cmd;
 	else
 		send_answer(p, cmd);
 	return DSTOR_RX_NEXT;
@@ -155,18 +157,17 @@ static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct ds
 		return answer_now(p, cmd, verdict);
 	}
 	if (cmd->op == DSTOR_OP_WRITE) {
-		p->receiving = cmd;
+		p->commands.receiving = cmd;
 		dstor_conn_receive_into(&p->conn, &cmd->bio, all_of(cmd->bytes));
 	} else {
-		list_add_tail(&cmd->entry, &p->ready);
+		list_add_tail(&cmd->entry, &p->commands.ready);
 	}
 	return DSTOR_RX_NEXT;
 }
 
-enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p)
+enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_status verdict)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
-	enum dstor_status verdict = dstor_request_check(f, &p->bounds);
 	u32 data = verdict == DSTOR_STATUS_OK ? memory_of(f) : 0;
 	struct dstor_command *cmd;
 
@@ -184,13 +185,13 @@ enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 
-	if (p->receiving) {
-		list_add_tail(&p->receiving->entry, &p->ready);
-		p->receiving = NULL;
+	if (p->commands.receiving) {
+		list_add_tail(&p->commands.receiving->entry, &p->commands.ready);
+		p->commands.receiving = NULL;
 	}
-	if (p->refused) {
-		send_answer(p, p->refused);
-		p->refused = NULL;
+	if (p->commands.refused) {
+		send_answer(p, p->commands.refused);
+		p->commands.refused = NULL;
 	}
 	return DSTOR_RX_NEXT;
 }
@@ -198,9 +199,9 @@ enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c)
 void *dstor_command_decrypt_begin(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
-	struct dstor_command *cmd = p->receiving;
+	struct dstor_command *cmd = p->commands.receiving;
 
-	p->receiving = NULL;
+	p->commands.receiving = NULL;
 	return cmd;
 }
 
@@ -210,7 +211,7 @@ void dstor_command_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 	struct dstor_command *cmd = owner;
 
 	cmd->broken = !ok;
-	if (llist_add(&cmd->done, &p->decrypted))
+	if (llist_add(&cmd->done, &p->commands.decrypted))
 		dstor_conn_kick(c);
 }
 
@@ -221,16 +222,16 @@ static void command_drop(struct dstor_peer *p, struct dstor_command *cmd)
 }
 
 /* The writes that threads have decrypted, or not. */
-static void take_opened(struct dstor_peer *p)
+static void take_decrypted(struct dstor_peer *p)
 {
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->decrypted));
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->commands.decrypted));
 	struct dstor_command *cmd, *n;
 
 	llist_for_each_entry_safe(cmd, n, all, done) {
 		if (cmd->broken)
 			command_drop(p, cmd);
 		else
-			list_add_tail(&cmd->entry, &p->ready);
+			list_add_tail(&cmd->entry, &p->commands.ready);
 	}
 }
 
@@ -238,18 +239,18 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 {
 	struct dstor_command *cmd, *n;
 
-	take_opened(p);
-	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
+	take_decrypted(p);
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		list_del(&cmd->entry);
 		command_drop(p, cmd);
 	}
-	if (dstor_conn_lost(&p->conn) && p->receiving) {
-		command_drop(p, p->receiving);
-		p->receiving = NULL;
+	if (dstor_conn_lost(&p->conn) && p->commands.receiving) {
+		command_drop(p, p->commands.receiving);
+		p->commands.receiving = NULL;
 	}
-	if (dstor_conn_lost(&p->conn) && p->refused) {
-		dstor_command_free(p->refused);
-		p->refused = NULL;
+	if (dstor_conn_lost(&p->conn) && p->commands.refused) {
+		dstor_command_free(p->commands.refused);
+		p->commands.refused = NULL;
 	}
 }
 
@@ -262,10 +263,10 @@ static void disk_done(struct dstor_command *cmd)
 
 	/* The peer's work may take the last command at once; free_work waits for us. */
 	rcu_read_lock();
-	if (llist_add(&cmd->done, &p->done)) {
+	if (llist_add(&cmd->done, &p->commands.done)) {
 		dstor_point(DONE_BEFORE_KICK);
 		/* When the work itself is submitting, it looks afterwards. */
-		if (READ_ONCE(p->worker) != current)
+		if (READ_ONCE(p->run.worker) != current)
 			dstor_conn_kick(&p->conn);
 	}
 	rcu_read_unlock();
@@ -304,7 +305,7 @@ static void command_execute(struct dstor_command *cmd)
 	struct dstor_export *e = cmd->peer->export;
 
 	dstor_point(SUBMIT);
-	atomic_inc(&cmd->peer->in_flight);
+	atomic_inc(&cmd->peer->commands.in_flight);
 	atomic_inc(&e->in_flight);
 	if (e->disk.file) {
 		INIT_WORK(&cmd->work, blocking_work);
@@ -343,8 +344,8 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 	struct blk_plug plug;
 
-	take_opened(p);
-	if (list_empty(&p->ready))
+	take_decrypted(p);
+	if (list_empty(&p->commands.ready))
 		return;
 	/*
 	 * Zero-copy without regret (P4): on one machine the received segments may
@@ -353,14 +354,14 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	 * data was copied and the socket's lock released.
 	 *
 	 * Once the export stops, its flush may have begun (P5): a write whose data a
-	 * thread opens only now is for the next exporter.
+	 * thread decrypts only now is for the next exporter.
 	 */
 	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting) {
 		dstor_command_drop_ready(p);
 		return;
 	}
 	blk_start_plug(&plug);
-	list_for_each_entry_safe(cmd, n, &p->ready, entry) {
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		list_del(&cmd->entry);
 		command_execute(cmd);
 	}
@@ -369,7 +370,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 
 void dstor_command_reap(struct dstor_peer *p)
 {
-	struct llist_node *all = llist_reverse_order(llist_del_all(&p->done));
+	struct llist_node *all = llist_reverse_order(llist_del_all(&p->commands.done));
 	struct dstor_export *e = p->export;
 	struct dstor_command *cmd, *n;
 
@@ -386,7 +387,7 @@ void dstor_command_reap(struct dstor_peer *p)
 			send_answer(p, cmd);
 		else
 			dstor_command_free(cmd);
-		atomic_dec(&p->in_flight);
+		atomic_dec(&p->commands.in_flight);
 		if (atomic_dec_and_test(&e->in_flight))
 			wake_up_all(&e->wait);
 	}

@@ -32,8 +32,8 @@ struct dstor_command {
 };
 
 /* In the peer's work. */
-/* In ops->head(), at the header of a REQUEST. */
-enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p);
+/* In ops->head(), at the header of a REQUEST. @verdict is dstor_request_check()'s. */
+enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_status verdict);
 /* The peer's ops->data(), ops->decrypt_begin() and ops->decrypt_end(), the last in a thread. */
 enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c);
 void *dstor_command_decrypt_begin(struct dstor_conn *c);

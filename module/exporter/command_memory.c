@@ -36,8 +36,8 @@ static void wake_waiting(struct dstor_export *e)
 	if (list_empty_careful(&e->memory.waiting))
 		return;
 	spin_lock_irqsave(&e->memory.lock, irq);
-	list_for_each_entry_safe(p, n, &e->memory.waiting, waiting) {
-		list_del_init(&p->waiting);
+	list_for_each_entry_safe(p, n, &e->memory.waiting, memory.waiting) {
+		list_del_init(&p->memory.waiting);
 		dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		dstor_conn_kick(&p->conn);
 	}
@@ -63,8 +63,8 @@ enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p)
 
 	spin_lock_irqsave(&e->memory.lock, irq);
 	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
-	if (list_empty(&p->waiting))
-		list_add_tail(&p->waiting, &e->memory.waiting);
+	if (list_empty(&p->memory.waiting))
+		list_add_tail(&p->memory.waiting, &e->memory.waiting);
 	spin_unlock_irqrestore(&e->memory.lock, irq);
 	smp_mb(); /* pairs with uncharge_memory() */
 	/* Nothing is out that would come back: the peer's tick tries again. */
@@ -82,49 +82,51 @@ static void free_pages_of(struct page **pages, unsigned int n)
  * allocator's. The newest is free when it was a write's, the oldest when it was a
  * read's: by then the socket has let go of it.
  */
-static struct page *command_take_spare_page(struct dstor_peer *p)
+static struct page *command_take_spare_page(struct dstor_peer_memory *m)
 {
-	unsigned int newest = (p->first_spare + p->n_spares - 1) % DSTOR_SPARE_PAGES;
+	unsigned int newest = (m->first_spare + m->n_spares - 1) % DSTOR_SPARE_PAGES;
 	struct page *page;
 
-	if (!p->n_spares)
+	if (!m->n_spares)
 		return NULL;
-	page = p->spare_pages[newest];
+	page = m->spare_pages[newest];
 	if (page_count(page) == 1) {
-		p->n_spares--;
+		m->n_spares--;
 		return page;
 	}
-	page = p->spare_pages[p->first_spare];
+	page = m->spare_pages[m->first_spare];
 	if (page_count(page) != 1)
 		return NULL;
-	p->first_spare = (p->first_spare + 1) % DSTOR_SPARE_PAGES;
-	p->n_spares--;
+	m->first_spare = (m->first_spare + 1) % DSTOR_SPARE_PAGES;
+	m->n_spares--;
 	return page;
 }
 
 /* Somebody else may still look at it, nobody writes to it: it comes back when it is ours alone. */
-static void command_keep_spare_page(struct dstor_peer *p, struct page *page)
+static void command_keep_spare_page(struct dstor_peer_memory *m, struct page *page)
 {
-	if (p->n_spares == DSTOR_SPARE_PAGES)
+	if (m->n_spares == DSTOR_SPARE_PAGES)
 		put_page(page);
 	else
-		p->spare_pages[(p->first_spare + p->n_spares++) % DSTOR_SPARE_PAGES] = page;
+		m->spare_pages[(m->first_spare + m->n_spares++) % DSTOR_SPARE_PAGES] = page;
 }
 
 void dstor_command_drop_spare_pages(struct dstor_peer *p)
 {
-	while (p->n_spares)
-		put_page(p->spare_pages[(p->first_spare + --p->n_spares) % DSTOR_SPARE_PAGES]);
+	struct dstor_peer_memory *m = &p->memory;
+
+	while (m->n_spares)
+		put_page(m->spare_pages[(m->first_spare + --m->n_spares) % DSTOR_SPARE_PAGES]);
 }
 
-/* Fills p->scratch; the number of pieces, or 0. */
-static unsigned int get_pages(struct dstor_peer *p, u32 bytes)
+/* Fills m->scratch; the number of pieces, or 0. */
+static unsigned int get_pages(struct dstor_peer_memory *m, u32 bytes)
 {
 	unsigned int n = 0, order = CHUNK_ORDER;
 
 	if (bytes <= PAGE_SIZE) {
-		p->scratch[0] = command_take_spare_page(p);
-		if (p->scratch[0])
+		m->scratch[0] = command_take_spare_page(m);
+		if (m->scratch[0])
 			return 1;
 	}
 	while (bytes) {
@@ -139,35 +141,43 @@ static unsigned int get_pages(struct dstor_peer *p, u32 bytes)
 			page = alloc_page(GFP_NOIO | __GFP_NOWARN);
 		}
 		if (!page) {
-			free_pages_of(p->scratch, n);
+			free_pages_of(m->scratch, n);
 			return 0;
 		}
-		p->scratch[n++] = page;
+		m->scratch[n++] = page;
 		bytes -= min_t(u32, bytes, PAGE_SIZE << order);
 	}
 	return n;
 }
 
+static void command_sent(struct dstor_conn *c, struct dstor_message *m)
+{
+	dstor_command_free(container_of(m, struct dstor_command, message));
+}
+
 static struct dstor_command *new_command(struct dstor_peer *p, const struct dstor_frame *f,
 					 u32 data)
 {
+	struct dstor_peer_memory *m = &p->memory;
 	struct dstor_export *e = p->export;
 	unsigned int n = 0, i;
 	struct dstor_command *cmd;
 	struct bio *bio;
 
 	if (data) {
-		n = get_pages(p, data);
+		n = get_pages(m, data);
 		if (!n)
 			return NULL;
 	}
-	bio = bio_alloc_bioset(e->disk.bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN, &e->disk.commands);
+	bio = bio_alloc_bioset(e->disk.bdev.bdev, n, 0, GFP_NOWAIT | __GFP_NOWARN,
+			       &e->disk.commands);
 	if (!bio) {
-		free_pages_of(p->scratch, n);
+		free_pages_of(m->scratch, n);
 		return NULL;
 	}
 	cmd = container_of(bio, struct dstor_command, bio);
 	memset(cmd, 0, offsetof(struct dstor_command, bio));
+	cmd->message.sent = command_sent;
 	cmd->peer = p;
 	cmd->seq = le64_to_cpu(f->seq);
 	cmd->offset = le64_to_cpu(f->offset);
@@ -180,10 +190,10 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) > IOPRIO_CLASS_IDLE)
 		bio->bi_ioprio = 0;
 	for (i = 0; i < n; i++) {
-		u32 len = min_t(u32, data, page_size(p->scratch[i]));
+		u32 len = min_t(u32, data, page_size(m->scratch[i]));
 
 		/* Pieces stay apart: each is freed by its own reference. */
-		__bio_add_page(bio, p->scratch[i], len, 0);
+		__bio_add_page(bio, m->scratch[i], len, 0);
 		data -= len;
 	}
 	return cmd;
@@ -207,7 +217,7 @@ void dstor_command_free_data(struct dstor_command *cmd)
 	unsigned int i;
 
 	if (cmd->bio.bi_vcnt == 1 && cmd->bytes <= PAGE_SIZE) {
-		command_keep_spare_page(cmd->peer, cmd->bio.bi_io_vec[0].bv_page);
+		command_keep_spare_page(&cmd->peer->memory, cmd->bio.bi_io_vec[0].bv_page);
 		cmd->bio.bi_vcnt = 0;
 	}
 	for (i = 0; i < cmd->bio.bi_vcnt; i++)

@@ -169,8 +169,9 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 	p->notified = jiffies;
 	/* While it waited for us its silence meant nothing. */
 	dstor_conn_forgive(&p->conn);
-	p->scratch = kcalloc(DSTOR_IO_MAX / PAGE_SIZE, sizeof(*p->scratch), GFP_KERNEL);
-	if (!p->scratch || hello_protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
+	p->memory.scratch = kcalloc(DSTOR_IO_MAX / PAGE_SIZE, sizeof(*p->memory.scratch),
+				    GFP_KERNEL);
+	if (!p->memory.scratch || hello_protect(p, &w, le32_to_cpu(w.max_io), &p->export->threads))
 		dstor_conn_lose(&p->conn);
 	else
 		dstor_conn_begin_frames(&p->conn);

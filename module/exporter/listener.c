@@ -15,17 +15,6 @@
 
 #define ACCEPT_BATCH 64
 
-struct dstor_listener {
-	struct list_head entry;
-	struct kref kref;
-	unsigned int users;		/* exports; listeners_lock */
-	struct net *net;		/* not held; all are closed before it goes */
-	struct dstor_address address;
-	struct socket *sock;
-	struct work_struct accept;
-	wait_queue_entry_t wait;
-};
-
 static LIST_HEAD(listeners);
 static DEFINE_MUTEX(listeners_lock);
 
@@ -39,11 +28,6 @@ static void free_listener(struct kref *kref)
 void dstor_listener_hold(struct dstor_listener *l)
 {
 	kref_get(&l->kref);
-}
-
-bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net)
-{
-	return l->net == net;
 }
 
 /* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */

@@ -35,19 +35,13 @@
 #define PASS_FRAMES 64
 #define PASSES 8
 
-/* A message that is not a response: freed when the socket has it. */
-struct note {
-	struct dstor_message message;
-	u8 data[];
-};
-
 static void free_peer(struct kref *kref)
 {
 	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
 
-	dstor_compat_drain_heads(&p->heads);
+	dstor_compat_drain_heads(&p->memory.heads);
 	dstor_command_drop_spare_pages(p);
-	kfree(p->scratch);
+	kfree(p->memory.scratch);
 	if (p->export)
 		dstor_export_put(p->export);
 	dstor_listener_drop(p->listener);
@@ -61,36 +55,7 @@ void dstor_peer_put(struct dstor_peer *p)
 	kref_put(&p->kref, free_peer);
 }
 
-void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
-{
-	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
-	set_bit(n, &p->notices);
-	dstor_conn_kick(&p->conn);
-}
-
 /* Sending ------------------------------------------------------------------ */
-
-void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
-{
-	struct note *n = kzalloc(sizeof(*n) + max_t(size_t, len, DSTOR_HEAD_LEN), GFP_NOIO);
-
-	if (!n) {
-		dstor_conn_lose(&p->conn);
-		return NULL;
-	}
-	n->message.head = n->data;
-	n->message.head_len = len;
-	n->message.raw = raw;
-	n->message.copy = true;
-	return n->data;
-}
-
-void dstor_peer_send_message(struct dstor_peer *p, void *data)
-{
-	struct note *n = container_of(data, struct note, data[0]);
-
-	dstor_tx_queue_locked(&p->conn, &n->message);
-}
 
 static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
 		       u64 offset)
@@ -105,14 +70,6 @@ static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 s
 	f->status = cpu_to_le16(status);
 	f->offset = cpu_to_le64(offset);
 	dstor_peer_send_message(p, f);
-}
-
-static void peer_sent(struct dstor_conn *c, struct dstor_message *m)
-{
-	if (m->copy)
-		kfree(container_of(m, struct note, message));
-	else
-		dstor_command_free(container_of(m, struct dstor_command, message));
 }
 
 /* Frames ------------------------------------------------------------------- */
@@ -140,7 +97,7 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 	switch (f->type) {
 	case DSTOR_FRAME_REQUEST:
 		dstor_feature_count(le16_to_cpu(f->flags));
-		return dstor_command_receive(p);
+		return dstor_command_receive(p, dstor_request_check(f, &p->bounds));
 	case DSTOR_FRAME_PING:
 		send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
 		return DSTOR_RX_NEXT;
@@ -189,7 +146,6 @@ static void peer_corrupt(struct dstor_conn *c)
 static const struct dstor_conn_ops peer_ops = {
 	.head = peer_head,
 	.data = dstor_command_data,
-	.sent = peer_sent,
 	.corrupt = peer_corrupt,
 	.decrypt_begin = dstor_command_decrypt_begin,
 	.decrypt_end = dstor_command_decrypt_end,
@@ -205,7 +161,7 @@ static void free_unsent(struct dstor_peer *p)
 	dstor_tx_take_unsent(&p->conn, &unsent);
 	list_for_each_entry_safe(m, n, &unsent, entry) {
 		list_del(&m->entry);
-		peer_sent(&p->conn, m);
+		m->sent(&p->conn, m);
 	}
 }
 
@@ -235,7 +191,7 @@ static void close_peer(struct dstor_peer *p)
 	stop_admitting(p);
 	if (p->export) {
 		spin_lock_irqsave(&p->export->memory.lock, irq);
-		list_del_init(&p->waiting);
+		list_del_init(&p->memory.waiting);
 		spin_unlock_irqrestore(&p->export->memory.lock, irq);
 	}
 	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
@@ -246,16 +202,16 @@ static void peer_retire(struct dstor_peer *p)
 	if (p->session)
 		dstor_session_leave(p);
 	dstor_peer_delist(p);
-	queue_rcu_work(dstor_disk_wq, &p->free_work);
+	queue_rcu_work(dstor_disk_wq, &p->run.free_work);
 }
 
 /* Nobody kicks it any more but a tick or a run that was queued before. */
 static void peer_free_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, free_work);
+	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, run.free_work);
 
-	cancel_delayed_work_sync(&p->tick);
-	cancel_work_sync(&p->work);
+	cancel_delayed_work_sync(&p->run.tick);
+	cancel_work_sync(&p->run.work);
 	if (p->conn.thread)
 		kthread_destroy_worker(p->conn.thread);
 	dstor_point(PEER_FREE);
@@ -362,10 +318,10 @@ static bool peer_serve(struct dstor_peer *p)
 
 		p->accepted = NULL;
 		dstor_conn_start(&p->conn, sock, sizeof(struct dstor_greeting));
-		queue_delayed_work(dstor_serve_wq, &p->tick, msecs_to_jiffies(TICK_MS));
+		queue_delayed_work(dstor_serve_wq, &p->run.tick, msecs_to_jiffies(TICK_MS));
 	}
 	dstor_tx_lock(&p->conn);
-	WRITE_ONCE(p->worker, current);
+	WRITE_ONCE(p->run.worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {
 		if (!keep_time(p))
 			dstor_conn_lose(&p->conn);
@@ -382,14 +338,14 @@ static bool peer_serve(struct dstor_peer *p)
 		if (dstor_conn_lost(&p->conn))
 			close_peer(p);
 	}
-	WRITE_ONCE(p->worker, NULL);
+	WRITE_ONCE(p->run.worker, NULL);
 	smp_mb(); /* disk_done() looks at worker after it has added to done */
 	if (p->state == DSTOR_PEER_CLOSED) {
 		if (p->queue)
 			dstor_command_reap(p);
-		gone = !atomic_read(&p->in_flight) && !list_empty(&p->entry);
+		gone = !atomic_read(&p->commands.in_flight) && !list_empty(&p->entry);
 		again = false;
-	} else if (p->queue && !llist_empty(&p->done)) {
+	} else if (p->queue && !llist_empty(&p->commands.done)) {
 		again = true;
 	}
 	dstor_tx_unlock(&p->conn);
@@ -405,7 +361,7 @@ static bool peer_serve(struct dstor_peer *p)
 
 static void thread_work(struct kthread_work *work)
 {
-	peer_serve(container_of(work, struct dstor_peer, thread_work));
+	peer_serve(container_of(work, struct dstor_peer, run.thread_work));
 }
 
 /* Without memory for a thread it goes on as it is. */
@@ -415,15 +371,15 @@ static void give_thread(struct dstor_peer *p)
 
 	if (IS_ERR(thread))
 		return;
-	kthread_init_work(&p->thread_work, thread_work);
-	dstor_conn_give_thread(&p->conn, thread, &p->thread_work);
+	kthread_init_work(&p->run.thread_work, thread_work);
+	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work);
 	/* What this item was kicked for meanwhile. */
 	dstor_conn_kick(&p->conn);
 }
 
 static void peer_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(work, struct dstor_peer, work);
+	struct dstor_peer *p = container_of(work, struct dstor_peer, run.work);
 	bool was_live = p->state == DSTOR_PEER_LIVE;
 
 	if (p->conn.thread)
@@ -434,10 +390,10 @@ static void peer_work(struct work_struct *work)
 
 static void tick_work(struct work_struct *work)
 {
-	struct dstor_peer *p = container_of(work, struct dstor_peer, tick.work);
+	struct dstor_peer *p = container_of(work, struct dstor_peer, run.tick.work);
 
 	dstor_conn_kick(&p->conn);
-	queue_delayed_work(dstor_serve_wq, &p->tick,
+	queue_delayed_work(dstor_serve_wq, &p->run.tick,
 			   msecs_to_jiffies(p->ping_ms ? clamp_t(u32, p->ping_ms / 4, 10, TICK_MS) :
 					    TICK_MS));
 }
@@ -459,13 +415,13 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	p->listener = l;
 	p->since = jiffies;
 	INIT_LIST_HEAD(&p->entry);
-	INIT_LIST_HEAD(&p->ready);
-	INIT_LIST_HEAD(&p->waiting);
-	init_llist_head(&p->done);
-	init_llist_head(&p->decrypted);
-	INIT_WORK(&p->work, peer_work);
-	INIT_RCU_WORK(&p->free_work, peer_free_work);
-	INIT_DELAYED_WORK(&p->tick, tick_work);
+	INIT_LIST_HEAD(&p->commands.ready);
+	INIT_LIST_HEAD(&p->memory.waiting);
+	init_llist_head(&p->commands.done);
+	init_llist_head(&p->commands.decrypted);
+	INIT_WORK(&p->run.work, peer_work);
+	INIT_RCU_WORK(&p->run.free_work, peer_free_work);
+	INIT_DELAYED_WORK(&p->run.tick, tick_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
 	p->peer_id.addr_len = len > 0 ? len : 0;
 	if (p->peer_id.addr.ss_family == AF_INET || p->peer_id.addr.ss_family == AF_INET6)
@@ -473,7 +429,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	else
 		snprintf(p->address, sizeof(p->address), "family %u", p->peer_id.addr.ss_family);
 	dstor_socket_for_exporter(sock);
-	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->work);
+	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->run.work);
 	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
 	dstor_peer_enlist(p);

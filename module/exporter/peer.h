@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A peer: one accepted connection. It joins a session, which notifies it: peer.c
- * and session.c call each other.
+ * A peer: one accepted connection. It joins a session, which notifies it.
  */
 #ifndef DSTOR_PEER_H
 #define DSTOR_PEER_H
@@ -46,16 +45,44 @@ enum dstor_peer_state {
 
 #define DSTOR_SPARE_PAGES 16
 
+/* The works and the thread that run a peer. */
+struct dstor_peer_run {
+	struct work_struct work;	/* everything happens here, ... */
+	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
+	struct delayed_work tick;	/* time: only kicks the work */
+	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
+	struct task_struct *worker;	/* who is in the work right now */
+};
+
+/* Its commands, from their header to the disk and back: see command.c. */
+struct dstor_peer_commands {
+	struct dstor_command *receiving;
+	struct dstor_command *refused;	/* answered when its data is thrown away */
+	struct list_head ready;		/* received, not submitted */
+	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
+	struct llist_head done;		/* completed by the disk; any context */
+	atomic_t in_flight;		/* submitted and not yet taken from done */
+};
+
+/* The memory of its commands: see command_memory.c. */
+struct dstor_peer_memory {
+	struct page **scratch;		/* room for the pages of one command */
+	/* pages of the last small commands, for the next: a ring, oldest at first_spare */
+	struct page *spare_pages[DSTOR_SPARE_PAGES];
+	unsigned int first_spare;
+	unsigned int n_spares;
+	struct page_frag_cache heads;
+	struct list_head waiting;	/* for memory; export->memory.lock */
+};
+
 struct dstor_peer {
 	struct list_head entry;		/* in the list of all peers; peers_lock */
 	struct kref kref;
 	struct dstor_listener *listener;
 	struct socket *accepted;	/* until the work opens conn with it */
 	struct dstor_conn conn;
-	struct work_struct work;	/* everything happens here, ... */
-	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
-	struct delayed_work tick;	/* time: only kicks the work */
-	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
+	struct dstor_peer_run run;
+	unsigned long notices;		/* atomic bits: enum dstor_notice */
 	enum dstor_peer_state state;
 	unsigned long since;		/* jiffies: begin of the state */
 	unsigned long notified;		/* jiffies of the last WAIT or PING */
@@ -77,23 +104,9 @@ struct dstor_peer {
 	bool bye;
 	bool final_sent;		/* the last word is said */
 
-	/* the work's own */
-	struct task_struct *worker;	/* who is in the work right now */
-	struct dstor_command *receiving;
-	struct dstor_command *refused;	/* answered when its data is thrown away */
-	struct list_head ready;		/* received, not submitted */
-	struct page **scratch;		/* room for the pages of one command */
-	/* pages of the last small commands, for the next: a ring, oldest at first_spare */
-	struct page *spare_pages[DSTOR_SPARE_PAGES];
-	unsigned int first_spare;
-	unsigned int n_spares;
-	struct page_frag_cache heads;
-	struct list_head waiting;	/* for memory; export->memory.lock */
-
-	struct llist_head done;		/* commands the disk has completed; any context */
-	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
-	atomic_t in_flight;		/* submitted and not yet taken from done */
-	unsigned long notices;		/* atomic bits: enum dstor_notice */
+	/* the work's own, unless a member says otherwise */
+	struct dstor_peer_commands commands;
+	struct dstor_peer_memory memory;
 	struct dstor_hello hello;
 };
 
@@ -106,12 +119,21 @@ enum dstor_notice {
 };
 
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
-void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n);
 void dstor_peer_set_state(struct dstor_peer *p, enum dstor_peer_state state);
-/* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
-void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
-void dstor_peer_send_message(struct dstor_peer *p, void *data);
 void dstor_peers_end_of(struct dstor_listener *l);
 void dstor_peer_put(struct dstor_peer *p);
+/* Its work takes the notice. Any context. */
+static inline void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
+{
+	smp_mb__before_atomic(); /* who sees the bit sees what it is about: take_notices() */
+	set_bit(n, &p->notices);
+	dstor_conn_kick(&p->conn);
+}
+
+/* peer_message.c */
+/* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */
+void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
+/* Queues what dstor_peer_new_message() gave; it is freed when it is sent. Under conn.tx.lock. */
+void dstor_peer_send_message(struct dstor_peer *p, void *data);
 
 #endif

@@ -53,7 +53,7 @@ void dstor_peer_enlist(struct dstor_peer *p)
 			dstor_conn_lose(&old->conn);
 	}
 	/* From here on it is its work's, which may end it as soon as it gets the lock. */
-	queue_work(dstor_serve_wq, &p->work);
+	queue_work(dstor_serve_wq, &p->run.work);
 	spin_unlock(&peers_lock);
 }
 

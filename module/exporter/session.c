@@ -88,7 +88,7 @@ u32 dstor_session_in_flight(const struct dstor_session *s)
 
 	for (i = 0; i < s->n_queues; i++)
 		if (s->queues[i].peer)
-			n += atomic_read(&s->queues[i].peer->in_flight);
+			n += atomic_read(&s->queues[i].peer->commands.in_flight);
 	return n;
 }
 

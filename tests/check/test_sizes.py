@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Names of statics carry their file's subject: the list of those that do not only becomes shorter."""
+"""Sizes of files, functions and structs; names of statics carry their file's subject."""
 import sizes
 from support import TOP
 
@@ -15,6 +15,24 @@ def test_no_new_static_is_one_word():
     known, now = set(KNOWN.read_text().splitlines()), present()
     assert not now - known, "a stack trace shows these without their file: give them their subject"
     assert not known - now, f"these have better names by now: take them out of {KNOWN.name}"
+
+
+def test_what_is_too_large_has_a_reason():
+    found = {}
+    for path in sizes.sources():
+        found.update(sizes.oversize(str(path.relative_to(TOP)), path.read_text()))
+    assert not [found[subject] for subject in found.keys() - sizes.REASONS.keys()]
+    assert not sizes.REASONS.keys() - found.keys(), "these are small enough by now"
+
+
+def test_what_is_too_large_is_found():
+    text = ("void f(void)\n{\n" + 58 * "\tg();\n" + "}\n\n"
+            "struct s {\n" + 31 * "\tint a;\n" + "};\n")
+    assert sizes.oversize("a.c", text) == {"f()": "a.c:1: f() has 61 lines",
+                                           "struct s": "a.c: struct s has 31 members"}
+    assert sizes.oversize("a.c", 501 * "\n") == {"a.c": "a.c: 501 lines"}
+    assert not sizes.oversize("a.c", text.replace("\tg();\n", "", 1)
+                              .replace("\tint a;\n", "", 1) + 400 * "\n")
 
 
 def test_functions_and_structs_are_seen():

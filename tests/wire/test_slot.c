@@ -361,6 +361,9 @@ static void rejoin_of_a_forgotten_session(void **state)
 	assert_int_equal(dstor_rejoin_session(&first, life, false), DSTOR_REJOIN_OK);
 	assert_int_equal(dstor_rejoin_session(&h, life, true), DSTOR_REJOIN_OK);
 	assert_int_equal(dstor_rejoin_session(&h, life, false), DSTOR_REJOIN_FORGOTTEN);
+	h.flags |= DSTOR_HELLO_READ_ONLY;
+	assert_int_equal(dstor_rejoin_session(&h, life, false), DSTOR_REJOIN_OK);
+	h.flags &= ~DSTOR_HELLO_READ_ONLY;
 	/* An exporter that restarted has forgotten everybody: that is P7, not the end. */
 	for (int i = 0; i < DSTOR_ID_LEN; i++) {
 		life[i] ^= 1;
