@@ -8,6 +8,7 @@
 #include <net/net_namespace.h>
 
 #include "client/client.h"
+#include "conn/transport.h"
 #include "control/netlink.h"
 #include "core/point.h"
 #include "core/work.h"
@@ -78,6 +79,7 @@ static void __exit dstor_exit(void)
 	unregister_pernet_device(&operations);
 	unregister_reboot_notifier(&reboot_notifier);
 	dstor_peers_end();
+	dstor_sockets_exit();
 	dstor_work_exit();
 }
 

@@ -7,6 +7,7 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/sched/mm.h>
 #include <net/net_namespace.h>
 
 #include "client/device.h"
@@ -135,6 +136,9 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 	dev->geometry.identity.block = le32_to_cpu(w->logical_block);
 	dev->geometry.depth = le16_to_cpu(w->slots);
 	dev->geometry.max_io = le32_to_cpu(w->max_io);
+	/* A block device takes requests of a page at least. */
+	if (dev->geometry.max_io < PAGE_SIZE)
+		return -EMSGSIZE;
 	dev->geometry.identity.slots = dev->geometry.depth;
 	dev->geometry.identity.max_io = dev->geometry.max_io;
 	dev->geometry.disk_flags = le32_to_cpu(w->disk_flags);
@@ -214,6 +218,8 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 		dstor_socket_abort(g->sock);
 		return dstor_fail(err, ret, ret == -E2BIG ?
 				  "the exporter allows only %u connections" :
+				  ret == -EMSGSIZE ?
+				  "the largest I/O is smaller than a page of this machine" :
 				  "out of memory", most);
 	}
 	return 0;
@@ -241,7 +247,7 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 	mutex_unlock(&dev->lock);
 	if (ret)
 		goto err_live;
-	queue_delayed_work(dstor_link_wq, &dev->watchdog, 0);
+	queue_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 	for (i = 1; i < dev->n_queues; i++)
 		queue_delayed_work(dstor_link_wq, &dev->queues[i].link, 0);
 	ret = device_add_disk(NULL, dev->disk, dstor_device_groups);
@@ -273,6 +279,19 @@ err_disk:
 	return ret;
 }
 
+/*
+ * A device may be what memory is freed to, and these locks are taken to bring it back. So
+ * nobody may wait for memory under one of them; lockdep finds whoever does.
+ */
+static void teach_lockdep(struct dstor_device *dev)
+{
+	fs_reclaim_acquire(GFP_KERNEL);
+	might_lock(&dev->lock);
+	might_lock(&dev->report.lock);
+	might_lock(&dev->queues[0].lock);
+	fs_reclaim_release(GFP_KERNEL);
+}
+
 int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 		     struct dstor_device_info *info, struct dstor_error *err)
 {
@@ -282,11 +301,13 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 
 	if (!g)
 		return dstor_fail(err, -ENOMEM, "out of memory");
+	dstor_sockets_for_reclaim();
 	dev = new_device(net, c, err);
 	if (IS_ERR(dev)) {
 		kfree_sensitive(g);
 		return PTR_ERR(dev);
 	}
+	teach_lockdep(dev);
 	ret = dstor_device_enlist(dev, err);
 	if (ret)
 		goto err_put;

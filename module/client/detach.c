@@ -174,7 +174,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!deleted) {
 		/* The watchdog begins to fail things while we wait for locks of file systems. */
 		WRITE_ONCE(dev->dead, true);
-		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
+		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 		blk_mark_disk_dead(dev->disk);
 	}
 	fail_all(dev);

@@ -52,7 +52,7 @@ void dstor_device_declare_dead(struct dstor_device *dev)
 	WRITE_ONCE(dev->dead, true);
 	/* Not one that is half made, or is being taken apart. */
 	if (dev->running && !dev->stopping)
-		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
+		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 }
 
 /* Says nothing of a device that has failed for good: what was told first stays. */

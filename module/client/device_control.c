@@ -4,6 +4,8 @@
  * shown. Called by netlink and sysfs; takes dev->lock, and q->lock after it where
  * a connection has to move.
  */
+#include <linux/sched/mm.h>
+
 #include "client/device.h"
 #include "client/device_state.h"
 #include "core/point.h"
@@ -152,6 +154,9 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 
 void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *info)
 {
+	/* Reconnecting takes dev->lock, so its holder must not wait for I/O of this device. */
+	unsigned int noio = memalloc_noio_save();
+
 	mutex_lock(&dev->lock);
 	strscpy(info->name, dev->name, sizeof(info->name));
 	strscpy(info->export, dev->config.export, sizeof(info->export));
@@ -177,6 +182,7 @@ void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *
 	}
 	dstor_stats_sum(dev->stats, &info->stats);
 	mutex_unlock(&dev->lock);
+	memalloc_noio_restore(noio);
 }
 
 int dstor_device_info(const char *name, bool next, struct dstor_device_info *info)

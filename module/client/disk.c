@@ -74,10 +74,11 @@ static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
 	if (dev->geometry.disk_flags & DSTOR_DISK_DISCARD) {
 		l->discard_granularity = le32_to_cpu(w->discard_granularity);
 		l->discard_alignment = le32_to_cpu(w->discard_alignment);
-		l->max_discard = le32_to_cpu(w->max_discard);
+		l->max_discard = min(le32_to_cpu(w->max_discard), DSTOR_EXTENT_MAX);
 	}
 	if (dev->geometry.disk_flags & DSTOR_DISK_WRITE_ZEROES)
-		l->max_write_zeroes = le32_to_cpu(w->max_write_zeroes);
+		l->max_write_zeroes = min(le32_to_cpu(w->max_write_zeroes),
+					  DSTOR_EXTENT_MAX);
 }
 
 int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
@@ -93,7 +94,9 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 	dev->tag_set.timeout = 30 * HZ;
 	dev->tag_set.cmd_size = sizeof(struct dstor_transaction);
 	dev->tag_set.flags = DSTOR_SHOULD_MERGE | BLK_MQ_F_BLOCKING |
-			     BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+			     BLK_MQ_F_NO_SCHED_BY_DEFAULT |
+			     /* A CPU that goes offline does not wait for requests (P7). */
+			     BLK_MQ_F_STACKING;
 	dev->tag_set.driver_data = dev;
 	ret = blk_mq_alloc_tag_set(&dev->tag_set);
 	if (ret)

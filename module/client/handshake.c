@@ -322,7 +322,7 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 			q->address = i;
 			break;
 		}
-		if (tried + 1 >= n)
+		if (tried + 1 >= n || READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead))
 			break;
 		i = (i + 1) % n;
 	}

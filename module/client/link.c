@@ -45,7 +45,7 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_flush_mark_uncovered(&dev->cache, q->mark)) {
+		if (dstor_flush_mark_uncovered(&dev->cache, atomic64_read(&q->mark))) {
 			dstor_flush_mark_lost(&dev->cache);
 			lost = true;
 		}
@@ -165,7 +165,9 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	lockdep_assert_held(&dev->lock);
 	if (!dstor_id_equal(r->instance, w->instance))
 		new_instance(dev, w->instance);
-	r->writer_token = le64_to_cpu(w->writer_token);
+	/* A grant for reading has none: what proves that nobody wrote since is kept (P15). */
+	if (w->writer_token)
+		r->writer_token = le64_to_cpu(w->writer_token);
 	memcpy(r->life, w->life, DSTOR_ID_LEN);
 	r->access = w->access;
 	strscpy(r->checksum, w->checksum, sizeof(r->checksum));
@@ -177,6 +179,8 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 {
 	struct dstor_device *dev = q->dev;
 	const struct dstor_welcome *w = &g->welcome;
+	/* Under locks that recovery needs, in an attach, too. */
+	unsigned int noio = memalloc_noio_save();
 	int ret = 0;
 
 	dstor_point(LINK_CONNECTED);
@@ -193,6 +197,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
 	if (ret) {
 		mutex_unlock(&dev->lock);
+		memalloc_noio_restore(noio);
 		dstor_socket_abort(g->sock);
 		return ret;
 	}
@@ -228,6 +233,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 out:
 	mutex_unlock(&q->lock);
 	mutex_unlock(&dev->lock);
+	memalloc_noio_restore(noio);
 	if (!ret)
 		dstor_event_state(dev, NULL);
 	dstor_conn_kick(&q->conn);

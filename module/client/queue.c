@@ -15,8 +15,18 @@
 static struct dstor_transaction *transaction_of(struct dstor_queue *q, const struct dstor_frame *f)
 {
 	struct dstor_transaction *t = dstor_queue_transaction(q, le16_to_cpu(f->slot));
+	int state;
 
-	return t && t->seq == le64_to_cpu(f->seq) ? t : NULL;
+	if (!t)
+		return NULL;
+	/*
+	 * The state first: a transaction that was answered already may end at any moment,
+	 * and its slot may get another, whose number is another. Pairs with queue_rq().
+	 */
+	state = smp_load_acquire(&t->state);
+	if (state != DSTOR_T_QUEUED && state != DSTOR_T_SENT)
+		return NULL;
+	return t->seq == le64_to_cpu(f->seq) ? t : NULL;
 }
 
 static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_conn *c)
@@ -25,7 +35,7 @@ static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_c
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct request *rq;
 
-	if (!t || t->op != f->op || t->decrypting || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+	if (!t || t->op != f->op || t->decrypting)
 		return DSTOR_RX_CLOSE;
 	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
 	t->status = le16_to_cpu(f->status);
@@ -86,7 +96,7 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
 	if (flags & DSTOR_CHANGE_FLUSHED)
-		q->mark = DSTOR_FLUSH_MARK_CLEAN;
+		atomic64_set(&q->mark, DSTOR_FLUSH_MARK_CLEAN);
 	if (flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_EVICTED) && flags & DSTOR_CHANGE_FLUSHED)
 		dstor_conn_lose(&q->conn);
 }
@@ -203,9 +213,9 @@ void dstor_queue_work(struct work_struct *work)
 	dstor_tx_flush_locked(c);
 	dstor_batch_judge(q, dstor_tx_collected(c) - n);
 	dstor_tx_unlock(c);
-	memalloc_noreclaim_restore(noreclaim);
 	/* whoever failed to get tx.lock has submitted before */
 	dstor_tx_flush(c);
+	memalloc_noreclaim_restore(noreclaim);
 	if (again)
 		dstor_conn_kick(c);
 	if (dstor_conn_lost(c) && dstor_queue_live(q))

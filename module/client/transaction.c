@@ -166,6 +166,17 @@ static bool durable_is_true(struct dstor_transaction *t)
 	return ret;
 }
 
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct dstor_device *dev = hctx->queue->queuedata;
+	unsigned int noreclaim = memalloc_noreclaim_save();
+	unsigned int i;
+
+	for (i = hctx->queue_num; i < dev->n_queues; i += dev->n_hctx)
+		dstor_tx_flush(&dev->queues[i].conn);
+	memalloc_noreclaim_restore(noreclaim);
+}
+
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct dstor_device *dev = hctx->queue->queuedata;
@@ -201,7 +212,8 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		t->message.length = blk_rq_bytes(rq);
 	}
 	trace_dstor_submit(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
-	WRITE_ONCE(t->state, DSTOR_T_QUEUED);
+	/* pairs with transaction_of() */
+	smp_store_release(&t->state, DSTOR_T_QUEUED);
 	/* pairs with dstor_queue_transaction() */
 	smp_store_release(&q->slots[t->slot], t);
 	atomic_inc(&q->in_flight);
@@ -210,21 +222,13 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	dstor_tx_submit(&q->conn, &t->message);
 
 	if (unlikely(READ_ONCE(dev->dead)))
-		mod_delayed_work(dstor_link_wq, &dev->watchdog, 0);
-	if (bd->last)
+		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
+	/* Requests of one hctx go to several queues when there are more of these. */
+	if (bd->last && unlikely(dev->n_queues > dev->n_hctx))
+		commit_rqs(hctx);
+	else if (bd->last)
 		dstor_batch_submit(q, large_read);
 	return BLK_STS_OK;
-}
-
-static void commit_rqs(struct blk_mq_hw_ctx *hctx)
-{
-	struct dstor_device *dev = hctx->queue->queuedata;
-	unsigned int noreclaim = memalloc_noreclaim_save();
-	unsigned int i;
-
-	for (i = hctx->queue_num; i < dev->n_queues; i += dev->n_hctx)
-		dstor_tx_flush(&dev->queues[i].conn);
-	memalloc_noreclaim_restore(noreclaim);
 }
 
 static void count_latency(struct dstor_transaction *t, enum dstor_latency kind)
@@ -287,6 +291,15 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
 		complete_rq(rq);
 }
 
+/* Two contexts end transactions of a queue at a time; the mark of the later flush counts (P5). */
+static void raise_mark(struct dstor_queue *q, u64 mark)
+{
+	s64 old = atomic64_read(&q->mark);
+
+	while ((u64)old < mark && !atomic64_try_cmpxchg(&q->mark, &old, mark))
+		;
+}
+
 /* The exporter's answer is complete, and our last byte has left. */
 static void transaction_finish(struct dstor_transaction *t)
 {
@@ -297,7 +310,7 @@ static void transaction_finish(struct dstor_transaction *t)
 		u64 mark = dstor_flush_mark_acked(&q->dev->cache);
 
 		dstor_point(CACHE_MARK);
-		q->mark = mark;
+		raise_mark(q, mark);
 	}
 	if (!status && asks_durable(t, blk_mq_rq_from_pdu(t)->cmd_flags) && !durable_is_true(t))
 		status = BLK_STS_IOERR;

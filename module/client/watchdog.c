@@ -111,6 +111,6 @@ void dstor_watchdog_work(struct work_struct *work)
 	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))
 		tick = TICK_MIN_MS;
-	queue_delayed_work(dstor_link_wq, &dev->watchdog,
+	queue_delayed_work(dstor_watch_wq, &dev->watchdog,
 			   msecs_to_jiffies(max_t(u32, tick, TICK_MIN_MS)));
 }

@@ -188,6 +188,26 @@ void dstor_compat_drain_heads(struct page_frag_cache *heads)
 
 #endif
 
+/*
+ * May the socket hold references to all of these pages? A bvec may span pages of which
+ * only some can be referred to: those of an allocation of several pages that is no
+ * compound page have no count of their own, but for the first (dm-bufio has such).
+ */
+static bool can_lend(const struct bio_vec *bv)
+{
+	struct page *page = bv->bv_page + (bv->bv_offset >> PAGE_SHIFT);
+	size_t left = offset_in_page(bv->bv_offset) + bv->bv_len;
+
+	for (;;) {
+		if (!sendpage_ok(page))
+			return false;
+		if (left <= PAGE_SIZE)
+			return true;
+		left -= PAGE_SIZE;
+		page++;
+	}
+}
+
 static ssize_t send_copy(struct socket *sock, struct bio_vec *bv, unsigned int n, size_t bytes,
 			 int flags)
 {
@@ -238,7 +258,7 @@ ssize_t dstor_compat_send(struct socket *sock, struct bio_vec *bv, unsigned int 
 		ssize_t ret;
 
 		/* Headers are small: a copy costs less than a reference. */
-		if (bv[i].bv_len < 512 || !sendpage_ok(bv[i].bv_page))
+		if (bv[i].bv_len < 512 || !can_lend(&bv[i]))
 			ret = send_copy(sock, bv + i, 1, bv[i].bv_len,
 					flags | (last ? 0 : MSG_MORE));
 		else
@@ -261,8 +281,7 @@ ssize_t dstor_compat_send(struct socket *sock, struct bio_vec *bv, unsigned int 
 	unsigned int i;
 
 	for (i = 0; splice && i < n; i++)
-		if (!sendpage_ok(bv[i].bv_page))
-			splice = false;
+		splice = can_lend(&bv[i]);
 	return send_copy(sock, bv, n, bytes, flags | (splice ? MSG_SPLICE_PAGES : 0));
 }
 

@@ -127,14 +127,33 @@ static void socket_tune(struct socket *sock)
 				      sizeof(on));
 }
 
+static bool sockets_serve_reclaim;
+static DEFINE_MUTEX(sockets_lock);
+
+void dstor_sockets_for_reclaim(void)
+{
+	mutex_lock(&sockets_lock);
+	if (!sockets_serve_reclaim)
+		static_branch_inc(&memalloc_socks_key);
+	sockets_serve_reclaim = true;
+	mutex_unlock(&sockets_lock);
+}
+
+void dstor_sockets_exit(void)
+{
+	if (sockets_serve_reclaim)
+		static_branch_dec(&memalloc_socks_key);
+}
+
 void dstor_socket_for_client(struct socket *sock)
 {
 	sock->sk->sk_allocation = GFP_NOIO;
 	/*
-	 * Never cleared: that would patch the kernel's code (a static key) with
-	 * every reconnection, and the socket ends anyway.
+	 * As sk_set_memalloc(), which also counts a static key and so waits for a CPU that
+	 * goes offline, while that waits for our requests: dstor_sockets_for_reclaim().
 	 */
-	sk_set_memalloc(sock->sk);
+	sock_set_flag(sock->sk, SOCK_MEMALLOC);
+	sock->sk->sk_allocation |= __GFP_MEMALLOC;
 	socket_tune(sock);
 }
 

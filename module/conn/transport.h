@@ -25,6 +25,12 @@ const struct dstor_transport *dstor_transport_of(const struct sock *sk);
 
 /* The client's side: may be used to free memory, and must not wait for memory then. */
 void dstor_socket_for_client(struct socket *sock);
+/*
+ * Once, before the first of them: the kernel keeps memory for such sockets from now on,
+ * until dstor_sockets_exit(). Sleeps, and waits for CPUs that come or go.
+ */
+void dstor_sockets_for_reclaim(void);
+void dstor_sockets_exit(void);
 void dstor_socket_for_exporter(struct socket *sock);
 /* Ends it with a reset: nothing of it lingers in the kernel afterwards. */
 void dstor_socket_abort(struct socket *sock);

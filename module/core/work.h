@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 extern struct workqueue_struct *dstor_io_wq;	/* bound, for reclaim: clients send and receive */
+extern struct workqueue_struct *dstor_watch_wq;	/* unbound: clocks, which never block for long */
 extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, drains, blocks */
 extern struct workqueue_struct *dstor_serve_wq;	/* bound: peers */
 extern struct workqueue_struct *dstor_disk_wq;	/* unbound: blocking disk operations */

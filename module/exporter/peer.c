@@ -244,11 +244,11 @@ static bool keep_time(struct dstor_peer *p)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
 			dstor_command_drop_spare_pages(p);
-		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
-			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
-		/* While we do not read, silence is ours. */
+		/* Until now nothing was read: not hearing from the client proves nothing. */
 		if (dstor_conn_is_paused(&p->conn))
 			dstor_conn_forgive(&p->conn);
+		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		if (idle >= p->ping_ms &&
 		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
 			p->notified = jiffies;

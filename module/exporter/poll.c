@@ -33,5 +33,5 @@ void dstor_export_poll(struct work_struct *work)
 	dstor_session_expire(e);
 	dstor_lease_file_settle(e);
 	mutex_unlock(&e->lock);
-	queue_delayed_work(dstor_link_wq, &e->poll, msecs_to_jiffies(POLL_MS));
+	queue_delayed_work(dstor_watch_wq, &e->poll, msecs_to_jiffies(POLL_MS));
 }

@@ -122,7 +122,7 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	if (!ret) {
 		/* Until unexport; what outlives that, dstor_peers_end() waits for. */
 		__module_get(THIS_MODULE);
-		queue_delayed_work(dstor_link_wq, &e->poll, 0);
+		queue_delayed_work(dstor_watch_wq, &e->poll, 0);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
 		/* The last of it: from here on somebody else may end it, and free it. */
 		mutex_lock(&e->lock);
