@@ -175,26 +175,36 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	dev->reason[0] = 0;
 }
 
+/* May the device go on with what @g grants? Under dev->lock. */
+static int check_grant(struct dstor_device *dev, const struct dstor_grant *g,
+		       struct dstor_error *err)
+{
+	const struct dstor_welcome *w = &g->welcome;
+	int ret;
+
+	if (dev->stopping || dev->failed)
+		return dstor_fail(err, -ECANCELED, "the device goes away");
+	if (g->moves != dev->config.moves)
+		return dstor_fail(err, -EAGAIN, "told to connect anew meanwhile");
+	ret = check_resume(dev, w, err);
+	/* A welcome from before the exporter's restart, read after it. */
+	if (!ret && !dstor_id_equal(dev->recovery.instance, w->instance) &&
+	    g->epoch != dev->recovery.epoch)
+		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
+	return ret;
+}
+
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
 	const struct dstor_welcome *w = &g->welcome;
 	/* Under locks that recovery needs, in an attach, too. */
 	unsigned int noio = memalloc_noio_save();
-	int ret = 0;
+	int ret;
 
 	dstor_point(LINK_CONNECTED);
 	mutex_lock(&dev->lock);
-	if (dev->stopping || dev->failed)
-		ret = dstor_fail(err, -ECANCELED, "the device goes away");
-	if (!ret && g->moves != dev->config.moves)
-		ret = dstor_fail(err, -EAGAIN, "told to connect anew meanwhile");
-	if (!ret)
-		ret = check_resume(dev, w, err);
-	/* A welcome from before the exporter's restart, read after it. */
-	if (!ret && !dstor_id_equal(dev->recovery.instance, w->instance) &&
-	    g->epoch != dev->recovery.epoch)
-		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
+	ret = check_grant(dev, g, err);
 	if (ret) {
 		mutex_unlock(&dev->lock);
 		memalloc_noio_restore(noio);

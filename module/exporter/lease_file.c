@@ -13,7 +13,6 @@
 #include "core/work.h"
 #include "exporter/export.h"
 #include "exporter/lease_file.h"
-#include "exporter/session.h"
 #include "wire/crc32c.h"
 #include "wire/id.h"
 
@@ -99,25 +98,6 @@ int dstor_lease_file_save(struct dstor_export *e)
 	if (n)
 		pr_err("dstor: export %s: the lease cannot be kept: error %zd\n", e->name, -n);
 	return n;
-}
-
-void dstor_lease_file_settle(struct dstor_export *e)
-{
-	struct dstor_session *s;
-	unsigned int i;
-
-	lockdep_assert_held(&e->lock);
-	if (!e->lease.former || !e->lease.held)
-		return;
-	s = dstor_session_find(e, e->lease.session);
-	if (!s)
-		return;
-	for (i = 0; i < s->n_queues; i++)
-		/* The peer's work sets it without a lock, once. */
-		if (!READ_ONCE(s->queues[i].past.used))
-			return;
-	if (dstor_lease_settle(&e->lease))
-		dstor_lease_file_save(e);
 }
 
 void dstor_lease_file_close(struct dstor_export *e)

@@ -12,11 +12,6 @@ struct dstor_export;
 /* Sleep. 0 or a negative errno. */
 int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor_error *err);
 int dstor_lease_file_save(struct dstor_export *e);	/* under export->lock */
-/*
- * Has the writer been heard in this life on each of its queues? Then the token of the
- * life before is worth nothing any more. Now and then; under export->lock.
- */
-void dstor_lease_file_settle(struct dstor_export *e);
 void dstor_lease_file_close(struct dstor_export *e);
 
 #endif

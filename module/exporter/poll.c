@@ -8,7 +8,6 @@
 #include "exporter/export.h"
 #include "exporter/export_event.h"
 #include "exporter/peer.h"
-#include "exporter/lease_file.h"
 #include "exporter/session.h"
 #include "exporter/poll.h"
 
@@ -31,7 +30,7 @@ void dstor_export_poll(struct work_struct *work)
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
 	}
 	dstor_session_expire(e);
-	dstor_lease_file_settle(e);
+	dstor_session_settle_lease(e);
 	mutex_unlock(&e->lock);
 	queue_delayed_work(dstor_watch_wq, &e->poll, msecs_to_jiffies(POLL_MS));
 }

@@ -238,7 +238,7 @@ static bool is_of_client(const struct dstor_session *s, const struct dstor_peer 
 }
 
 /* The later a session was heard, the more likely somebody comes back to it. */
-static struct dstor_session *older(struct dstor_session *a, struct dstor_session *b)
+static struct dstor_session *session_older(struct dstor_session *a, struct dstor_session *b)
 {
 	return !a || time_before(b->heard, a->heard) ? b : a;
 }
@@ -254,9 +254,9 @@ bool dstor_session_make_room(struct dstor_peer *p)
 		if (!is_idle(s))
 			continue;
 		if (is_of_client(s, p))
-			own = older(own, s);
+			own = session_older(own, s);
 		if (s->dormant)
-			dormant = older(dormant, s);
+			dormant = session_older(dormant, s);
 	}
 	if (n >= SESSIONS_OF_CLIENT_MAX)
 		goes = own;
@@ -332,4 +332,23 @@ void dstor_session_expire(struct dstor_export *e)
 		s->dormant = true;
 		drop_lease(s);
 	}
+}
+
+void dstor_session_settle_lease(struct dstor_export *e)
+{
+	struct dstor_session *s;
+	unsigned int i;
+
+	lockdep_assert_held(&e->lock);
+	if (!e->lease.former || !e->lease.held)
+		return;
+	s = dstor_session_find(e, e->lease.session);
+	if (!s)
+		return;
+	for (i = 0; i < s->n_queues; i++)
+		/* The peer's work sets it without a lock, once. */
+		if (!READ_ONCE(s->queues[i].past.used))
+			return;
+	if (dstor_lease_settle(&e->lease))
+		dstor_lease_file_save(e);
 }

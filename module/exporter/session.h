@@ -95,6 +95,11 @@ void dstor_session_end_all(struct dstor_export *e);
 void dstor_session_leave(struct dstor_peer *p);
 /* Nobody waits any more for those that were silent for too long: dormant, without lease. */
 void dstor_session_expire(struct dstor_export *e);
+/*
+ * Has the writer been heard in this life on each of its queues? Then the token of the
+ * life before is worth nothing any more. Now and then; under export->lock.
+ */
+void dstor_session_settle_lease(struct dstor_export *e);
 void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
 void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n);
 

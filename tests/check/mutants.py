@@ -159,7 +159,7 @@ MUTANTS = {
                          "lease_silence_exactly_at_the_budget", "slot"),
     "lease-of-a-connected": ("lease", "return !l->connected && l->budget_ms", "return l->budget_ms", "lease_silence_exactly_at_the_budget", "slot"),
     "lease-time-short": ("lease", "budget < LEASE_MIN_MS ? LEASE_MIN_MS : budget", "budget", "lease_time", "time"),
-    "revoked-token-stays": ("lease", "\tl->token = new_token;", "\t(void)new_token;", "lease_revoked", "slot"),
+    "revoked-token-stays": ("lease", "\tl->token = new_token;\n\tl->former = 0;", "\t(void)new_token;\n\tl->former = 0;", "lease_revoked", "slot"),
 
     "other-exporter-accepted": ("resume", "return DSTOR_RESUME_OTHER_EXPORTER;", "return DSTOR_RESUME_OK;",
                                 "resume_same_exporter", "slot"),

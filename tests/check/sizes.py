@@ -15,6 +15,7 @@ FILE, FUNCTION, STRUCT = 500, 60, 30
 REASONS = {
     "struct dstor_conn": "its two halves, rx and tx, are structs within it, and nothing outside "
                          "conn/ touches them",
+    "struct dstor_welcome": "the bytes of a message of the protocol, in their order",
 }
 HEAD = re.compile(r"^(?!#|/|\s|\}|struct \w+ \{|(?:enum|union) \w* ?\{|typedef )([^;{}]*?)\b(\w+)\(", re.S)
 

@@ -317,7 +317,8 @@ def test_show_without_the_module():
     fails("unexport", "data", "logs", status=1, words=['"data"', "not loaded"])
     fails("detach", "dst-d", "e", status=1, words=['"d"', "not loaded"])
     fails("set", "dst-d", "timeout=1s", status=1, words=['"d"', "not loaded"])
-    samples = {"URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
+    samples = {"ID|any": "any", "ID": "1" * 32, "UUID": "1" * 32, "FILE": "/dev/null",
+               "URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
                "RULE": "any", "SIZE": "8M", "CLIENT": "c"}
     for name, value in options("set").items():
         fails("set", "d", f"{name}={samples[value]}", status=1, words=['"d"', "not loaded"])
