@@ -308,6 +308,7 @@ struct dstor_grant {
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
 	u32 moves;			/* dev->config.moves then */
 	bool looking;			/* asks for no lease; see attach.c */
+	u64 token;			/* that the hello showed, or 0 */
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];

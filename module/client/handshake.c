@@ -228,6 +228,7 @@ static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	fill_hello(q, &out->hello, takeover, g->looking);
 	out->clear = out->hello;
+	g->token = le64_to_cpu(out->hello.writer_token);
 	ret = handshake_send_hello(q, g, out, err) ?:
 	      handshake_await_welcome(q, g, &out->clear, err);
 	q->draining = false;

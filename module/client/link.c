@@ -374,13 +374,32 @@ void dstor_link_soon(struct dstor_queue *q)
 	mutex_unlock(&q->dev->report.lock);
 }
 
+/*
+ * Does the answer end the session? Only its own exporter can say so; and EXPIRED may be
+ * about a token that another queue's welcome has replaced since (R10.11).
+ */
+static bool is_final(struct dstor_device *dev, const struct dstor_grant *g)
+{
+	const struct dstor_welcome *w = &g->welcome;
+	bool ret;
+
+	if (w->status != DSTOR_WELCOME_EXPIRED && w->status != DSTOR_WELCOME_EVICTED)
+		return false;
+	mutex_lock(&dev->lock);
+	ret = dstor_id_is_zero(dev->geometry.identity.exporter) ||
+	      dstor_id_equal(dev->geometry.identity.exporter, w->exporter);
+	if (w->status == DSTOR_WELCOME_EXPIRED)
+		ret = ret && g->token == dev->recovery.writer_token;
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
 static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
 			 const struct dstor_error *err)
 {
 	struct dstor_device *dev = q->dev;
-	u8 status = g->welcome.status;
 
-	if (status == DSTOR_WELCOME_EXPIRED || status == DSTOR_WELCOME_EVICTED)
+	if (is_final(dev, g))
 		dstor_device_fail(dev, err->text);
 	else
 		dstor_device_set_reason(dev, err->text);

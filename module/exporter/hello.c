@@ -37,6 +37,9 @@ static void send_welcome(struct dstor_peer *p, const struct dstor_welcome *w)
 	if (!copy)
 		return;
 	*copy = *w;
+	/* A refusal counts only when it comes from the client's own exporter. */
+	if (p->export)
+		memcpy(copy->exporter, p->export->config.exporter, DSTOR_ID_LEN);
 	dstor_welcome_set_crc(copy);
 	send_message(p, copy, sizeof(*copy));
 	if (w->status != DSTOR_WELCOME_OK && w->status != DSTOR_WELCOME_WAIT)

@@ -341,12 +341,15 @@ static void lease_revoked(void **state)
 {
 	struct dstor_lease l = held_lease(), restarted = {0};
 	struct dstor_lease_request evicted = asks(1, 100, 11), other = asks(2, 200, 0);
+	struct dstor_lease_request newest = asks(1, 100, 13);
 
 	dstor_lease_new_life(&l, 50);
 	assert_int_equal(dstor_lease_grant(&l, &evicted, 13, 51), 13);
 	dstor_lease_revoke(&l, 12);
 	assert_int_equal(dstor_lease_ask(&l, &evicted, 52), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &newest, 52), DSTOR_LEASE_EXPIRED);
 	dstor_lease_release(&l);
+	assert_int_equal(dstor_lease_ask(&l, &newest, 1001), DSTOR_LEASE_EXPIRED);
 	assert_int_equal(dstor_lease_ask(&l, &evicted, 1001), DSTOR_LEASE_EXPIRED);
 	restarted.token = l.token;
 	assert_int_equal(dstor_lease_ask(&restarted, &evicted, 5), DSTOR_LEASE_EXPIRED);
