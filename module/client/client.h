@@ -46,6 +46,7 @@ struct dstor_device_change {
 	const u32 *crypto_threads;
 	const char *uri;
 	const char *export;
+	const u8 *key;			/* DSTOR_KEY_LEN bytes */
 	unsigned int n_addresses;	/* 0: unchanged */
 	const struct dstor_address *addresses;
 };
