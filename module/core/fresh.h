@@ -7,10 +7,11 @@
 #ifndef DSTOR_FRESH_H
 #define DSTOR_FRESH_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 
 #define DSTOR_FRESH_MS (24 * 60 * 60 * 1000U)
-#define DSTOR_FRESH_BYTES (1ULL << 40)	/* both directions together */
+#define DSTOR_FRESH_BYTES BIT_ULL(40)	/* both directions together */
 
 #ifdef DSTOR_DEBUG
 extern u32 dstor_fresh_ms;
