@@ -147,8 +147,8 @@ def test_removing_a_key_ends_only_what_uses_it(machine):
     path = attach(m, options="--connections 2")
     other = attach(m, "/tmp/c.key", name="o")
     session = next(c for c in export(m)["clients"] if c["rule_client"] == "db")["session"]
-    load, others = start_load(m, path, runtime=6, size="2M"), start_load(m, other, runtime=6, size="2M", options="--offset=32M")
-    assert load.running and others.running
+    others = m.start(verify(other, runtime=8, size="2M", options="--offset=32M"))
+    load = start_load(m, path, runtime=5, size="2M")
     m.run(f"dst set data allow=client=db,key={NEW} allow=client=other,key=/tmp/c.key")
     m.wait_for("dst show d --json | grep -q 'no rule with this key'", timeout=20)
     m.run(f"dst set d key={NEW}")
