@@ -93,6 +93,7 @@ void info_take_client(struct client_info *c, struct nlattr *nest)
 	take_id(c->session, tb[DSTOR_CLIENT_SESSION]);
 	c->access = take_u8(tb[DSTOR_CLIENT_ACCESS]);
 	take_text(c->key, sizeof(c->key), tb[DSTOR_CLIENT_KEY]);
+	take_text(c->rule_client, sizeof(c->rule_client), tb[DSTOR_CLIENT_RULE_CLIENT]);
 	c->connections = take_u32(tb[DSTOR_CLIENT_CONNECTIONS]);
 	c->in_flight = take_u32(tb[DSTOR_CLIENT_IN_FLIGHT]);
 	c->silent_ms = take_u32(tb[DSTOR_CLIENT_SILENT_MS]);

@@ -29,6 +29,7 @@ struct client_info {
 	u8 session[DSTOR_ID_LEN];
 	u8 access;		/* enum dstor_access */
 	char key[DSTOR_TEXT_LEN];	/* empty: in the clear */
+	char rule_client[DSTOR_NAME_LEN];	/* as its rule names it, or empty */
 	u32 connections;
 	u32 in_flight;
 	u32 silent_ms;

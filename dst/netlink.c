@@ -242,6 +242,8 @@ unsigned int put_rule(struct nl_msg *msg, const struct rule *r, const u8 *key)
 		if (key)
 			put_bytes(msg, DSTOR_RULE_KEY, key, DSTOR_KEY_LEN);
 		put_text(msg, DSTOR_RULE_TEXT, r->text);
+		if (r->client[0])
+			put_text(msg, DSTOR_RULE_CLIENT, r->client);
 		nla_nest_end(msg, n);
 	}
 	return count;

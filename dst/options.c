@@ -54,7 +54,8 @@ static const struct option_spec options[] = { {
 	.type = &option_rule, .times = DSTOR_RULES_MAX, .attr = DSTOR_A_ALLOW, EXPORT(rules),
 	.json = "allow",
 	.help = "whom to admit: any, from=CIDR, key=FILE, ro; comma-separated,\n"
-		"all must hold. Repeats; the most permissive match wins",
+		"all must hold. Repeats; the most permissive match wins.\n"
+		"client=NAME,key=FILE: NAME may have several keys at a time",
 }, {
 	.name = "listen", .kind = OBJECT_EXPORT, .flags = OPTION_REPEATS,
 	.type = &option_listen, .standard = "dst://[::]", .of_machine = listen_default,
@@ -155,7 +156,8 @@ static const struct option_spec options[] = { {
 	.attr = DSTOR_A_READ_ONLY, DEVICE(read_only), .json = "read_only",
 	.help = "do not write",
 }, {
-	.name = "key", .kind = OBJECT_DEVICE, .flags = OPTION_UNSEEN | OPTION_KEYED,
+	.name = "key", .kind = OBJECT_DEVICE,
+	.flags = OPTION_LIVE | OPTION_UNSEEN | OPTION_KEYED,
 	.type = &option_key_file, .attr = DSTOR_A_KEY,
 	.help = "the key of a rule of the exporter: encrypts and authenticates",
 }, {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Rules of --allow: any, from=CIDR, key=FILE, ro; comma-separated, all must
- * hold. The module knows no address families, so a rule becomes a comparison of
- * bits of the peer's socket address. Pure, and fuzzed.
+ * hold. client=NAME names who has the key. The module knows no address families,
+ * so a rule becomes a comparison of bits of the peer's socket address. Pure, and
+ * fuzzed.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stddef.h>
 
+#include "hello.h"
 #include "rule.h"
 #include "values.h"
 
@@ -78,8 +80,16 @@ static int parse_part(const char *part, struct rule *r, bool *whom, struct reaso
 			return refuse(why, "key= takes the name of one file");
 		*whom = true;
 		copy_text(r->key_file, sizeof(r->key_file), part + 4);
+	} else if (!strncmp(part, "client=", 7)) {
+		if (r->client[0])
+			return refuse(why, "one client= per rule; write another --allow");
+		if (!dstor_name_ok(part + 7, strlen(part + 7) + 1))
+			return refuse(why, "client= takes 1 to %d of A-Z a-z 0-9 . _ -, %s",
+				      DSTOR_NAME_LEN - 1, "and neither - nor . first");
+		copy_text(r->client, sizeof(r->client), part + 7);
 	} else {
-		return refuse(why, "\"%.80s\" is none of any, from=CIDR, key=FILE, ro", part);
+		return refuse(why, "\"%.80s\" is none of any, from=CIDR, key=FILE, client=NAME, ro",
+			      part);
 	}
 	return 0;
 }
@@ -110,6 +120,10 @@ int rule_parse(const char *text, struct rule *r, struct reason *why)
 	}
 	if (!whom)
 		return refuse(why, "rule \"%.80s\" admits whom: any, from=CIDR or key=FILE?", text);
+	if (r->client[0] && !r->key_file[0])
+		return refuse(why,
+			      "rule \"%.80s\": client= names who has a key; add key=FILE to it",
+			      text);
 	copy_text(r->text, sizeof(r->text), text);
 	return 0;
 }

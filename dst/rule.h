@@ -15,6 +15,7 @@
 struct rule {
 	char text[DSTOR_TEXT_LEN];
 	char key_file[DSTOR_TEXT_LEN];	/* empty: in the clear */
+	char client[DSTOR_NAME_LEN];	/* who has the key, and may have others; or empty */
 	bool read_only;
 	int family;		/* 0: any peer; AF_INET or AF_INET6 */
 	unsigned int bits;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attached.h"
 #include "id.h"
 #include "info.h"
 #include "values.h"
@@ -65,7 +66,8 @@ static const u8 *set_named_by(const struct client_info *c, const char *who)
 {
 	size_t n = strlen(who);
 
-	if (!strcmp(c->name, who) || !strcmp(hex_text(c->id).s, who))
+	if (!strcmp(c->name, who) || !strcmp(c->rule_client, who) ||
+	    !strcmp(hex_text(c->id).s, who))
 		return c->id;
 	if (!strcmp(c->address, who) || !strcmp(hex_text(c->session).s, who) ||
 	    (!strncmp(c->address, who, n) && c->address[n] == ':' &&
@@ -150,6 +152,46 @@ static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *
 	return ret;
 }
 
+/* What the module does not show is kept for save, beside what was kept before. */
+static void set_keep(struct netlink *nl, const struct change *c, const char *name)
+{
+	const struct config_section *told;
+	const struct device_info *device;
+	struct option_values kept = { };
+	struct info info = { };
+	struct config before;
+	size_t i;
+
+	told = attached_load(ATTACHED_FOLDER, name, &before);
+	for (i = 0; told && i < told->values.n; i++)
+		options_add(&kept, told->values.value[i].option, told->values.value[i].text, 0,
+			    NULL);
+	device = told || info_load(nl, name, &info, NULL) ? NULL : info_device(&info, name);
+	if (device)
+		options_add(&kept, option_find("uri", OBJECT_DEVICE), device->uri, 0, NULL);
+	for (i = 0; i < c->values.n; i++) {
+		const struct option_value *v = &c->values.value[i];
+
+		if (v->option->flags & OPTION_UNSEEN)
+			options_add(&kept, v->option, v->text, 0, NULL);
+	}
+	if (told || device)
+		attached_keep(ATTACHED_FOLDER, name, &kept);
+	options_free(&kept);
+	config_free(&before);
+	info_free(&info);
+}
+
+static bool set_unseen(const struct change *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->values.n; i++)
+		if (c->values.value[i].option->flags & OPTION_UNSEEN)
+			return true;
+	return false;
+}
+
 static int set_change(struct change *c, const char *name, struct reason *why)
 {
 	struct nl_msg *msg;
@@ -169,6 +211,8 @@ static int set_change(struct change *c, const char *name, struct reason *why)
 			netlink_drop(msg);
 		else
 			ret = netlink_ask(&nl, msg, NULL, NULL, why);
+		if (!ret && set_unseen(c))
+			set_keep(&nl, c, name);
 	}
 	netlink_close(&nl);
 	return ret ? -1 : 0;

@@ -107,6 +107,8 @@ static struct json_object *json_client(const struct client_info *c)
 	json_text(o, "id", hex_text(c->id).s);
 	json_text(o, "session", hex_text(c->session).s);
 	json_object_object_add(o, "key", c->key[0] ? json_object_new_string(c->key) : NULL);
+	json_object_object_add(o, "rule_client",
+			       c->rule_client[0] ? json_object_new_string(c->rule_client) : NULL);
 	json_text(o, "access", c->access == DSTOR_ACCESS_WRITE ? "write" : "read");
 	json_number(o, "connections", c->connections);
 	json_number(o, "in_flight", c->in_flight);

@@ -70,6 +70,8 @@ static void print_client(const struct client_info *c)
 	       c->connections == 1 ? "" : "s", c->in_flight);
 	if (!c->connections)
 		printf(", silent for %s", time_text(c->silent_ms).s);
+	if (c->rule_client[0])
+		printf(", client %s", c->rule_client);
 	printf("%s%s\n", c->key[0] ? ", key " : "", c->key);
 }
 

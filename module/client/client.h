@@ -50,6 +50,7 @@ struct dstor_device_change {
 	const char *export;
 	const u8 *exporter;		/* 16 bytes to insist on; zero: the next one */
 	const u8 *uuid;			/* 16 bytes, not zero */
+	const u8 *key;			/* DSTOR_KEY_LEN bytes */
 	unsigned int n_addresses;	/* 0: unchanged */
 	const struct dstor_address *addresses;
 };

@@ -111,6 +111,13 @@ struct dstor_queue_batch {
 	u16 inline_left;		/* sends until deferring is tried again */
 };
 
+/* A planned reconnect of a live queue (renewal.c). Under q->lock. */
+struct dstor_renewal {
+	u32 key_number;			/* of the connection: dev->renewal.key_number then */
+	bool wanted;			/* the link's work is to do it */
+	bool over;			/* a hello is out: the exporter may end the connection */
+};
+
 struct dstor_queue {
 	struct dstor_device *dev;
 	u16 index;
@@ -141,6 +148,7 @@ struct dstor_queue {
 	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
 	bool draining;			/* the exporter says WAIT */
 	bool stopped;			/* it said STOPPING after a flush */
+	struct dstor_renewal renewal;
 	struct delayed_work link;	/* connects, and closes what was lost */
 };
 
@@ -159,7 +167,7 @@ struct dstor_device_settings {
 	char checksums[DSTOR_ALGO_LIST_LEN];
 	u32 crypto_threads;		/* dev->lock */
 	bool has_key;
-	u8 key[DSTOR_KEY_LEN];
+	u8 key[DSTOR_KEY_LEN];		/* dev->lock */
 	char ciphers[DSTOR_ALGO_LIST_LEN];
 };
 
@@ -182,6 +190,14 @@ struct dstor_device_recovery {
 	u8 instance[DSTOR_ID_LEN];	/* newest known of the exporter */
 	u32 epoch;			/* counts changes of instance */
 	bool suspended;			/* another disk is there */
+};
+
+/* Fresh keys for live connections (renewal.c). dev->lock. */
+struct dstor_device_renewal {
+	u32 key_number;			/* counts changes of config.key */
+	unsigned int tries;		/* in vain so far */
+	unsigned long next_try;		/* jiffies; once tries is not 0 */
+	char why[DSTOR_ERROR_LEN];	/* the last one failed, for people; or empty */
 };
 
 /* The event that was sent last (device_event.c). */
@@ -210,6 +226,7 @@ struct dstor_device {
 
 	struct mutex lock;		/* what follows, and members above that name it */
 	struct dstor_device_recovery recovery;
+	struct dstor_device_renewal renewal;
 	bool stopping;			/* detach: no new connections */
 	bool running;			/* others may start its watchdog, until it is stopping */
 	bool added;			/* the disk can be seen */
@@ -309,6 +326,8 @@ struct dstor_grant {
 	u32 moves;			/* dev->config.moves then */
 	bool looking;			/* asks for no lease; see attach.c */
 	u64 token;			/* that the hello showed, or 0 */
+	bool planned;			/* the queue is live meanwhile: see renewal.c */
+	u32 key_number;			/* of the key that it began with */
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
@@ -335,6 +354,26 @@ void dstor_link_soon(struct dstor_queue *q);
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
 /* Fails the transactions of @q for which @all or the policy says so. Under q->lock. */
 unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
+
+/*
+ * renewal.c: a live connection is replaced by one with the device's key of now and with
+ * fresh X25519 keys. All of it sleeps.
+ */
+/* The key from now on. 0 or a negative errno. Under dev->lock; dstor_renewal_next() follows. */
+int dstor_renewal_set_key(struct dstor_device *dev, const u8 key[DSTOR_KEY_LEN],
+			  struct dstor_error *err);
+/*
+ * Starts the next queue that is due, unless one is under way. Takes dev->lock and q->lock;
+ * does nothing while dev->lock is taken.
+ */
+void dstor_renewal_next(struct dstor_device *dev);
+/*
+ * In a planned handshake, before the hello: nothing new is sent any more, and all that was
+ * is answered, so no answer is lost with the old connection. 0 or a negative errno.
+ */
+int dstor_renewal_drain(struct dstor_queue *q, struct dstor_error *err);
+/* The planned attempt failed. True: the old connection goes on as if nothing had been. */
+bool dstor_renewal_failed(struct dstor_queue *q, const char *why);
 
 /* watchdog.c */
 void dstor_watchdog_work(struct work_struct *work);

@@ -67,7 +67,8 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	struct dstor_device *dev = dstor_device_find(name);
 	struct dstor_address *addresses = NULL;
 	char *uri = NULL;
-	bool move;
+	bool move = false;
+	int ret = 0;
 
 	if (!dev)
 		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
@@ -86,6 +87,10 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		return dstor_fail(err, -ENOMEM, "out of memory");
 	}
 	mutex_lock(&dev->lock);
+	if (c->key)
+		ret = dstor_renewal_set_key(dev, c->key, err);
+	if (ret)
+		goto out;
 	change_settings(dev, c);
 	move = change_identity(dev, c);
 	if (uri)
@@ -98,13 +103,16 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		move = true;
 	}
 	dev->config.moves += move;
+out:
 	mutex_unlock(&dev->lock);
 	kfree(uri);
 	kfree(addresses);
-	if (move)
+	if (!ret && move)
 		move_queues(dev);
+	if (!ret && c->key)
+		dstor_renewal_next(dev);
 	dstor_device_put(dev);
-	return 0;
+	return ret;
 }
 
 static bool cache_tells(struct dstor_device *dev)
@@ -115,6 +123,12 @@ static bool cache_tells(struct dstor_device *dev)
 	ret = dstor_flush_mark_tells(&dev->cache);
 	spin_unlock_irq(&dev->cache_lock);
 	return ret;
+}
+
+static void tell_former_keys(const struct dstor_device *dev, struct dstor_device_info *info)
+{
+	strscpy(info->reason, "connections keep their former keys: ", sizeof(info->reason));
+	strlcat(info->reason, dev->renewal.why, sizeof(info->reason));
 }
 
 static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
@@ -142,6 +156,8 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 			strscpy(info->reason,
 				"acked writes may be lost: flush and FUA fail until all close it, or for 60 s",
 				sizeof(info->reason));
+		else if (dev->renewal.why[0])
+			tell_former_keys(dev, info);
 		return;
 	}
 	strscpy(info->reason, dev->reason, sizeof(info->reason));

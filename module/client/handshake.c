@@ -185,27 +185,50 @@ struct outgoing {
 	struct dstor_hello clear;	/* what the hello said before it was encrypted */
 };
 
-/* In the clear both messages go at once; an encrypted hello needs the exporter's greeting. */
-static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
-				struct dstor_error *err)
+static void make_hello(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
+		       const u8 *takeover)
+{
+	fill_hello(q, &out->hello, takeover, g->looking);
+	out->clear = out->hello;
+	g->token = le64_to_cpu(out->hello.writer_token);
+}
+
+static int greet_with_key(struct dstor_queue *q, struct dstor_grant *g,
+			  struct dstor_greeting *greeting)
 {
 	struct dstor_device *dev = q->dev;
-	u8 ephemeral[DSTOR_KEY_LEN];
-	size_t first = sizeof(out->greeting) + sizeof(out->hello);
+	u8 ephemeral[DSTOR_KEY_LEN], key[DSTOR_KEY_LEN];
+	int ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
+
+	mutex_lock(&dev->lock);
+	memcpy(key, dev->config.key, sizeof(key));
+	g->key_number = dev->renewal.key_number;
+	mutex_unlock(&dev->lock);
+	if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, key, ephemeral, greeting))
+		ret = -EIO;
+	memzero_explicit(ephemeral, sizeof(ephemeral));
+	memzero_explicit(key, sizeof(key));
+	return ret;
+}
+
+/* In the clear both messages go at once; an encrypted hello needs the exporter's greeting. */
+static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, struct outgoing *out,
+				const u8 *takeover, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	size_t first = sizeof(out->greeting);
 	int ret;
 
 	dstor_greeting_init(&out->greeting, dev->config.has_key ? DSTOR_MODE_NOISE :
 			    DSTOR_MODE_PLAIN, dstor_features_client);
 	dstor_greeting_set_crc(&out->greeting);
 	if (dev->config.has_key) {
-		ret = get_random_bytes_wait(ephemeral, sizeof(ephemeral));
-		if (!ret && !dstor_channel_ask(&g->channel, &dstor_primitives, dev->config.key,
-					       ephemeral, &out->greeting))
-			ret = -EIO;
-		memzero_explicit(ephemeral, sizeof(ephemeral));
+		ret = greet_with_key(q, g, &out->greeting);
 		if (ret)
 			return dstor_fail(err, ret, "the handshake cannot begin");
-		first = sizeof(out->greeting);
+	} else {
+		make_hello(q, g, out, takeover);
+		first += sizeof(out->hello);
 	}
 	ret = dstor_socket_write(g->sock, out, first);
 	if (ret)
@@ -213,6 +236,12 @@ static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, st
 	ret = handshake_read_greeting(q, g, err);
 	if (ret || !dev->config.has_key)
 		return ret;
+	if (g->planned)
+		ret = dstor_renewal_drain(q, err);
+	if (ret)
+		return ret;
+	/* Only now: it names the highest sequence number that was sent. */
+	make_hello(q, g, out, takeover);
 	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
 	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DSTOR_TAG_LEN);
 	return ret ? dstor_fail(err, ret, "the connection was closed in the handshake") : 0;
@@ -226,10 +255,7 @@ static int shake_hands(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 
 	if (!out)
 		return dstor_fail(err, -ENOMEM, "out of memory");
-	fill_hello(q, &out->hello, takeover, g->looking);
-	out->clear = out->hello;
-	g->token = le64_to_cpu(out->hello.writer_token);
-	ret = handshake_send_hello(q, g, out, err) ?:
+	ret = handshake_send_hello(q, g, out, takeover, err) ?:
 	      handshake_await_welcome(q, g, &out->clear, err);
 	q->draining = false;
 	kfree(out);
@@ -323,7 +349,8 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 			q->address = i;
 			break;
 		}
-		if (tried + 1 >= n || READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead))
+		if (tried + 1 >= n || g->planned || READ_ONCE(q->dev->stopping) ||
+		    READ_ONCE(q->dev->dead))
 			break;
 		i = (i + 1) % n;
 	}

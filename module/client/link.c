@@ -173,6 +173,8 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	strscpy(r->checksum, w->checksum, sizeof(r->checksum));
 	strscpy(r->cipher, w->cipher, sizeof(r->cipher));
 	dev->reason[0] = 0;
+	dev->renewal.tries = 0;
+	dev->renewal.why[0] = 0;
 }
 
 /* May the device go on with what @g grants? Under dev->lock. */
@@ -191,62 +193,6 @@ static int check_grant(struct dstor_device *dev, const struct dstor_grant *g,
 	if (!ret && !dstor_id_equal(dev->recovery.instance, w->instance) &&
 	    g->epoch != dev->recovery.epoch)
 		ret = dstor_fail(err, -EAGAIN, "the exporter restarted meanwhile");
-	return ret;
-}
-
-int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
-{
-	struct dstor_device *dev = q->dev;
-	const struct dstor_welcome *w = &g->welcome;
-	/* Under locks that recovery needs, in an attach, too. */
-	unsigned int noio = memalloc_noio_save();
-	int ret;
-
-	dstor_point(LINK_CONNECTED);
-	mutex_lock(&dev->lock);
-	ret = check_grant(dev, g, err);
-	if (ret) {
-		mutex_unlock(&dev->lock);
-		memalloc_noio_restore(noio);
-		dstor_socket_abort(g->sock);
-		return ret;
-	}
-	take_welcome(dev, w);
-
-	mutex_lock(&q->lock);
-	if (q->state == DSTOR_Q_LIVE) {
-		/* Another attempt was faster. */
-		dstor_socket_abort(g->sock);
-		goto out;
-	}
-	ret = dstor_conn_protect(&q->conn, w, dev->config.has_key ? &g->channel : NULL,
-				 dev->geometry.max_io, &dev->threads);
-	if (ret) {
-		dstor_socket_abort(g->sock);
-		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
-			   w->cipher, w->checksum);
-	} else {
-		if (!dstor_id_is_zero(q->instance) || q->lived)
-			this_cpu_inc(dev->stats->reconnects);
-		memcpy(q->instance, w->instance, DSTOR_ID_LEN);
-		q->disk_flags = le32_to_cpu(w->disk_flags);
-		set_bounds(q, g->features);
-		q->cookie = le64_to_cpu(w->cookie);
-		atomic64_set(&q->spent_ms, 0);
-		resend_all(q);
-		q->lived = jiffies;
-		q->pinged = jiffies;
-		dstor_conn_begin(&q->conn);
-		dstor_conn_start(&q->conn, g->sock, 0);
-		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
-	}
-out:
-	mutex_unlock(&q->lock);
-	mutex_unlock(&dev->lock);
-	memalloc_noio_restore(noio);
-	if (!ret)
-		dstor_event_state(dev, NULL);
-	dstor_conn_kick(&q->conn);
 	return ret;
 }
 
@@ -296,27 +242,102 @@ static void link_keep_lingering(struct dstor_queue *q, struct sock *sk, bool wai
 	z->until = jiffies + msecs_to_jiffies(ms);
 }
 
-void dstor_link_close(struct dstor_queue *q, const char *why)
+/* Transactions stay with the queue, whose state is the caller's. Under q->lock. */
+static void link_shut(struct dstor_queue *q)
 {
 	/*
 	 * A digest tells pages that changed from what was sent; without one, only time does.
 	 * With a cipher no page of a request was ever lent to the socket.
 	 */
 	bool wait = !dstor_conn_detects_changes(&q->conn);
-	struct sock *sk;
+	struct sock *sk = dstor_conn_close(&q->conn, true);
 	unsigned int i;
 
+	/* What was acked has arrived. Asked now that nothing is sent any more. */
+	if (sk)
+		link_keep_lingering(q, sk, wait && atomic_read(&q->in_flight));
+	for (i = 0; i < DSTOR_CONTROLS; i++)
+		clear_bit(0, &q->control[i].busy);
+}
+
+/* Its connection is protected. Under dev->lock and q->lock. */
+static void start_queue(struct dstor_queue *q, const struct dstor_grant *g)
+{
+	const struct dstor_welcome *w = &g->welcome;
+
+	memcpy(q->instance, w->instance, DSTOR_ID_LEN);
+	q->disk_flags = le32_to_cpu(w->disk_flags);
+	set_bounds(q, g->features);
+	q->cookie = le64_to_cpu(w->cookie);
+	q->renewal = (struct dstor_renewal) { .key_number = g->key_number };
+	atomic64_set(&q->spent_ms, 0);
+	resend_all(q);
+	q->lived = jiffies;
+	q->pinged = jiffies;
+	dstor_conn_begin(&q->conn);
+	dstor_conn_start(&q->conn, g->sock, 0);
+	WRITE_ONCE(q->state, DSTOR_Q_LIVE);
+}
+
+int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	const struct dstor_welcome *w = &g->welcome;
+	/* Under locks that recovery needs, in an attach, too. */
+	unsigned int noio = memalloc_noio_save();
+	bool planned;
+	int ret;
+
+	dstor_point(LINK_CONNECTED);
+	mutex_lock(&dev->lock);
+	ret = check_grant(dev, g, err);
+	if (ret) {
+		mutex_unlock(&dev->lock);
+		memalloc_noio_restore(noio);
+		dstor_socket_abort(g->sock);
+		return ret;
+	}
+	take_welcome(dev, w);
+
+	mutex_lock(&q->lock);
+	/* Somebody may have closed it meanwhile. */
+	planned = g->planned && q->state == DSTOR_Q_LIVE;
+	if (q->state == DSTOR_Q_LIVE && !planned) {
+		/* Another attempt was faster. */
+		dstor_socket_abort(g->sock);
+		goto out;
+	}
+	if (planned)
+		link_shut(q);
+	ret = dstor_conn_protect(&q->conn, w, dev->config.has_key ? &g->channel : NULL,
+				 dev->geometry.max_io, &dev->threads);
+	if (ret) {
+		dstor_socket_abort(g->sock);
+		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
+			   w->cipher, w->checksum);
+	} else {
+		if (!planned && (!dstor_id_is_zero(q->instance) || q->lived))
+			this_cpu_inc(dev->stats->reconnects);
+		start_queue(q, g);
+	}
+out:
+	mutex_unlock(&q->lock);
+	mutex_unlock(&dev->lock);
+	memalloc_noio_restore(noio);
+	if (!ret)
+		dstor_event_state(dev, NULL);
+	dstor_conn_kick(&q->conn);
+	return ret;
+}
+
+void dstor_link_close(struct dstor_queue *q, const char *why)
+{
 	lockdep_assert_held(&q->lock);
 	if (q->state != DSTOR_Q_LIVE)
 		return;
 	WRITE_ONCE(q->state, DSTOR_Q_DOWN);
-	sk = dstor_conn_close(&q->conn, true);
-	/* What was acked has arrived. Asked now that nothing is sent any more. */
-	if (sk)
-		link_keep_lingering(q, sk, wait && atomic_read(&q->in_flight));
+	link_shut(q);
 	dstor_event_state(q->dev, why ?: "the connection broke");
-	for (i = 0; i < DSTOR_CONTROLS; i++)
-		clear_bit(0, &q->control[i].busy);
 	/* A connection that fails as soon as it is there must not spin. */
 	q->tries = time_after(jiffies, q->lived + SETTLED) ? 0 : q->tries + 1;
 	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
@@ -415,20 +436,21 @@ void dstor_link_work(struct work_struct *work)
 	struct dstor_device *dev = q->dev;
 	unsigned int noio = memalloc_noio_save();
 	struct dstor_grant *g = NULL;
-	struct dstor_error err;
+	struct dstor_error err = { };
 	struct net *net = NULL;
 	unsigned long next;
-	bool live;
+	bool live, renew;
 
 	mutex_lock(&q->lock);
 	if (q->state == DSTOR_Q_LIVE && dstor_conn_lost(&q->conn))
 		dstor_link_close(q, NULL);
 	live = q->state == DSTOR_Q_LIVE;
+	renew = live && q->renewal.wanted;
 	next = q->next_try;
 	mutex_unlock(&q->lock);
-	if (live || READ_ONCE(dev->stopping) || READ_ONCE(dev->failed))
+	if ((live && !renew) || READ_ONCE(dev->stopping) || READ_ONCE(dev->failed))
 		goto out;
-	if (time_before(jiffies, next)) {
+	if (!renew && time_before(jiffies, next)) {
 		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
 		goto out;
 	}
@@ -437,12 +459,18 @@ void dstor_link_work(struct work_struct *work)
 	if (!net)
 		goto out;
 	g = kzalloc(sizeof(*g), GFP_NOIO);
+	if (g)
+		g->planned = renew;
 	if (!g || dstor_link_connect(q, g, NULL, &err) || dstor_link_live(q, g, &err)) {
+		if (renew && dstor_renewal_failed(q, err.text))
+			goto out;
 		if (g)
 			note_failure(q, g, &err);
 		if (!READ_ONCE(dev->stopping) && !READ_ONCE(dev->failed))
 			mod_delayed_work(dstor_link_wq, &q->link,
 					 msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries)));
+	} else if (renew) {
+		dstor_renewal_next(dev);
 	}
 out:
 	if (net)

@@ -22,7 +22,8 @@ static u32 since_ms(unsigned long then)
 /* Returns false when the connection has to go. */
 static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 {
-	bool live = q->state == DSTOR_Q_LIVE;
+	/* In the middle of a planned reconnect nobody is asked. */
+	bool live = q->state == DSTOR_Q_LIVE && !q->renewal.over;
 	unsigned int i;
 
 	for (i = 0; i < q->dev->geometry.depth; i++) {
@@ -82,7 +83,8 @@ static void check_queue(struct dstor_queue *q)
 	const char *why = NULL;
 
 	mutex_lock(&q->lock);
-	if (q->state == DSTOR_Q_LIVE) {
+	/* The exporter ends a connection that is being replaced; the link's work follows. */
+	if (q->state == DSTOR_Q_LIVE && (dead || !q->renewal.over)) {
 		if (!dead && !dstor_conn_lost(&q->conn))
 			why = check_silence(q);
 		if (dead || dstor_conn_lost(&q->conn) || why)
@@ -108,6 +110,7 @@ void dstor_watchdog_work(struct work_struct *work)
 
 	for (i = 0; i < dev->n_queues; i++)
 		check_queue(&dev->queues[i]);
+	dstor_renewal_next(dev);
 	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))
 		tick = TICK_MIN_MS;

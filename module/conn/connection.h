@@ -88,6 +88,7 @@ enum dstor_conn_flags {
 	DSTOR_CONN_SENDING,		/* our own sendmsg holds the socket */
 	DSTOR_CONN_RX_LATER,		/* data came meanwhile */
 	DSTOR_CONN_TX_FULL,		/* waits for room in the socket */
+	DSTOR_CONN_HELD,		/* what is submitted stays there */
 };
 
 #define DSTOR_TX_BVECS 96
@@ -129,6 +130,7 @@ struct dstor_conn {
 		u32 data_left;
 		u32 budget;		/* frames of this pass */
 		unsigned long heard;	/* jiffies of the last byte */
+		u64 bytes;
 		struct dstor_bio_span sink;	/* where the data goes; no bio: thrown away */
 		struct iov_iter iter;	/* rest of the current bio of at */
 		struct dstor_bio_span at;	/* what iter runs over */
@@ -363,6 +365,28 @@ void dstor_tx_flush(struct dstor_conn *c);
 static inline bool dstor_tx_submit(struct dstor_conn *c, struct dstor_message *m)
 {
 	return llist_add(&m->submitted, &c->submitted);
+}
+
+/*
+ * From now on what is submitted waits; what was collected before goes out. It ends
+ * with dstor_conn_release(), or with the connection. Any context.
+ */
+static inline void dstor_conn_hold(struct dstor_conn *c)
+{
+	set_bit(DSTOR_CONN_HELD, &c->flags);
+}
+
+static inline void dstor_conn_release(struct dstor_conn *c)
+{
+	clear_bit(DSTOR_CONN_HELD, &c->flags);
+	smp_mb__after_atomic(); /* whoever found it held has submitted before */
+	dstor_conn_kick(c);
+}
+
+/* Bytes of this connection in both directions, roughly. Any context. */
+static inline u64 dstor_conn_bytes(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->tx.taken) + READ_ONCE(c->rx.bytes);
 }
 
 static inline bool dstor_tx_idle(const struct dstor_conn *c)

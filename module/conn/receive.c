@@ -147,6 +147,7 @@ static bool tail_done(struct dstor_conn *c)
 /* @n bytes of the current step have arrived. False: stop. */
 static bool rx_advance(struct dstor_conn *c, u32 n)
 {
+	c->rx.bytes += n;
 	if (c->rx.step == DSTOR_RX_DATA) {
 		c->rx.data_left -= n;
 		if (c->rx.data_left)

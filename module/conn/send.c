@@ -184,6 +184,12 @@ static void tx_unmark(struct dstor_conn *c)
 		dstor_rx_pass(c, U32_MAX);
 }
 
+static bool tx_more_follows(const struct dstor_conn *c)
+{
+	return c->tx.now || !list_empty(&c->tx.queue) ||
+	       (!llist_empty(&c->submitted) && !test_bit(DSTOR_CONN_HELD, &c->flags));
+}
+
 void dstor_tx_flush_locked(struct dstor_conn *c)
 {
 	bool full = false;
@@ -194,7 +200,8 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 		size_t bytes;
 		bool more;
 
-		dstor_tx_collect(c);
+		if (!test_bit(DSTOR_CONN_HELD, &c->flags))
+			dstor_tx_collect(c);
 		/* What was begun in the clear goes first. */
 		if (c->cipher && !c->tx.now && (!c->tx.bytes || c->cipher->started))
 			dstor_encrypt_gather(c);
@@ -204,8 +211,7 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 			return;
 		bytes = c->transport->most ? min_t(size_t, c->tx.bytes, c->transport->most) :
 					     c->tx.bytes;
-		more = c->transport->segments &&
-		       (c->tx.now || !list_empty(&c->tx.queue) || !llist_empty(&c->submitted));
+		more = c->transport->segments && tx_more_follows(c);
 		if (!full)
 			clear_bit(DSTOR_CONN_TX_FULL, &c->flags);
 		set_bit(DSTOR_CONN_SENDING, &c->flags);
@@ -252,7 +258,7 @@ void dstor_tx_flush(struct dstor_conn *c)
 		mutex_unlock(&c->tx.lock);
 		smp_mb(); /* whoever failed to get the lock has submitted before */
 	} while (!llist_empty(&c->submitted) && READ_ONCE(c->sock) && !dstor_conn_lost(c) &&
-		 !test_bit(DSTOR_CONN_TX_FULL, &c->flags));
+		 !(c->flags & (BIT(DSTOR_CONN_TX_FULL) | BIT(DSTOR_CONN_HELD))));
 }
 
 void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq)

@@ -48,6 +48,7 @@ static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_TIMEOUT_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
 	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
+	[DSTOR_A_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
 };
 
 static int need_device_values(struct dstor_nl_request *r)
@@ -190,6 +191,8 @@ static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 		if (!dstor_nl_is_text(c->uri))
 			return dstor_fail(&r->err, -EINVAL, "the URI has control characters");
 	}
+	if (tb[DSTOR_A_KEY])
+		c->key = nla_data(tb[DSTOR_A_KEY]);
 	c->addresses = r->addresses;
 	c->n_addresses = r->n_addresses;
 	return dstor_device_set(name, c, &r->err);

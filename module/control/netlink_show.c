@@ -100,7 +100,8 @@ static int put_rule(struct sk_buff *skb, const struct dstor_rule *r)
 			 nla_put_u32(skb, DSTOR_RULE_BITS, r->bits) ||
 			 nla_put(skb, DSTOR_RULE_BYTES, sizeof(r->bytes), r->bytes))) ||
 	    put_flag(skb, DSTOR_RULE_READ_ONLY, r->read_only) ||
-	    put_text(skb, DSTOR_RULE_TEXT, r->text))
+	    put_text(skb, DSTOR_RULE_TEXT, r->text) ||
+	    put_text(skb, DSTOR_RULE_CLIENT, r->client))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -121,7 +122,8 @@ static int put_client(struct sk_buff *skb, const struct dstor_client_info *c)
 	    put_text(skb, DSTOR_CLIENT_KEY, c->key) ||
 	    nla_put_u32(skb, DSTOR_CLIENT_CONNECTIONS, c->connections) ||
 	    nla_put_u32(skb, DSTOR_CLIENT_IN_FLIGHT, c->in_flight) ||
-	    nla_put_u32(skb, DSTOR_CLIENT_SILENT_MS, c->silent_ms)) {
+	    nla_put_u32(skb, DSTOR_CLIENT_SILENT_MS, c->silent_ms) ||
+	    put_text(skb, DSTOR_CLIENT_RULE_CLIENT, c->rule_client)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}

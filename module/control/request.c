@@ -39,6 +39,7 @@ const struct nla_policy dstor_nl_rule_policy[DSTOR_RULE_MAX + 1] = {
 	[DSTOR_RULE_READ_ONLY] = { .type = NLA_FLAG },
 	[DSTOR_RULE_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
 	[DSTOR_RULE_TEXT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
+	[DSTOR_RULE_CLIENT] = DSTOR_NL_NAME_POLICY,
 };
 
 const struct nla_policy dstor_nl_name_policy[DSTOR_A_MAX + 1] = {
@@ -213,6 +214,21 @@ int dstor_nl_addresses(struct dstor_nl_request *r, struct genl_info *info, int a
 	return 0;
 }
 
+/* A rule in the clear proves nobody's name. */
+static int take_rule_client(struct dstor_nl_request *r, const struct nlattr *a,
+			    struct dstor_rule *to)
+{
+	if (!a)
+		return 0;
+	nla_strscpy(to->client, a, sizeof(to->client));
+	if (!dstor_name_ok(to->client, sizeof(to->client)))
+		return dstor_fail(&r->err, -EINVAL, "the client of a rule has no proper name");
+	if (!to->has_key)
+		return dstor_fail(&r->err, -EINVAL, "the rule of client \"%s\" has no key",
+				  to->client);
+	return 0;
+}
+
 static int take_rule(struct dstor_nl_request *r, const struct nlattr *nest, struct dstor_rule *to)
 {
 	struct nlattr *tb[DSTOR_RULE_MAX + 1];
@@ -233,7 +249,8 @@ static int take_rule(struct dstor_nl_request *r, const struct nlattr *nest, stru
 			 to->bits > 8 * nla_len(tb[DSTOR_RULE_BYTES]) ||
 			 to->offset + DIV_ROUND_UP(to->bits, 8) > sizeof(struct sockaddr_storage)))
 		return dstor_fail(&r->err, -EINVAL, "a rule compares what is not there");
-	return dstor_nl_text(r, tb[DSTOR_RULE_TEXT], to->text, sizeof(to->text));
+	return take_rule_client(r, tb[DSTOR_RULE_CLIENT], to) ?:
+	       dstor_nl_text(r, tb[DSTOR_RULE_TEXT], to->text, sizeof(to->text));
 }
 
 int dstor_nl_rules(struct dstor_nl_request *r, struct genl_info *info)

@@ -29,6 +29,7 @@
 #include <linux/wait.h>
 
 #include "core/feature.h"
+#include "core/fresh.h"
 #include "core/point.h"
 
 #define HOLD_MAX_MS 60000	/* a test that died does not stop its machine for longer */
@@ -39,6 +40,8 @@
 u64 dstor_features_client = DSTOR_FEATURES_KNOWN;
 u64 dstor_features_exporter = DSTOR_FEATURES_KNOWN;
 atomic_t dstor_features_seen = ATOMIC_INIT(0);
+u32 dstor_fresh_ms = DSTOR_FRESH_MS;
+u64 dstor_fresh_bytes = DSTOR_FRESH_BYTES;
 
 struct point {
 	const char *name;
@@ -296,6 +299,8 @@ void dstor_points_init(void)
 	debugfs_create_x64("features_client", 0600, folder, &dstor_features_client);
 	debugfs_create_x64("features_exporter", 0600, folder, &dstor_features_exporter);
 	debugfs_create_atomic_t("features_seen", 0600, folder, &dstor_features_seen);
+	debugfs_create_u32("fresh_ms", 0600, folder, &dstor_fresh_ms);
+	debugfs_create_u64("fresh_bytes", 0600, folder, &dstor_fresh_bytes);
 }
 
 void dstor_points_exit(void)

@@ -53,9 +53,8 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 {
 	const struct dstor_hello *h = &p->hello;
 
-	/* Who knows the id of a session must have its key, too. */
-	return s->peer_id.has_key == p->peer_id.has_key &&
-	       dstor_id_equal(s->peer_id.fingerprint, p->peer_id.fingerprint) &&
+	/* The id of a session is not enough: a key of its client is needed, too. */
+	return dstor_rules_same_client(&s->peer_id, &p->peer_id) &&
 	       dstor_id_equal(s->client, h->client) && s->n_queues == le16_to_cpu(h->queues) &&
 	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
 }
@@ -121,6 +120,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	struct dstor_session *s;
 	u8 access = dstor_access_of(e, &p->peer_id);
 
+	dstor_rules_name_client(e, &p->peer_id);
 	if (access == DSTOR_ACCESS_NONE) {
 		this_cpu_inc(e->stats->auth_failures);
 		return refuse(w, DSTOR_WELCOME_DENIED,
@@ -225,7 +225,8 @@ static bool in_use(struct dstor_export *e, struct dstor_peer *p, struct dstor_we
 	refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
 	       holder && !holder->client_name[0] ? holder->address :
 	       e->holder[0] ? e->holder : "another client");
-	if (dstor_id_equal(e->lease.client, p->hello.client))
+	if (dstor_id_equal(e->lease.client, p->hello.client) &&
+	    (!holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id)))
 		memcpy(w->holder, e->lease.session, DSTOR_ID_LEN);
 	return true;
 }
@@ -266,7 +267,10 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 
 	memcpy(r.session, p->hello.session, DSTOR_ID_LEN);
 	memcpy(r.client, p->hello.client, DSTOR_ID_LEN);
-	memcpy(r.takeover, p->hello.takeover, DSTOR_ID_LEN);
+	holder = dstor_session_find(e, e->lease.session);
+	/* Another's key: the holder is not its own former session. */
+	if (!holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id))
+		memcpy(r.takeover, p->hello.takeover, DSTOR_ID_LEN);
 	refresh_lease(e);
 	switch (dstor_lease_ask(&e->lease, &r, dstor_now_ms())) {
 	case DSTOR_LEASE_HELD:
@@ -274,7 +278,6 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	case DSTOR_LEASE_EXPIRED:
 		return !refuse_ended(e, p->hello.session, w);
 	case DSTOR_LEASE_AFTER_FENCE:
-		holder = dstor_session_find(e, e->lease.session);
 		if (holder)
 			dstor_session_end(holder);
 		if (holder && e->lease.held) {
@@ -323,8 +326,9 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	p->admitting = true;
 	atomic_inc(&e->admitting);
 	p->session->established = true;
-	if (!dstor_session_connections(p->session))
+	if (!p->session->joined)
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_JOINED, NULL);
+	p->session->joined = true;
 	dstor_peer_set_state(p, DSTOR_PEER_LIVE);
 	return true;
 }

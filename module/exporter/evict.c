@@ -14,6 +14,8 @@ static bool is_called(const struct dstor_session *s, const char *client)
 	char id[2 * DSTOR_ID_LEN + 1];
 
 	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, s->client);
+	if (s->peer_id.client[0] && !strcmp(client, s->peer_id.client))
+		return true;
 	if (!strcmp(client, s->client_name) || !strcmp(client, s->address) || !strcmp(client, id))
 		return true;
 	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, s->id);
@@ -36,13 +38,30 @@ static void evict_one(struct dstor_session *s)
 	dstor_session_end(s);
 }
 
+/* The client is admitted, but not with each key that it uses. */
+static void lose_former_keys(struct dstor_session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n_queues; i++) {
+		struct dstor_peer *p = s->queues[i].peer;
+
+		if (p && dstor_access_of(s->export, &p->peer_id) < s->access)
+			dstor_conn_lose(&p->conn);
+	}
+}
+
 void dstor_sessions_enforce_rules(struct dstor_export *e)
 {
 	struct dstor_session *s, *n;
 
-	list_for_each_entry_safe(s, n, &e->sessions.list, entry)
-		if (dstor_access_of(e, &s->peer_id) < s->access)
+	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
+		dstor_rules_name_client(e, &s->peer_id);
+		if (dstor_access_of_client(e, &s->peer_id) < s->access)
 			evict_one(s);
+		else
+			lose_former_keys(s);
+	}
 }
 
 int dstor_session_evict(struct dstor_export *e, const char *client)

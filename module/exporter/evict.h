@@ -8,9 +8,12 @@
 struct dstor_export;
 
 /* Both under export->lock. */
-/* Ends the sessions called @client: name, id or address. Returns how many. */
+/* Ends the sessions called @client: name, id or address, or as a rule names it. How many. */
 int dstor_session_evict(struct dstor_export *e, const char *client);
-/* Sessions that no rule admits any more end at once. */
+/*
+ * Sessions that no rule admits any more end at once. Where a client has lost one of its
+ * keys, the connections that use that one end; its session stays.
+ */
 void dstor_sessions_enforce_rules(struct dstor_export *e);
 
 #endif

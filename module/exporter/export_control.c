@@ -9,6 +9,7 @@
 #include "exporter/export.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "wire/id.h"
 
 int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		     struct dstor_error *err)
@@ -53,6 +54,25 @@ out:
 	return ret;
 }
 
+/* While a key is changed, connections of a session use the one or the other. */
+static void fill_keys(const struct dstor_session *s, char text[DSTOR_TEXT_LEN])
+{
+	char other[DSTOR_TEXT_LEN] = "";
+	unsigned int i;
+
+	dstor_rules_name_key(s->export, &s->peer_id, text);
+	for (i = 0; i < s->n_queues && !other[0]; i++) {
+		const struct dstor_peer *p = s->queues[i].peer;
+
+		if (p && !dstor_id_equal(p->peer_id.fingerprint, s->peer_id.fingerprint))
+			dstor_rules_name_key(s->export, &p->peer_id, other);
+	}
+	if (other[0]) {
+		strlcat(text, ", ", DSTOR_TEXT_LEN);
+		strlcat(text, other, DSTOR_TEXT_LEN);
+	}
+}
+
 static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 {
 	struct dstor_session *s;
@@ -72,7 +92,8 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 		memcpy(c->session, s->id, DSTOR_ID_LEN);
 		c->addr = s->peer_id.addr;
 		c->addr_len = s->peer_id.addr_len;
-		dstor_rules_name_key(e, &s->peer_id, c->key);
+		fill_keys(s, c->key);
+		strscpy(c->rule_client, s->peer_id.client, sizeof(c->rule_client));
 		c->access = s->access;
 		c->connections = dstor_session_connections(s);
 		c->in_flight = dstor_session_in_flight(s);

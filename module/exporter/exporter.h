@@ -26,6 +26,7 @@ struct dstor_rule {
 	bool has_key;
 	u8 key[DSTOR_KEY_LEN];
 	u8 fingerprint[DSTOR_ID_LEN];	/* of the key, rules.c's own */
+	char client[DSTOR_NAME_LEN];	/* who has the key, which may have others; or empty */
 	char text[DSTOR_TEXT_LEN];
 };
 
@@ -66,7 +67,8 @@ struct dstor_client_info {
 	u32 connections;
 	u32 in_flight;
 	u32 silent_ms;
-	char key[DSTOR_TEXT_LEN];	/* name of the key, or empty */
+	char key[DSTOR_TEXT_LEN];	/* name of the key, or of two that are in use; or empty */
+	char rule_client[DSTOR_NAME_LEN];	/* as its rule names it, or empty */
 };
 
 struct dstor_export_info {

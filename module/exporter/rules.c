@@ -39,12 +39,15 @@ static bool bits_equal(const u8 *a, const u8 *b, u32 bits)
 	return !rest || !((a[bytes] ^ b[bytes]) >> (8 - rest));
 }
 
-static bool rule_matches(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
+static bool key_matches(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
 {
-	if (r->has_key &&
-	    (!peer_id->has_key ||
-	     !dstor_primitives.same(r->fingerprint, peer_id->fingerprint, DSTOR_ID_LEN)))
-		return false;
+	return !r->has_key ||
+	       (peer_id->has_key &&
+		dstor_primitives.same(r->fingerprint, peer_id->fingerprint, DSTOR_ID_LEN));
+}
+
+static bool address_matches(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
+{
 	if (!r->family)
 		return true;
 	return r->family == peer_id->addr.ss_family &&
@@ -52,7 +55,19 @@ static bool rule_matches(const struct dstor_rule *r, const struct dstor_peer_id 
 	       bits_equal((const u8 *)&peer_id->addr + r->offset, r->bytes, r->bits);
 }
 
-u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id)
+static bool rule_matches(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
+{
+	return key_matches(r, peer_id) && address_matches(r, peer_id);
+}
+
+/* The rule has some key of the client. */
+static bool rule_is_of_client(const struct dstor_rule *r, const struct dstor_peer_id *peer_id)
+{
+	return peer_id->has_key && peer_id->client[0] && !strcmp(r->client, peer_id->client) &&
+	       address_matches(r, peer_id);
+}
+
+static u8 best_access(struct dstor_export *e, const struct dstor_peer_id *peer_id, bool any_key)
 {
 	u8 best = DSTOR_ACCESS_NONE;
 	unsigned int i;
@@ -62,10 +77,49 @@ u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id)
 		const struct dstor_rule *r = &e->rules[i];
 		u8 access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
 
-		if (access > best && rule_matches(r, peer_id))
+		if (access > best && (rule_matches(r, peer_id) ||
+				      (any_key && rule_is_of_client(r, peer_id))))
 			best = access;
 	}
 	return e->config.flags & DSTOR_EXPORT_READ_ONLY ? min_t(u8, best, DSTOR_ACCESS_READ) : best;
+}
+
+u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id)
+{
+	return best_access(e, peer_id, false);
+}
+
+u8 dstor_access_of_client(struct dstor_export *e, const struct dstor_peer_id *peer_id)
+{
+	return best_access(e, peer_id, true);
+}
+
+void dstor_rules_name_client(struct dstor_export *e, struct dstor_peer_id *peer_id)
+{
+	const struct dstor_rule *found = NULL;
+	unsigned int i;
+
+	lockdep_assert_held(&e->lock);
+	for (i = 0; peer_id->has_key && i < e->n_rules; i++) {
+		const struct dstor_rule *r = &e->rules[i];
+
+		if (!r->has_key || !rule_matches(r, peer_id))
+			continue;
+		found = r;
+		if (r->client[0])
+			break;
+	}
+	if (found)
+		memcpy(peer_id->client, found->client, sizeof(peer_id->client));
+}
+
+bool dstor_rules_same_client(const struct dstor_peer_id *a, const struct dstor_peer_id *b)
+{
+	if (a->has_key != b->has_key)
+		return false;
+	if (a->client[0] || b->client[0])
+		return !strcmp(a->client, b->client);
+	return dstor_id_equal(a->fingerprint, b->fingerprint);
 }
 
 void dstor_rules_name_key(const struct dstor_export *e, const struct dstor_peer_id *peer_id,

@@ -230,11 +230,8 @@ static bool is_idle(const struct dstor_session *s)
 
 static bool is_of_client(const struct dstor_session *s, const struct dstor_peer *p)
 {
-	if (s->peer_id.has_key != p->peer_id.has_key)
-		return false;
-	return p->peer_id.has_key ?
-	       dstor_id_equal(s->peer_id.fingerprint, p->peer_id.fingerprint) :
-	       dstor_id_equal(s->client, p->hello.client);
+	return dstor_rules_same_client(&s->peer_id, &p->peer_id) &&
+	       (p->peer_id.has_key || dstor_id_equal(s->client, p->hello.client));
 }
 
 /* The later a session was heard, the more likely somebody comes back to it. */
@@ -294,12 +291,15 @@ void dstor_session_leave(struct dstor_peer *p)
 	}
 	if (queue->peer == p)
 		queue->peer = NULL;
-	if (p->counted && !dstor_session_connections(s))
+	/* A newer connection that waits for this one to end is no absence. */
+	if (s->joined && !dstor_session_connections(s) && !dstor_session_has_peer(s)) {
+		s->joined = false;
 		dstor_event_client(p, DSTOR_EVENT_CLIENT_LEFT,
 				   p->bye ? "it detached" :
 				   e->stopping ? "the export ends" :
 				   s->ended ? "it was evicted or replaced" :
 				   "its connection broke");
+	}
 	if (p->bye)
 		s->ended = true;
 	if (!dstor_session_busy(s) && !dstor_session_has_peer(s) && !list_empty(&s->entry)) {

@@ -84,6 +84,36 @@ static void test_parts(void **state)
 	assert_int_equal(r.family, AF_INET);
 	assert_int_equal(r.bits, 8);
 	parse("key=/etc/dst/key");
+	assert_string_equal(r.client, "");
+	r = parse("client=db-1.example,key=/etc/dst/new,from=10.0.0.0/8,ro");
+	assert_string_equal(r.client, "db-1.example");
+	assert_string_equal(r.key_file, "/etc/dst/new");
+	assert_int_equal(r.family, AF_INET);
+	assert_true(r.read_only);
+	assert_string_equal(parse("key=/etc/dst/old,client=db-1.example").client, "db-1.example");
+}
+
+/* client= is the name of who has the key: without one it would name nobody. */
+static void test_client(void **state)
+{
+	char text[DSTOR_TEXT_LEN];
+
+	refused("client=db", "whom");
+	refused("any,client=db", "add key=FILE");
+	refused("client=db,from=10.0.0.0/8", "add key=FILE");
+	refused("client=,key=a", "client= takes");
+	refused("client=.db,key=a", "client= takes");
+	refused("client=-db,key=a", "client= takes");
+	refused("client=a b,key=a", "client= takes");
+	refused("client=key=b,key=a", "client= takes");
+	refused("client=a,client=b,key=a", "one client=");
+	refused("client=a,key=a,key=b", "one file");
+	memset(text, 'a', sizeof(text));
+	memcpy(text, "key=a,client=", 13);
+	text[13 + DSTOR_NAME_LEN] = '\0';
+	refused(text, "1 to 63");
+	text[13 + DSTOR_NAME_LEN - 1] = '\0';
+	assert_int_equal(strlen(parse(text).client), DSTOR_NAME_LEN - 1);
 }
 
 static void test_none(void **state)
@@ -159,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_none),
+		cmocka_unit_test(test_client),
 		cmocka_unit_test(test_whom_they_admit),
 		cmocka_unit_test(test_ipv4_through_a_dual_stack_listener),
 	};

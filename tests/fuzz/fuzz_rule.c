@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "hello.h"
 #include "rule.h"
 
 #define MUST(x) do { if (!(x)) abort(); } while (0)
@@ -42,6 +43,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	}
 	MUST(!strcmp(text, r.text));
 	MUST(strstr(text, "any") || r.family || r.key_file[0]);
+	/* nobody is named without a proof */
+	MUST(!r.client[0] || (r.key_file[0] && dstor_name_ok(r.client, sizeof(r.client))));
 	n = rule_matches(&r, m);
 	MUST(n >= 1 && n <= RULE_MATCHES_MAX);
 	for (i = 0; i < n; i++)

@@ -155,6 +155,7 @@ enum dstor_rule_attr {
 	DSTOR_RULE_READ_ONLY,	/* flag */
 	DSTOR_RULE_KEY,		/* binary, 32: never sent by the module */
 	DSTOR_RULE_TEXT,	/* string: the rule as it was given */
+	DSTOR_RULE_CLIENT,	/* string: who has the key, and may have others */
 	__DSTOR_RULE_MAX,
 };
 
@@ -171,6 +172,7 @@ enum dstor_client_attr {
 	DSTOR_CLIENT_CONNECTIONS, /* u32 */
 	DSTOR_CLIENT_IN_FLIGHT,	/* u32 */
 	DSTOR_CLIENT_SILENT_MS,	/* u32: since the last byte from it */
+	DSTOR_CLIENT_RULE_CLIENT, /* string: as its rule names it, or absent */
 	__DSTOR_CLIENT_MAX,
 };
 
