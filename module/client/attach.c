@@ -20,6 +20,7 @@
 
 static int init_queue(struct dstor_device *dev, unsigned int index)
 {
+	static struct lock_class_key tx_key;
 	struct dstor_queue *q = &dev->queues[index];
 
 	q->dev = dev;
@@ -29,7 +30,7 @@ static int init_queue(struct dstor_device *dev, unsigned int index)
 	q->batch.moved = jiffies;
 	INIT_DELAYED_WORK(&q->link, dstor_link_work);
 	q->next_try = jiffies;
-	dstor_conn_init(&q->conn, &dstor_client_ops, dstor_io_wq, &q->work);
+	dstor_conn_init(&q->conn, &dstor_client_ops, dstor_io_wq, &q->work, &tx_key);
 	dstor_conn_allow_inline(&q->conn, true);
 	return dstor_control_init(q);
 }

@@ -13,7 +13,8 @@
 #include "conn/connection.h"
 
 void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
-		     struct workqueue_struct *wq, struct work_struct *work)
+		     struct workqueue_struct *wq, struct work_struct *work,
+		     struct lock_class_key *key)
 {
 	memset(c, 0, sizeof(*c));
 	c->ops = ops;
@@ -22,6 +23,7 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 	c->cpu = WORK_CPU_UNBOUND;
 	init_llist_head(&c->submitted);
 	mutex_init(&c->tx.lock);
+	lockdep_set_class(&c->tx.lock, key);
 	INIT_LIST_HEAD(&c->tx.queue);
 	INIT_LIST_HEAD(&c->tx.batch);
 	set_bit(DSTOR_CONN_LOST, &c->flags);

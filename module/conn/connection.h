@@ -166,9 +166,14 @@ struct dstor_conn {
 	wait_queue_head_t *waits;
 };
 
-/* connection.c - once for each struct; then any number of open/close */
+/*
+ * connection.c - once for each struct; then any number of open/close. @key, static: the
+ * class of tx.lock. Clients and peers have one each, since a peer may wait for memory
+ * where a client must not.
+ */
 void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
-		     struct workqueue_struct *wq, struct work_struct *work);
+		     struct workqueue_struct *wq, struct work_struct *work,
+		     struct lock_class_key *key);
 /*
  * Take @sock over and receive on it: first messages of @want bytes, or, when
  * that is 0, frames with c->digest. Context: process, sleeps.

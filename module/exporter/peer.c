@@ -402,6 +402,7 @@ static void tick_work(struct work_struct *work)
 
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 {
+	static struct lock_class_key tx_key;
 	struct dstor_peer *p = kzalloc(sizeof(*p), GFP_KERNEL);
 	int len;
 
@@ -429,7 +430,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	else
 		snprintf(p->address, sizeof(p->address), "family %u", p->peer_id.addr.ss_family);
 	dstor_socket_for_exporter(sock);
-	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->run.work);
+	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->run.work, &tx_key);
 	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
 	dstor_peer_enlist(p);
