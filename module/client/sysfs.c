@@ -88,6 +88,7 @@ ATTRIBUTE(fenced, "%llu", d->stats.fenced);
 ATTRIBUTE(replayed, "%llu", d->stats.replayed);
 ATTRIBUTE(checksum_errors, "%llu", d->stats.checksum_errors);
 ATTRIBUTE(auth_failures, "%llu", d->stats.auth_failures);
+ATTRIBUTE(copied_writes, "%llu", d->stats.copied_writes);
 
 static struct attribute *attributes[] = {
 	&state_attr.attr.attr,
@@ -120,6 +121,7 @@ static struct attribute *attributes[] = {
 	&replayed_attr.attr.attr,
 	&checksum_errors_attr.attr.attr,
 	&auth_failures_attr.attr.attr,
+	&copied_writes_attr.attr.attr,
 	NULL
 };
 

@@ -31,6 +31,7 @@ struct dstor_stats {
 	u64 replayed;
 	u64 checksum_errors;
 	u64 auth_failures;
+	u64 copied_writes;	/* devices: sent again from a copy */
 	/* devices: see DSTOR_LATENCY_BUCKETS */
 	u64 latency[DSTOR_LATENCIES][DSTOR_LATENCY_BUCKETS + 1];
 };
