@@ -107,7 +107,8 @@ static bool head_done(struct dstor_conn *c)
 	if (frame && c->rx.frame.length) {
 		c->rx.step = DSTOR_RX_DATA;
 		c->rx.data_left = le32_to_cpu(c->rx.frame.length);
-		c->rx.at = c->rx.sink;
+		c->rx.at = c->cipher ? dstor_decrypt_source(c->cipher, c->rx.sink,
+							    c->rx.data_left) : c->rx.sink;
 		c->rx.got = 0;
 		iov_iter_bvec(&c->rx.iter, ITER_DEST, NULL, 0, 0);
 		if (digests_first(c))

@@ -68,6 +68,19 @@ def test_one_page_twice_in_a_read(machine):
     assert stats["checksum_errors"] == stats["resends"] == 0
 
 
+@pytest.mark.parametrize("options", ["", "--cipher chacha20-poly1305", "--cipher none --checksum 'hmac(sha256)'"])
+def test_one_page_twice_with_a_key(machine, options):
+    """Also in reads large enough for a thread; a failure would be a forgery."""
+    m = machine
+    path = sealed(m, m.ramdisk(8), options, f"{options} --connections 1")
+    m.run(f"head -c 8M /dev/urandom >{path}; sync {path}; echo 3 >/proc/sys/vm/drop_caches")
+    assert guest_python(m, TWICE.format(path=path, count=20)) == [8192] * 20
+    assert guest_python(m, TWICE.format(path=path, count=4).replace("4096", "65536").replace("8192", "131072")) == [131072] * 4
+    m.run(f"fio --name=r --filename={path} --rw=read --bs=256k --direct=1 --ioengine=libaio --iodepth=8 --size=8M --minimal")
+    assert quiet(m)["auth_failures"] == 0
+    assert len(set(sums(m, path, export(m)["path"]))) == 1
+
+
 @pytest.mark.parametrize("checksum", ["crc32c", "sha256"])
 def test_one_page_twice_by_messages(machine, checksum):
     """A transport that is read by recvmsg: the data goes through memory of the connection's own."""
