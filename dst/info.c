@@ -54,6 +54,7 @@ const char *stats_name(int attr)
 		[DSTOR_STATS_CHECKSUM_ERRORS] = "checksum_errors",
 		[DSTOR_STATS_AUTH_FAILURES] = "auth_failures",
 		[DSTOR_STATS_MISMATCHES] = "mismatches",
+		[DSTOR_STATS_COPIED_WRITES] = "copied_writes",
 	};
 
 	return attr < (int)ARRAY_SIZE(names) ? names[attr] : NULL;

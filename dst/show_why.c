@@ -74,6 +74,7 @@ static void print_past(const struct device_info *d)
 	static const int counters[] = {
 		DSTOR_STATS_RECONNECTS, DSTOR_STATS_RESENDS, DSTOR_STATS_ERRORS,
 		DSTOR_STATS_CHECKSUM_ERRORS, DSTOR_STATS_AUTH_FAILURES, DSTOR_STATS_MISMATCHES,
+		DSTOR_STATS_COPIED_WRITES,
 	};
 	size_t i;
 

@@ -101,6 +101,8 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	mutex_init(&dev->report.lock);
 	INIT_WORK(&dev->report.uevent, dstor_event_work);
 	spin_lock_init(&dev->cache_lock);
+	spin_lock_init(&dev->copies.lock);
+	INIT_LIST_HEAD(&dev->copies.free);
 	INIT_LIST_HEAD(&dev->entry);
 	INIT_WORK(&dev->resize, dstor_device_resize_work);
 	INIT_DELAYED_WORK(&dev->watchdog, dstor_watchdog_work);
@@ -155,7 +157,7 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 		if (!q->slots || !q->resend)
 			return -ENOMEM;
 	}
-	return 0;
+	return dstor_copies_alloc(dev);
 }
 
 /* Is it the exporter and the disk that the device was asked to insist on? */

@@ -9,6 +9,7 @@
 #include <linux/blk-mq.h>
 
 #include "client/client.h"
+#include "client/damage.h"
 #include "compat/compat.h"
 #include "conn/connection.h"
 #include "wire/channel.h"
@@ -42,6 +43,7 @@ enum dstor_transaction_state {
 	DSTOR_T_QUEUED,		/* submitted, or waiting for a connection, or sent in part */
 	DSTOR_T_SENT,		/* the socket has all of it */
 	DSTOR_T_ANSWERED,	/* the answer was faster than the return from sendmsg */
+	DSTOR_T_DAMAGED,	/* sent, arrived damaged: waits for the queue's work (damage.c) */
 };
 
 /* In the private data of the request: nothing is allocated on the I/O path (P11). */
@@ -54,6 +56,8 @@ struct dstor_transaction {
 	u8 status;			/* enum dstor_status, of the answer */
 	bool asked;			/* ASK is out for this attempt */
 	bool decrypting;		/* a thread has its data; the receiver's */
+	bool damaged;			/* it arrived so; the receiver's until it is DAMAGED */
+	bool repeated;			/* for that reason, on this connection or from a copy */
 	blk_status_t result;
 	u64 seq;
 	u64 flush_number;		/* flush: see wire/flush_mark.c */
@@ -61,6 +65,7 @@ struct dstor_transaction {
 	u64 asked_ms;
 	u64 started_ns;
 	struct dstor_attempt attempt;
+	struct dstor_copy *copy;	/* where its data is sent from, or NULL */
 };
 
 /*
@@ -128,6 +133,7 @@ struct dstor_queue {
 	atomic64_t seq;
 	atomic_t in_flight;
 	struct dstor_queue_batch batch;
+	bool damaged;			/* a transaction is DAMAGED; any context */
 	struct dstor_bounds bounds;
 	struct dstor_control control[DSTOR_CONTROLS];
 	void *control_memory;
@@ -223,6 +229,7 @@ struct dstor_device {
 	struct gendisk *disk;
 	struct dstor_device_geometry geometry;
 	struct page_frag_cache heads;	/* memory of message heads */
+	struct dstor_copies copies;
 
 	struct mutex lock;		/* what follows, and members above that name it */
 	struct dstor_device_recovery recovery;

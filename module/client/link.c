@@ -90,6 +90,8 @@ static void resend_all(struct dstor_queue *q)
 		t->attempt.sent_ms = now;
 		t->asked = false;
 		t->decrypting = false;
+		t->damaged = false;
+		t->repeated = t->copy;
 		if (t->message.in_hand)
 			q->resend[n++] = t;
 	}

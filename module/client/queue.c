@@ -35,7 +35,7 @@ static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_c
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct request *rq;
 
-	if (!t || t->op != f->op || t->decrypting)
+	if (!t || t->op != f->op || t->decrypting || t->damaged)
 		return DSTOR_RX_CLOSE;
 	trace_dstor_receive(t, 0, le32_to_cpu(f->length), 0);
 	t->status = le16_to_cpu(f->status);
@@ -53,6 +53,25 @@ static enum dstor_rx_verdict client_data(struct dstor_conn *c)
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 
 	return dstor_transaction_answered(q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)]);
+}
+
+/* The digest of the answer to a read is wrong: it is asked for again. */
+static enum dstor_rx_verdict client_damaged(struct dstor_conn *c)
+{
+	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
+
+	this_cpu_inc(q->dev->stats->checksum_errors);
+	return dstor_transaction_damaged(q->slots[le16_to_cpu(dstor_conn_frame(c)->slot)]);
+}
+
+/* The exporter found the digest of a write wrong, and has done nothing. */
+static enum dstor_rx_verdict take_damaged(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	struct dstor_transaction *t = transaction_of(q, f);
+
+	if (!t || t->op != DSTOR_OP_WRITE || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+		return DSTOR_RX_CLOSE;
+	return dstor_transaction_damaged(t);
 }
 
 /* What the exporter knows of a transaction we asked about. */
@@ -112,6 +131,8 @@ static enum dstor_rx_verdict client_head(struct dstor_conn *c)
 	case DSTOR_FRAME_RESPONSE:
 		return take_response(q, c);
 	case DSTOR_FRAME_STATE:
+		if (le16_to_cpu(f->status) == DSTOR_STATE_DAMAGED)
+			return take_damaged(q, f);
 		take_state(q, f);
 		break;
 	case DSTOR_FRAME_PING:
@@ -153,9 +174,11 @@ static void client_decrypt_end(struct dstor_conn *c, void *owner, bool ok)
 const struct dstor_conn_ops dstor_client_ops = {
 	.head = client_head,
 	.data = client_data,
+	.damaged = client_damaged,
 	.corrupt = client_corrupt,
 	.decrypt_begin = client_decrypt_begin,
 	.decrypt_end = client_decrypt_end,
+	.sink_is_shared = true,
 };
 
 static void control_sent(struct dstor_conn *c, struct dstor_message *m)
@@ -209,6 +232,7 @@ void dstor_queue_work(struct work_struct *work)
 
 	dstor_tx_lock(c);
 	again = dstor_rx_pass(c, 64) == 64;
+	dstor_queue_repeat_damaged(q);
 	n = dstor_tx_collected(c);
 	dstor_tx_flush_locked(c);
 	dstor_batch_judge(q, dstor_tx_collected(c) - n);

@@ -90,6 +90,7 @@ ATTRIBUTE(replayed, "%llu", d->stats.replayed);
 ATTRIBUTE(checksum_errors, "%llu", d->stats.checksum_errors);
 ATTRIBUTE(auth_failures, "%llu", d->stats.auth_failures);
 ATTRIBUTE(mismatches, "%llu", d->stats.mismatches);
+ATTRIBUTE(copied_writes, "%llu", d->stats.copied_writes);
 
 static struct attribute *attributes[] = {
 	&state_attr.attr.attr,
@@ -124,6 +125,7 @@ static struct attribute *attributes[] = {
 	&checksum_errors_attr.attr.attr,
 	&auth_failures_attr.attr.attr,
 	&mismatches_attr.attr.attr,
+	&copied_writes_attr.attr.attr,
 	NULL
 };
 

@@ -199,6 +199,8 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	}
 	t->asked = false;
 	t->decrypting = false;
+	t->damaged = false;
+	t->repeated = false;
 	t->seq = atomic64_inc_return(&q->seq);
 	t->attempt.sent_ms = t->attempt.start_ms;
 	t->attempt.resends = 0;
@@ -283,6 +285,7 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
 	else
 		trace_dstor_ack(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
 	count_end(t, status, blk_rq_bytes(rq));
+	dstor_copies_give_back(t);
 	t->result = status;
 	WRITE_ONCE(t->state, DSTOR_T_FREE);
 	WRITE_ONCE(t->queue->slots[t->slot], NULL);
@@ -338,6 +341,8 @@ static void transaction_sent(struct dstor_conn *c, struct dstor_message *m)
 	dstor_point(MESSAGE_SENT);
 	if (cmpxchg(&t->state, DSTOR_T_QUEUED, DSTOR_T_SENT) == DSTOR_T_ANSWERED)
 		transaction_finish(t);
+	else if (unlikely(READ_ONCE(t->damaged)))
+		dstor_transaction_sent_damaged(t);
 }
 
 static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,

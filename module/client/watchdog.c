@@ -97,7 +97,7 @@ static void check_queue(struct dstor_queue *q)
 	/* Not sooner than it is due, if it is. */
 	if (q->state != DSTOR_Q_LIVE && !READ_ONCE(dev->stopping))
 		queue_delayed_work(dstor_link_wq, &q->link, 0);
-	else if (dstor_conn_is_full(&q->conn))
+	else if (dstor_conn_is_full(&q->conn) || READ_ONCE(q->damaged))
 		dstor_conn_kick(&q->conn);
 	mutex_unlock(&q->lock);
 }

@@ -380,6 +380,21 @@ static int cipher_alloc_jobs(struct dstor_cipher *x)
 	return 0;
 }
 
+static int cipher_alloc_landings(struct dstor_cipher *x, u32 max_io)
+{
+	unsigned int i;
+
+	x->landing = dstor_bio_buffer_new(max_io);
+	if (!x->landing)
+		return -ENOMEM;
+	for (i = 0; i < DSTOR_LANDINGS; i++) {
+		x->decrypt[i].landing = dstor_bio_buffer_new(max_io);
+		if (!x->decrypt[i].landing)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int cipher_alloc_ring(struct dstor_cipher *x, u32 size)
 {
 	unsigned int n = DIV_ROUND_UP(size, PAGE_SIZE);
@@ -403,7 +418,9 @@ static void free_cipher(struct dstor_cipher *x)
 	for (i = 0; i < DSTOR_JOBS; i++) {
 		free_op(x->encrypt[i].op);
 		free_op(x->decrypt[i].op);
+		dstor_bio_buffer_free(x->decrypt[i].landing);
 	}
+	dstor_bio_buffer_free(x->landing);
 	while (x->n_pages)
 		__free_page(x->page[--x->n_pages]);
 	kvfree(x->page);
@@ -428,6 +445,8 @@ int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dsto
 	ret = cipher_init_half(&x->tx, name, true) ?: cipher_init_half(&x->rx, name, false);
 	if (!ret && max_io)
 		ret = cipher_alloc_jobs(x);
+	if (!ret && max_io && c->ops->sink_is_shared)
+		ret = cipher_alloc_landings(x, max_io);
 	if (!ret)
 		ret = cipher_alloc_ring(x, 2 * max_io + RING_SLACK);
 	if (ret)

@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "core/bio_buffer.h"
 #include "wire/channel.h"
 #include "wire/noise.h"
 
@@ -29,6 +30,7 @@ extern const struct dstor_primitives dstor_primitives;
 /* Data from this size on is encrypted and decrypted by threads, when there is more to do. */
 #define DSTOR_THREAD_MIN 16384
 #define DSTOR_JOBS 8		/* of each direction of a connection at a time */
+#define DSTOR_LANDINGS 2	/* jobs that decrypt for a shared sink at a time */
 
 /* The threads of a device or of an export. */
 struct dstor_threads {
@@ -77,6 +79,8 @@ struct dstor_job {
 	struct bio *bio;
 	struct bvec_iter iter;
 	void *owner;			/* decrypt: whose data it is */
+	struct dstor_bio_buffer *landing;	/* decrypt: where @bio is, if the sink is shared */
+	struct dstor_bio_span sink;	/* ... and where the data goes then */
 };
 
 struct dstor_cipher {
@@ -90,6 +94,11 @@ struct dstor_cipher {
 	unsigned int encrypt_first;
 	unsigned int encrypt_count;
 	struct dstor_job decrypt[DSTOR_JOBS];
+	/*
+	 * Only where the sink is shared (ops->sink_is_shared): encrypted data is received
+	 * here. A job that gets it gives its own landing in exchange.
+	 */
+	struct dstor_bio_buffer *landing;
 
 	/* What is encrypted and not yet taken by the socket; positions are the stream's. */
 	struct page **page;
@@ -141,12 +150,21 @@ void dstor_encrypt_work(struct work_struct *work);
 bool dstor_decrypt_header(struct dstor_conn *c);
 
 enum dstor_decrypt_result {
-	DSTOR_DECRYPTED,		/* rx.sink holds the data */
+	DSTOR_DECRYPTED,		/* rx.sink has the data */
 	DSTOR_DECRYPTING,		/* a thread has it, and calls ops->decrypt_end() */
 	DSTOR_NOT_DECRYPTED,
 };
 
-/* The data in rx.sink, its tag in rx.buf. */
+/* Where encrypted data for rx.sink is received to. */
+static inline struct dstor_bio_span dstor_decrypt_source(const struct dstor_cipher *x,
+							 struct dstor_bio_span sink, u32 length)
+{
+	if (!x->landing || !sink.bio)
+		return sink;
+	return (struct dstor_bio_span){ &x->landing->bio, dstor_bio_buffer_all(length) };
+}
+
+/* The data in dstor_decrypt_source(), its tag in rx.buf. */
 enum dstor_decrypt_result dstor_decrypt_data(struct dstor_conn *c);
 void dstor_decrypt_work(struct work_struct *work);
 

@@ -251,6 +251,8 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	dstor_digest_destroy(&c->digest);
 	dstor_digest_destroy(&c->rx_digest);
 	dstor_cipher_free(c);
+	kvfree(c->rx.bounce);
+	c->rx.bounce = NULL;
 	mutex_unlock(&c->tx.lock);
 
 	keep &= c->transport->segments;

@@ -67,11 +67,22 @@ struct dstor_conn_ops {
 	/* A digest or a tag was wrong; the connection ends. Any context that sleeps, or softirq. */
 	void (*corrupt)(struct dstor_conn *c);
 	/*
+	 * Instead of data(): the digest of the data is wrong, but it has no key, and the
+	 * digest of the header was right. The stream goes on. Contexts of data().
+	 */
+	enum dstor_rx_verdict (*damaged)(struct dstor_conn *c);
+	/*
 	 * With a cipher: a thread decrypts the data of dstor_conn_frame(); whose it is.
 	 * Then it calls decrypt_end(): not ok after corrupt(), and the connection is lost.
 	 */
 	void *(*decrypt_begin)(struct dstor_conn *c);
 	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
+	/*
+	 * Where data is received to may change meanwhile, or be there twice: its digest
+	 * is computed before it is copied there. Else afterwards: what the other side sent
+	 * by reference may change in the socket, too (P4).
+	 */
+	bool sink_is_shared;
 };
 
 /* Why nothing is received: a bit each, so that one reason cannot end another. */
@@ -135,6 +146,7 @@ struct dstor_conn {
 		struct iov_iter iter;	/* rest of the current bio of at */
 		struct dstor_bio_span at;	/* what iter runs over */
 		struct dstor_frame frame;
+		void *bounce;		/* where data is until its digest is computed; or NULL */
 		u8 buf[DSTOR_HELLO_LEN + DSTOR_TAG_LEN];
 	} rx;
 

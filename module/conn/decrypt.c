@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The receiving half of a connection with a cipher: headers are decrypted at once
- * and in their order, data where it was received to, large data by threads. A
- * request whose data a thread has is nobody's until ops->decrypt_end() is called.
+ * and in their order, data where it was received to, large data by threads. Where
+ * the owner's memory may change meanwhile that is memory of the connection's own, and
+ * what was authentic is copied from there. A request whose data a thread has is nobody's until ops->decrypt_end() is called.
  *
  * Runs where the connection receives (process context, receive.c), but the
  * threads; dstor_cipher_drain() waits for those.
@@ -54,6 +55,9 @@ void dstor_decrypt_work(struct work_struct *work)
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
 	bool ok = !decrypt_bio(job->op, job->tfm, job->nonce, job->bio, job->iter, job->length);
 
+	if (ok && job->landing)
+		dstor_bio_copy(job->sink, (struct dstor_bio_span){ job->bio, job->iter },
+			       job->length);
 	if (!ok)
 		c->ops->corrupt(c);
 	c->ops->decrypt_end(c, job->owner, ok);
@@ -73,6 +77,9 @@ static struct dstor_job *free_job(struct dstor_cipher *x)
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
+		/* Without a landing it could not be received any further meanwhile. */
+		if (x->landing && !x->decrypt[i].landing)
+			return NULL;
 		/* pairs with dstor_decrypt_work() */
 		if (!smp_load_acquire(&x->decrypt[i].busy))
 			return &x->decrypt[i];
@@ -89,21 +96,28 @@ enum dstor_decrypt_result dstor_decrypt_data(struct dstor_conn *c)
 	struct dstor_bio_span *sink = &c->rx.sink;
 	struct dstor_job *job = length < DSTOR_THREAD_MIN ? NULL : free_job(x);
 	struct dstor_crypt *op = job ? job->op : h->op;
+	struct dstor_bio_span from = dstor_decrypt_source(x, *sink, length);
 
 	/* Nobody has the data of a refused request. */
 	if (!sink->bio)
 		return DSTOR_DECRYPTED;
 	memcpy(op->ad, &c->rx.frame, sizeof(op->ad));
 	memcpy(op->tag, c->rx.buf, sizeof(op->tag));
-	if (!job)
-		return decrypt_bio(op, h->tfm[h->now], nonce, sink->bio, sink->iter, length) ?
-		       DSTOR_NOT_DECRYPTED : DSTOR_DECRYPTED;
+	if (!job) {
+		if (decrypt_bio(op, h->tfm[h->now], nonce, from.bio, from.iter, length))
+			return DSTOR_NOT_DECRYPTED;
+		if (x->landing)
+			dstor_bio_copy(*sink, from, length);
+		return DSTOR_DECRYPTED;
+	}
 	job->owner = c->ops->decrypt_begin(c);
 	job->busy = true;
 	job->nonce = nonce;
 	job->length = length;
-	job->bio = sink->bio;
-	job->iter = sink->iter;
+	job->bio = from.bio;
+	job->iter = from.iter;
+	job->sink = *sink;
+	swap(job->landing, x->landing);
 	dstor_job_start(job, h, x->threads->decrypt);
 	return DSTOR_DECRYPTING;
 }

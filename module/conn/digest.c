@@ -2,11 +2,12 @@
 /*
  * Checksums of frames (docs/protocol.md, section 7). crc32c goes through the
  * kernel's library, everything else through the crypto API by its name there.
- * No locks; a struct dstor_digest is only read once it is open.
+ * No locks: whoever has the half of the connection has its struct dstor_digest.
  */
 #include <crypto/hash.h>
 #include <linux/crc32c.h>
 #include <linux/highmem.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "conn/digest.h"
@@ -42,10 +43,13 @@ int dstor_digest_init(struct dstor_digest *d, const char *name, const u8 *key)
 		ret = -EINVAL;
 	else if (key)
 		ret = crypto_shash_setkey(tfm, key, DSTOR_KEY_LEN);
-	if (ret) {
+	if (!ret)
+		d->desc = kmalloc(sizeof(*d->desc) + crypto_shash_descsize(tfm), GFP_KERNEL);
+	if (ret || !d->desc) {
 		crypto_free_shash(tfm);
-		return ret;
+		return ret ?: -ENOMEM;
 	}
+	d->desc->tfm = tfm;
 	d->tfm = tfm;
 	d->keyed = key;
 	d->len = crypto_shash_digestsize(tfm);
@@ -56,6 +60,7 @@ void dstor_digest_destroy(struct dstor_digest *d)
 {
 	if (d->tfm)
 		crypto_free_shash(d->tfm);
+	kfree_sensitive(d->desc);
 	memset(d, 0, sizeof(*d));
 }
 
@@ -84,7 +89,7 @@ static void crc_out(u32 crc, u8 *out)
 }
 
 /* With a key the place in the stream comes first: nothing can be repeated or left out. */
-static void digest_begin(struct dstor_digest *d, struct shash_desc *desc)
+static void digest_begin_count(struct dstor_digest *d, struct shash_desc *desc)
 {
 	__le64 count = cpu_to_le64(d->count);
 
@@ -103,10 +108,37 @@ void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *
 		SHASH_DESC_ON_STACK(desc, d->tfm);
 
 		desc->tfm = d->tfm;
-		digest_begin(d, desc);
+		digest_begin_count(d, desc);
 		crypto_shash_finup(desc, (const u8 *)f, sizeof(*f), out);
 		shash_desc_zero(desc);
 	}
+}
+
+void dstor_digest_begin(struct dstor_digest *d, const struct dstor_frame *f)
+{
+	if (!d->tfm) {
+		d->crc = crc32c(~0, f, sizeof(*f));
+		return;
+	}
+	digest_begin_count(d, d->desc);
+	crypto_shash_update(d->desc, (const u8 *)f, sizeof(*f));
+}
+
+void dstor_digest_add(struct dstor_digest *d, const void *data, u32 len)
+{
+	if (!d->tfm)
+		d->crc = crc32c(d->crc, data, len);
+	else
+		crypto_shash_update(d->desc, data, len);
+}
+
+void dstor_digest_end(struct dstor_digest *d, u8 *out)
+{
+	if (!d->tfm) {
+		crc_out(d->crc, out);
+		return;
+	}
+	crypto_shash_final(d->desc, out);
 }
 
 void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
@@ -116,27 +148,11 @@ void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 	struct bio_vec bv;
 	u8 *p;
 
-	if (!d->tfm) {
-		u32 crc = crc32c(~0, f, sizeof(*f));
-
-		while (dstor_bio_span_next(&s, &length, &bv, true)) {
-			p = bvec_kmap_local(&bv);
-			crc = crc32c(crc, p, bv.bv_len);
-			kunmap_local(p);
-		}
-		crc_out(crc, out);
-	} else {
-		SHASH_DESC_ON_STACK(desc, d->tfm);
-
-		desc->tfm = d->tfm;
-		digest_begin(d, desc);
-		crypto_shash_update(desc, (const u8 *)f, sizeof(*f));
-		while (dstor_bio_span_next(&s, &length, &bv, true)) {
-			p = bvec_kmap_local(&bv);
-			crypto_shash_update(desc, p, bv.bv_len);
-			kunmap_local(p);
-		}
-		crypto_shash_final(desc, out);
-		shash_desc_zero(desc);
+	dstor_digest_begin(d, f);
+	while (dstor_bio_span_next(&s, &length, &bv, true)) {
+		p = bvec_kmap_local(&bv);
+		dstor_digest_add(d, p, bv.bv_len);
+		kunmap_local(p);
 	}
+	dstor_digest_end(d, out);
 }

@@ -8,9 +8,12 @@
 #include "wire/protocol.h"
 
 struct crypto_shash;
+struct shash_desc;
 
 struct dstor_digest {
 	struct crypto_shash *tfm;	/* NULL: crc32c or none */
+	struct shash_desc *desc;	/* of the data whose digest is being computed */
+	u32 crc;			/* the same for crc32c */
 	u64 count;			/* with a key: of digests so far, in this direction */
 	u8 len;				/* bytes; 0: none */
 	bool keyed;
@@ -30,6 +33,11 @@ int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,
 void dstor_digest_head(struct dstor_digest *d, const struct dstor_frame *f, u8 *out);
 void dstor_digest_data(struct dstor_digest *d, const struct dstor_frame *f,
 		       struct bio *bio, struct bvec_iter iter, u32 length, u8 *out);
+
+/* The same in pieces, one digest of @d at a time: begin, add, end. */
+void dstor_digest_begin(struct dstor_digest *d, const struct dstor_frame *f);
+void dstor_digest_add(struct dstor_digest *d, const void *data, u32 len);
+void dstor_digest_end(struct dstor_digest *d, u8 *out);
 
 /* One that is not computed, because nobody has its data. */
 static inline void dstor_digest_skip(struct dstor_digest *d)

@@ -16,6 +16,7 @@
 #include "conn/connection.h"
 
 #define RX_SOFTIRQ_FRAMES 128	/* then the work goes on */
+#define RX_BOUNCE 16384		/* bytes, where the socket cannot be read in place */
 
 static void rx_lose(struct dstor_conn *c)
 {
@@ -74,6 +75,12 @@ static bool rx_corrupt(struct dstor_conn *c)
 	return false;
 }
 
+/* Is the digest of the current data computed before its owner gets it? */
+static bool digests_first(const struct dstor_conn *c)
+{
+	return c->ops->sink_is_shared && c->digest.len && c->rx.sink.bio;
+}
+
 /* rx.buf is full. False: stop receiving. */
 static bool head_done(struct dstor_conn *c)
 {
@@ -100,9 +107,12 @@ static bool head_done(struct dstor_conn *c)
 	if (frame && c->rx.frame.length) {
 		c->rx.step = DSTOR_RX_DATA;
 		c->rx.data_left = le32_to_cpu(c->rx.frame.length);
-		c->rx.at = c->rx.sink;
+		c->rx.at = c->cipher ? dstor_decrypt_source(c->cipher, c->rx.sink,
+							    c->rx.data_left) : c->rx.sink;
 		c->rx.got = 0;
 		iov_iter_bvec(&c->rx.iter, ITER_DEST, NULL, 0, 0);
+		if (digests_first(c))
+			dstor_digest_begin(&c->rx_digest, &c->rx.frame);
 	} else {
 		next_head(c);
 	}
@@ -115,6 +125,15 @@ static bool data_done(struct dstor_conn *c)
 {
 	next_head(c);
 	return rx_take_verdict(c, c->ops->data(c));
+}
+
+/* The digest of the data is wrong. With a key that is a forgery (P9). */
+static bool data_damaged(struct dstor_conn *c)
+{
+	if (dstor_conn_has_key(c))
+		return rx_corrupt(c);
+	next_head(c);
+	return rx_take_verdict(c, c->ops->damaged(c));
 }
 
 static bool tail_done(struct dstor_conn *c)
@@ -134,10 +153,14 @@ static bool tail_done(struct dstor_conn *c)
 	}
 	/* Nobody has the data of a refused request. */
 	if (c->rx.sink.bio) {
-		dstor_digest_data(&c->rx_digest, &c->rx.frame, c->rx.sink.bio, c->rx.sink.iter,
-				  le32_to_cpu(c->rx.frame.length), digest);
+		if (digests_first(c))
+			dstor_digest_end(&c->rx_digest, digest);
+		else
+			dstor_digest_data(&c->rx_digest, &c->rx.frame, c->rx.sink.bio,
+					  c->rx.sink.iter, le32_to_cpu(c->rx.frame.length),
+					  digest);
 		if (crypto_memneq(digest, c->rx.buf, c->digest.len))
-			return rx_corrupt(c);
+			return data_damaged(c);
 	} else {
 		dstor_digest_skip(&c->rx_digest);
 	}
@@ -176,6 +199,32 @@ static u32 rx_wanted(struct dstor_conn *c)
 	return min_t(size_t, c->rx.data_left, iov_iter_count(&c->rx.iter));
 }
 
+/* Copies what its digest was computed of, while the processor's cache has it. */
+static int rx_deliver(struct dstor_conn *c, const void *data, u32 n)
+{
+	dstor_digest_add(&c->rx_digest, data, n);
+	return copy_to_iter(data, n, &c->rx.iter) == n ? 0 : -EFAULT;
+}
+
+static int rx_deliver_skb(struct dstor_conn *c, struct sk_buff *skb, u32 offset, u32 n)
+{
+	struct skb_seq_state seq;
+	const u8 *data;
+	u32 done = 0, len;
+
+	skb_prepare_seq_read(skb, offset, offset + n, &seq);
+	while ((len = skb_seq_read(done, &data, &seq))) {
+		/* It knows where to begin; where to end it leaves to us. */
+		len = min(len, n - done);
+		if (rx_deliver(c, data, len)) {
+			skb_abort_seq_read(&seq);
+			return -EFAULT;
+		}
+		done += len;
+	}
+	return done == n ? 0 : -EFAULT;
+}
+
 static int from_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t len)
 {
 	struct dstor_conn *c = desc->arg.data;
@@ -193,6 +242,8 @@ static int from_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int o
 			ret = -EPROTO;
 		else if (c->rx.step != DSTOR_RX_DATA)
 			ret = skb_copy_bits(skb, offset + done, c->rx.buf + c->rx.got, n);
+		else if (digests_first(c))
+			ret = rx_deliver_skb(c, skb, offset + done, n);
 		else if (c->rx.sink.bio)
 			ret = skb_copy_datagram_iter(skb, offset + done, &c->rx.iter, n);
 		if (ret) {
@@ -230,6 +281,29 @@ int dstor_rx_softirq(struct dstor_conn *c)
 	return RX_SOFTIRQ_FRAMES - c->rx.budget;
 }
 
+/* As much as there is room for in memory of the connection's own. */
+static int receive_bounced(struct dstor_conn *c, struct msghdr *msg, u32 n)
+{
+	u32 room = RX_BOUNCE;
+	struct kvec kv;
+	int ret;
+
+	if (!c->rx.bounce)
+		c->rx.bounce = kvmalloc(RX_BOUNCE, GFP_NOIO | __GFP_NOWARN | __GFP_NOMEMALLOC);
+	kv.iov_base = c->rx.bounce;
+	if (!kv.iov_base) {
+		/* Free until the digest comes. */
+		kv.iov_base = c->rx.buf;
+		room = sizeof(c->rx.buf);
+	}
+	n = min(n, room);
+	kv.iov_len = n;
+	ret = kernel_recvmsg(c->sock, msg, &kv, 1, n, msg->msg_flags);
+	if (ret > 0 && rx_deliver(c, kv.iov_base, ret))
+		return -EFAULT;
+	return ret;
+}
+
 static int receive_once(struct dstor_conn *c, u32 n)
 {
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
@@ -237,6 +311,8 @@ static int receive_once(struct dstor_conn *c, u32 n)
 	struct kvec kv;
 	int ret;
 
+	if (c->rx.step == DSTOR_RX_DATA && digests_first(c))
+		return receive_bounced(c, &msg, n);
 	if (c->rx.step == DSTOR_RX_DATA && c->rx.sink.bio) {
 		msg.msg_iter = c->rx.iter;
 		iov_iter_truncate(&msg.msg_iter, n);

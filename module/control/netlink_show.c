@@ -62,6 +62,7 @@ static int put_stats(struct sk_buff *skb, const struct dstor_stats *s)
 		{ DSTOR_STATS_CHECKSUM_ERRORS, s->checksum_errors },
 		{ DSTOR_STATS_AUTH_FAILURES, s->auth_failures },
 		{ DSTOR_STATS_MISMATCHES, s->mismatches },
+		{ DSTOR_STATS_COPIED_WRITES, s->copied_writes },
 	};
 	struct nlattr *nest = nla_nest_start(skb, DSTOR_A_STATS);
 	unsigned int i;

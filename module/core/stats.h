@@ -32,6 +32,7 @@ struct dstor_stats {
 	u64 checksum_errors;
 	u64 auth_failures;
 	u64 mismatches;		/* welcomes of another exporter or disk than the device's */
+	u64 copied_writes;	/* devices: sent again from a copy */
 	/* devices: see DSTOR_LATENCY_BUCKETS */
 	u64 latency[DSTOR_LATENCIES][DSTOR_LATENCY_BUCKETS + 1];
 };

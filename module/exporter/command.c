@@ -221,6 +221,12 @@ static void command_drop(struct dstor_peer *p, struct dstor_command *cmd)
 	dstor_command_free(cmd);
 }
 
+void dstor_command_damaged(struct dstor_peer *p)
+{
+	command_drop(p, p->commands.receiving);
+	p->commands.receiving = NULL;
+}
+
 /* The writes that threads have decrypted, or not. */
 static void take_decrypted(struct dstor_peer *p)
 {

@@ -36,6 +36,8 @@ struct dstor_command {
 enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_status verdict);
 /* The peer's ops->data(), ops->decrypt_begin() and ops->decrypt_end(), the last in a thread. */
 enum dstor_rx_verdict dstor_command_data(struct dstor_conn *c);
+/* The data of a write arrived damaged: nothing was done, and its slot is free again. */
+void dstor_command_damaged(struct dstor_peer *p);
 void *dstor_command_decrypt_begin(struct dstor_conn *c);
 void dstor_command_decrypt_end(struct dstor_conn *c, void *owner, bool ok);
 /* All that was received in whole goes to the disk, or is dropped. Under tx.lock. */

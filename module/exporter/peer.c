@@ -143,9 +143,23 @@ static void peer_corrupt(struct dstor_conn *c)
 		this_cpu_inc(p->export->stats->checksum_errors);
 }
 
+/* Only data that goes to a command is compared: p->receiving. */
+static enum dstor_rx_verdict peer_damaged(struct dstor_conn *c)
+{
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+	const struct dstor_frame *f = dstor_conn_frame(c);
+
+	peer_corrupt(c);
+	dstor_command_damaged(p);
+	send_frame(p, DSTOR_FRAME_STATE, 0, le16_to_cpu(f->slot), DSTOR_STATE_DAMAGED,
+		   le64_to_cpu(f->seq), 0);
+	return DSTOR_RX_NEXT;
+}
+
 static const struct dstor_conn_ops peer_ops = {
 	.head = peer_head,
 	.data = dstor_command_data,
+	.damaged = peer_damaged,
 	.corrupt = peer_corrupt,
 	.decrypt_begin = dstor_command_decrypt_begin,
 	.decrypt_end = dstor_command_decrypt_end,

@@ -81,7 +81,6 @@ def test_frames_that_end_the_connection(machine):
     ends("discard with data", op=DISCARD, data=x)
     ends("sequence number zero", seq=0)
     ends("header digest", op=WRITE, data=x, spoil_header=True)
-    ends("data digest", op=WRITE, data=x, spoil_data=True)
 
     c = new()
     assert c.write(0, bytes(4096), seq=7) == "OK"
@@ -97,12 +96,12 @@ def test_frames_that_end_the_connection(machine):
     """, timeout=120)
     replayed = got.pop("the same again")
     assert set(got.values()) == {"closed"}, got
-    assert len(got) == 22
+    assert len(got) == 21
     # answered from memory: OK, and the x were thrown away
     assert replayed == "OK"
     assert sums(m, disk) == before
     stats = export(m)["stats"]
-    assert stats["checksum_errors"] == 2 and stats["replayed"] == 1
+    assert stats["checksum_errors"] == 1 and stats["replayed"] == 1
 
 
 def test_handshakes_that_are_refused(machine):

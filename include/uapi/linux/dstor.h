@@ -194,6 +194,7 @@ enum dstor_stats_attr {
 	DSTOR_STATS_REPLAYED,
 	DSTOR_STATS_CHECKSUM_ERRORS,
 	DSTOR_STATS_AUTH_FAILURES,
+	DSTOR_STATS_COPIED_WRITES,	/* sent again from a copy, since their data had changed */
 	DSTOR_STATS_PAD,
 	DSTOR_STATS_MISMATCHES,	/* devices: welcomes of another exporter or disk */
 	__DSTOR_STATS_MAX,
