@@ -7,7 +7,6 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
-#include <linux/sched/mm.h>
 #include <net/net_namespace.h>
 
 #include "client/device.h"
@@ -282,19 +281,6 @@ err_disk:
 	return ret;
 }
 
-/*
- * A device may be what memory is freed to, and these locks are taken to bring it back. So
- * nobody may wait for memory under one of them; lockdep finds whoever does.
- */
-static void teach_lockdep(struct dstor_device *dev)
-{
-	fs_reclaim_acquire(GFP_KERNEL);
-	might_lock(&dev->lock);
-	might_lock(&dev->report.lock);
-	might_lock(&dev->queues[0].lock);
-	fs_reclaim_release(GFP_KERNEL);
-}
-
 int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 		     struct dstor_device_info *info, struct dstor_error *err)
 {
@@ -310,7 +296,6 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 		kfree_sensitive(g);
 		return PTR_ERR(dev);
 	}
-	teach_lockdep(dev);
 	ret = dstor_device_enlist(dev, err);
 	if (ret)
 		goto err_put;

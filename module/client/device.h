@@ -153,7 +153,6 @@ struct dstor_queue {
 	unsigned long pinged;		/* jiffies */
 	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
 	bool draining;			/* the exporter says WAIT */
-	bool stopped;			/* it said STOPPING after a flush */
 	struct dstor_renewal renewal;
 	struct delayed_work link;	/* connects, and closes what was lost */
 };
@@ -223,7 +222,6 @@ struct dstor_device {
 	struct dstor_threads threads;	/* with a key */
 
 	u16 n_queues;
-	u16 n_hctx;
 	struct dstor_queue *queues;
 	struct blk_mq_tag_set tag_set;
 	struct gendisk *disk;

@@ -101,7 +101,6 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 	ret = blk_mq_alloc_tag_set(&dev->tag_set);
 	if (ret)
 		return ret;
-	dev->n_hctx = dev->tag_set.nr_hw_queues;
 	fill_limits(dev, w, &limits);
 	disk = dstor_compat_alloc_disk(&dev->tag_set, &limits, dev);
 	if (IS_ERR(disk)) {

@@ -23,11 +23,11 @@ static struct dstor_queue *pick_queue(struct dstor_device *dev, struct blk_mq_hw
 	unsigned int h = hctx->queue_num;
 	unsigned int share;
 
-	if (likely(dev->n_queues == dev->n_hctx))
+	if (likely(dev->n_queues == dev->tag_set.nr_hw_queues))
 		return &dev->queues[h];
 	/* More connections than hardware queues: each has several, chosen by the tag. */
-	share = (dev->n_queues - 1 - h) / dev->n_hctx + 1;
-	return &dev->queues[h + dev->n_hctx * (tag % share)];
+	share = (dev->n_queues - 1 - h) / dev->tag_set.nr_hw_queues + 1;
+	return &dev->queues[h + dev->tag_set.nr_hw_queues * (tag % share)];
 }
 
 static int wire_op(const struct request *rq)
@@ -172,7 +172,7 @@ static void commit_rqs(struct blk_mq_hw_ctx *hctx)
 	unsigned int noreclaim = memalloc_noreclaim_save();
 	unsigned int i;
 
-	for (i = hctx->queue_num; i < dev->n_queues; i += dev->n_hctx)
+	for (i = hctx->queue_num; i < dev->n_queues; i += dev->tag_set.nr_hw_queues)
 		dstor_tx_flush(&dev->queues[i].conn);
 	memalloc_noreclaim_restore(noreclaim);
 }
@@ -226,7 +226,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	if (unlikely(READ_ONCE(dev->dead)))
 		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 	/* Requests of one hctx go to several queues when there are more of these. */
-	if (bd->last && unlikely(dev->n_queues > dev->n_hctx))
+	if (bd->last && unlikely(dev->n_queues > dev->tag_set.nr_hw_queues))
 		commit_rqs(hctx);
 	else if (bd->last)
 		dstor_batch_submit(q, large_read);

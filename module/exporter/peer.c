@@ -150,6 +150,9 @@ static enum dstor_rx_verdict peer_damaged(struct dstor_conn *c)
 	const struct dstor_frame *f = dstor_conn_frame(c);
 
 	peer_corrupt(c);
+	/* Only data on its way to the disk has a digest that is looked at. */
+	if (!p->commands.receiving)
+		return DSTOR_RX_CLOSE;
 	dstor_command_damaged(p);
 	send_frame(p, DSTOR_FRAME_STATE, 0, le16_to_cpu(f->slot), DSTOR_STATE_DAMAGED,
 		   le64_to_cpu(f->seq), 0);
