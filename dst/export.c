@@ -71,7 +71,7 @@ static int export_begin(struct state *s, const struct export_wanted *w, u64 *tok
 		return -1;
 	hardware_id(hardware);
 	if (state_is_foreign(s, hardware))
-		warn("export \"%s\": its state was written by another machine (hardware %s, here %s); "
+		warn("export \"%s\": its state is of another machine (hardware %s, here %s); "
 		     "if this machine is a clone, remove %s/export-%s on one of them", w->name,
 		     s->hardware, hardware, STATE_FOLDER, w->name);
 	random_bytes(start.fresh, sizeof(start.fresh));

@@ -40,7 +40,7 @@ struct option_spec {
 	const char *standard;		/* the default; NULL: none that holds on every machine */
 	const char *(*of_machine)(void);	/* the default here; NULL: @standard */
 	u64 min, max, unit;		/* of numbers and sizes; 0: no limit */
-	const char *word;		/* may stand for the number @word_means, or for no identity */
+	const char *word;		/* for the number @word_means, or for no identity */
 	u64 word_means;
 	unsigned int times;		/* how often it may repeat */
 	int attr;			/* of netlink, in requests */
@@ -53,7 +53,7 @@ struct option_spec {
 	const char *help_standard;	/* instead of @standard */
 };
 
-/* option_numbers.c, option_texts.c, option_ids.c - how values are written, sent, shown, compared. */
+/* option_numbers.c, option_texts.c, option_ids.c - values: written, sent, shown, compared. */
 struct option_type {
 	const char *value;		/* in help; NULL: a switch, which has none */
 	int (*check)(const struct option_spec *o, const char *text, struct reason *why);

@@ -112,9 +112,9 @@ static void print_advice(const struct device_info *d)
 		return;
 	case DSTOR_DEVICE_SUSPENDED:
 		why_line("what to do");
-		puts("export the former disk again: exporter and disk are known by what stands above");
+		puts("export the former disk again: exporter and disk are known by their ids");
 		why_line("");
-		printf("dst set %s exporter=ID uuid=UUID if it is known that the disk is there now\n",
+		printf("dst set %s exporter=ID uuid=UUID if that is the disk by now\n",
 		       name);
 		why_line("");
 		printf("dst detach %s --force if it is gone for good\n", name);

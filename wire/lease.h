@@ -22,7 +22,7 @@ struct dstor_lease {
 	u64 budget_ms;		/* dstor_lease_ms() of the holder; a length of time */
 	bool held;
 	bool connected;		/* the holder has a connection */
-	bool renew;		/* of a former life of the exporter: the next grant renews the token */
+	bool renew;		/* of a former life: the next grant renews the token */
 };
 
 struct dstor_lease_request {

@@ -59,7 +59,7 @@ enum dstor_limits {
  * protocol can grow: with it, requests may carry DSTOR_REQ_TEST.
  */
 #define DSTOR_FEATURES_KNOWN 0ULL
-#define DSTOR_FEATURE_TEST (1ULL << 63)
+#define DSTOR_FEATURE_TEST 0x8000000000000000ULL
 
 /* How the bytes after the greeting are protected. */
 enum dstor_mode {
@@ -278,7 +278,7 @@ enum dstor_request_flags {
 	DSTOR_REQ_NOUNMAP = 1 << 7,	/* WRITE_ZEROES: keep the space allocated */
 	DSTOR_REQ_BACKGROUND = 1 << 8,
 	DSTOR_REQ_RESEND = 1 << 9,	/* a copy was sent before; for statistics */
-	DSTOR_REQ_TEST = 1 << 15,		/* only with DSTOR_FEATURE_TEST: counted, nothing else */
+	DSTOR_REQ_TEST = 1 << 15,		/* only with DSTOR_FEATURE_TEST; counted */
 };
 
 #define DSTOR_REQ_FLAGS_KNOWN 0x3ffU
@@ -327,14 +327,14 @@ enum dstor_ask_reply {
 	DSTOR_STATE_UNKNOWN = 0,	/* never seen here: resend */
 	DSTOR_STATE_BUSY = 1,		/* in progress */
 	DSTOR_STATE_DONE = 2,		/* the response is on its way */
-	DSTOR_STATE_DAMAGED = 3,		/* not executed, its data arrived damaged: send a copy */
-	DSTOR_STATE_WAITS = 4,		/* in progress when another client has replayed its writes */
+	DSTOR_STATE_DAMAGED = 3,		/* not executed: its data arrived damaged */
+	DSTOR_STATE_WAITS = 4,		/* another client replays its writes first */
 	DSTOR_STATE_MAX = 4,
 };
 
 /* STATE, flags: how far the answer goes. */
 enum dstor_state_flags {
-	DSTOR_STATE_ALL = 1 << 0,	/* all received on this connection and not answered is in progress */
+	DSTOR_STATE_ALL = 1 << 0,	/* all that is received and not answered is in progress */
 };
 
 /*

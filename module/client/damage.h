@@ -23,7 +23,7 @@ struct dstor_copy {
 
 /* The copies of a device: one for each queue, of max_io bytes. */
 struct dstor_copies {
-	spinlock_t lock;
+	spinlock_t lock;		/* free */
 	struct list_head free;		/* the one that was used last is the last */
 	unsigned int n;			/* made; 0: the device needs none */
 };

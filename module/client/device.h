@@ -143,7 +143,7 @@ struct dstor_queue {
 	u64 generation;
 	u64 cookie;			/* of the last welcome; 0: none yet */
 	u8 instance[DSTOR_ID_LEN];	/* the exporter's, while live */
-	atomic64_t mark;		/* of acked, unflushed writes (P5); only rises, but to clean */
+	atomic64_t mark;		/* of acked, unflushed writes (P5); rises */
 	u32 disk_flags;			/* of the welcome of this connection */
 	struct dstor_lingering_sock lingering[DSTOR_LINGERING_MAX];
 	unsigned int tries;		/* reconnections in vain so far */

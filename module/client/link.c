@@ -133,7 +133,8 @@ int dstor_link_mismatch(struct dstor_device *dev, enum dstor_resume r,
 
 	this_cpu_inc(dev->stats->mismatches);
 	if (r == DSTOR_RESUME_OTHER_EXPORTER)
-		return dstor_fail(err, -EMEDIUMTYPE, "another exporter answers there: %*phN, not %*phN",
+		return dstor_fail(err, -EMEDIUMTYPE,
+				  "another exporter answers there: %*phN, not %*phN",
 				  DSTOR_ID_LEN, w->exporter, DSTOR_ID_LEN, mine->exporter);
 	if (r == DSTOR_RESUME_OTHER_DISK)
 		return dstor_fail(err, -EMEDIUMTYPE,

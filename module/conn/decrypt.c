@@ -3,7 +3,8 @@
  * The receiving half of a connection with a cipher: headers are decrypted at once
  * and in their order, data where it was received to, large data by threads. Where
  * the owner's memory may change meanwhile that is memory of the connection's own, and
- * what was authentic is copied from there. A request whose data a thread has is nobody's until ops->decrypt_end() is called.
+ * what was authentic is copied from there. A request whose data a thread has is
+ * nobody's until ops->decrypt_end() is called.
  *
  * Runs where the connection receives (process context, receive.c), but the
  * threads; dstor_cipher_drain() waits for those.

@@ -20,7 +20,7 @@
 
 #define SESSIONS_MAX 1024	/* of an export */
 #define SESSIONS_OF_CLIENT_MAX 64
-#define IDLE_DORMANT_MS (60 * 60 * 1000)	/* a session of "forever" retries, not the writer's */
+#define IDLE_DORMANT_MS (60 * 60 * 1000)	/* of "forever" retries, not the writer's */
 
 static void free_session(struct kref *kref)
 {

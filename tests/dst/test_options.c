@@ -286,9 +286,11 @@ static void test_what_is_refused(void **state)
 static void test_identities_that_are_the_same(void **state)
 {
 	static const char * const same[][3] = {
-		{ "exporter", "0123456789ABCDEF0123456789ABCDEF", "0123456789abcdef0123456789abcdef" },
+		{ "exporter", "0123456789ABCDEF0123456789ABCDEF",
+		  "0123456789abcdef0123456789abcdef" },
 		{ "exporter", "any", "0123456789abcdef0123456789abcdef" },
-		{ "uuid", "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef" },
+		{ "uuid", "0123456789abcdef0123456789abcdef",
+		  "01234567-89ab-cdef-0123-456789abcdef" },
 	};
 	size_t i;
 

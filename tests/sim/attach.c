@@ -156,7 +156,8 @@ static void close_queue(struct record *r, u8 q)
 static void dormant_later(struct exporter *x, struct record *r)
 {
 	if (dormant_ms(x, r) != NEVER)
-		after(dormant_ms(x, r) + below(5000), EV_DORMANT, x->index, r - x->records, r->stamp);
+		after(dormant_ms(x, r) + below(5000), EV_DORMANT, x->index, r - x->records,
+		      r->stamp);
 }
 
 void queue_lost(struct conn *c)
@@ -485,7 +486,8 @@ static bool greet(struct conn *c, const struct message *m)
 	u64 unknown;
 
 	if (!dstor_greeting_is_ours(&m->greeting) ||
-	    dstor_greeting_check(&m->greeting, DSTOR_FEATURES_KNOWN, &unknown) != DSTOR_GREETING_OK) {
+	    dstor_greeting_check(&m->greeting, DSTOR_FEATURES_KNOWN, &unknown) !=
+		    DSTOR_GREETING_OK) {
 		violated("greet", "the exporter refuses a greeting");
 		return false;
 	}

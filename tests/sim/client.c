@@ -125,7 +125,8 @@ void client_timer(struct machine *m, u8 queue)
 
 /* --- what comes back --- */
 
-static void first_welcome(struct machine *m, const struct exporter *x, const struct dstor_welcome *a)
+static void first_welcome(struct machine *m, const struct exporter *x,
+			  const struct dstor_welcome *a)
 {
 	say("M%u: s%u is attached", m->index, m->session);
 	m->established = true;
@@ -148,7 +149,8 @@ static bool same_disk(struct machine *m, const struct dstor_welcome *a)
 {
 	enum dstor_resume r = dstor_resume_check(&m->identity, a);
 
-	if (r == DSTOR_RESUME_OTHER_EXPORTER && (mutated(EXPORTER_IGNORED) || mutated(UUID_IGNORED))) {
+	if (r == DSTOR_RESUME_OTHER_EXPORTER &&
+	    (mutated(EXPORTER_IGNORED) || mutated(UUID_IGNORED))) {
 		struct dstor_identity any = m->identity;
 
 		memset(any.exporter, 0, DSTOR_ID_LEN);

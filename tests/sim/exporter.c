@@ -266,7 +266,7 @@ static void damaged(struct request *r)
 			       .status = cpu_to_le16(DSTOR_STATE_DAMAGED) };
 
 	happened[H_DAMAGED]++;
-	say("X%u: the data of seq %llu is damaged", r->x->index, ULL(le64_to_cpu(r->frame.seq)));
+	say("X%u: wrong digest of seq %llu", r->x->index, ULL(le64_to_cpu(r->frame.seq)));
 	if (slot_of(r) && mutated(DAMAGE_TAKEN_FOR_DONE))
 		dstor_slot_done(slot_of(r), le64_to_cpu(r->frame.seq), DSTOR_STATUS_OK);
 	else if (slot_of(r))

@@ -118,7 +118,8 @@ static void draw_theme(void)
 		w.faults |= 1 << W_RIVAL | 1 << W_CLIENT_CRASH | 1 << W_FORCE | 1 << W_EVICT;
 		w.hold_percent = 8;
 	} else if (theme == 7 || theme == 8) {	/* machines restored with their memory */
-		w.faults = 1 << W_ROLLBACK | 1 << W_RESET | (theme == 8 ? 1 << W_CRASH | 1 << W_STOP : 0);
+		w.faults = 1 << W_ROLLBACK | 1 << W_RESET |
+			   (theme == 8 ? 1 << W_CRASH | 1 << W_STOP : 0);
 		w.pause_ms = between(200, 1500);
 		w.txn_limit = 120;
 	} else if (theme == 9) {	/* rules change, and change back */

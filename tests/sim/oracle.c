@@ -517,7 +517,8 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	if (d->holder && d->holder != session) {
 		u64 silent = w.now - old->heard_ms[x->index];
 
-		if (!old->bye && !old->evicted && !old->gave_back && !forgot && silent < old->lease_ms &&
+		if (!old->bye && !old->evicted && !old->gave_back && !forgot &&
+		    silent < old->lease_ms &&
 		    !(takeover && old->machine == s->machine))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));

@@ -204,12 +204,13 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	if (dstor_op_writes(op) && m->access == DSTOR_ACCESS_READ && m->established) {
 		t->status = DSTOR_STATUS_READ_ONLY;
 		txn_fail(m, t, "the device only reads", true);
-	} else if (refused)
+	} else if (refused) {
 		tell_of_loss(m, t);
-	else if (m->device == D_FAILED)
+	} else if (m->device == D_FAILED) {
 		txn_fail_all(m, "the device has failed");
-	else if (q->state == Q_LIVE)
+	} else if (q->state == Q_LIVE) {
 		txn_send(m, t, false);
+	}
 	scan_later(m);
 	return t;
 }
@@ -307,7 +308,7 @@ void txn_state(struct conn *c, const struct dstor_frame *f)
 	}
 	if (le16_to_cpu(f->status) == DSTOR_STATE_UNKNOWN) {
 		if (!t->asked)
-			return;		/* sent again since: that was the answer to the copy before */
+			return;		/* sent again since: it answers the copy before */
 		txn_send(c->m, t, true);
 		return;
 	}

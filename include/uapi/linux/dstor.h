@@ -97,7 +97,7 @@ enum dstor_attr {
 	DSTOR_A_CLIENT,		/* nest, repeats: enum dstor_client_attr */
 	DSTOR_A_EVICT,		/* string: EXPORT_SET, name or address text of a client */
 	DSTOR_A_WRITER_TOKEN,	/* u64: of the last writer, kept by the utility */
-	DSTOR_A_EXPORTER,	/* binary, 16: which exporter of the export; devices: insisted on, 0: the next */
+	DSTOR_A_EXPORTER,	/* binary, 16: which exporter; devices: insisted on, 0: the next */
 
 	/* devices */
 	DSTOR_A_EXPORT,		/* string: its name at the exporter */
