@@ -6,7 +6,7 @@ import pytest
 
 from support import BUILD, TOP, run
 
-SEEDS = 2000
+SEEDS = 4000
 MUTANT_SEEDS = 10000
 # What happens once in 100,000 seeds begins where it does, with this simulator: whoever changes that looks for it anew.
 RARE = {"no-revival": 17000}
