@@ -109,7 +109,6 @@ static const char * const demands[DEMANDS] = {
 	[DEMAND_GRACE] = "grace",
 	[DEMAND_SHARED_REBOOT] = "shared-reboot",
 	[DEMAND_OTHER_QUEUE] = "other-queue",
-	[DEMAND_NO_REVIVAL] = "no-revival",
 	[DEMAND_FLUSHED_ALONE] = "flushed-alone",
 	[DEMAND_ANSWER_AFTER_DATA] = "answer-after-data",
 	[DEMAND_ROLLBACK_BUSY] = "rollback-busy",

@@ -512,8 +512,6 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	/* a late hello of a session that is no more has nobody behind it, and lands nothing */
 	if (s->expelled[n] && m->session == session)
 		violated("P15", "s%u is the writer again", session);
-	if (m->session != session && (s->expelled[n] || s->bye) && demand == DEMAND_NO_REVIVAL)
-		violated("P15", "s%u holds the lease, and is no more", session);
 	if (d->holder && d->holder != session) {
 		u64 silent = w.now - old->heard_ms[x->index];
 

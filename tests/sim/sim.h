@@ -555,7 +555,7 @@ extern u64 happened[HAPPENINGS];
 extern enum mutant mutant;
 /* What the document does not promise (yet): see README.md. */
 enum demand { NO_DEMAND, DEMAND_GRACE, DEMAND_SHARED_REBOOT, DEMAND_OTHER_QUEUE,
-	      DEMAND_NO_REVIVAL, DEMAND_FLUSHED_ALONE,
+	      DEMAND_FLUSHED_ALONE,
 	      DEMAND_ANSWER_AFTER_DATA, DEMAND_ROLLBACK_BUSY, DEMAND_ROLLBACK_OTHER_QUEUE,
 	      DEMAND_ROLLBACK_RESTART, DEMANDS };
 extern enum demand demand;
