@@ -77,6 +77,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 			case DSTOR_STATE_UNKNOWN:
 				MUST(!seq || running != seq);
 				break;
+			default:	/* said of data and of replays, never of a slot */
+				MUST(false);
 			}
 			break;
 		}
