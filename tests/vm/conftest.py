@@ -202,6 +202,7 @@ def after_test(pool, last):
     # clients first: what is to be unmounted there may need its exporter
     shared = list(reversed(pool.members))
     for m in shared + [m for _, members, _ in pool.extra for m in members]:
+        m.state_folder = None
         try:
             if m in shared and m.alive:
                 if not m.clean():

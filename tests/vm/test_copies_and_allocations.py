@@ -62,7 +62,11 @@ def test_each_byte_is_copied_once(pair, checksum):
         frames = data // 100
         assert data - frames < sent["reference"] < data + frames and 0 < sent["copied"] < frames, (direction, sent, received)
         assert sent["out"] < frames, (direction, sent, received)
-        assert data <= received["out"] < data + frames, (direction, sent, received)
+        if checksum == "none" or direction == "write":
+            assert data <= received["out"] < data + frames, (direction, sent, received)
+        else:
+            # A client digests while it copies, so the network's function does not see it.
+            assert received["out"] < frames, (direction, sent, received)
         assert received["reference"] == 0 and 0 < received["copied"] < frames, (direction, sent, received)
 
 

@@ -33,6 +33,7 @@ class Machine:
         self.root = Path("/")
         self.loaded = self.ever_loaded = self.frozen = False
         self.unclean = None
+        self.state_folder = None
         self._loaded_stamp = None
         self.boots = 0
         self.boot_seconds = None
@@ -55,6 +56,9 @@ class Machine:
         """Boots (again), with the same disks; returns when commands can be run."""
         self.start_boot()
         self.finish_boot()
+        if self.state_folder:
+            self.put("/tmp/state.tar", self.state_folder)
+            self.run("tar -C /var/lib -xf /tmp/state.tar && rm /tmp/state.tar")
 
     def start_boot(self):
         if self.alive:
@@ -92,12 +96,25 @@ class Machine:
         """A power cut."""
         if self.process is None:
             return
+        self._keep_state_folder()
         coverage.collect(self)
         self.process.kill()
         self._reap()
 
+    def _keep_state_folder(self):
+        """Its root is in memory, and what the utility remembers of exports is not: boot() puts it back."""
+        if not self.alive or not self.ever_loaded or self.frozen or self.channel is None:
+            return
+        try:
+            self.run("if [ -d /var/lib/dst ]; then tar -C /var/lib -cf /tmp/state.tar dst; else rm -f /tmp/state.tar; fi",
+                     timeout=5)
+            self.state_folder = self.get("/tmp/state.tar", timeout=5)
+        except (CommandFailed, HarnessError, MachineDied, TimeoutError, OSError):
+            pass
+
     def shutdown(self, timeout=60, command="sync; busybox poweroff -f"):
         """An orderly power off: sync, then the kernel's own (reboot notifiers run)."""
+        self._keep_state_folder()
         coverage.collect(self)
         try:
             self.channel.start(command)
