@@ -94,7 +94,7 @@ void dstor_copies_give_back(struct dstor_transaction *t)
 			dstor_conn_kick(&dev->queues[i].conn);
 }
 
-/* Whoever writes to the pages of @rq meanwhile gets a mixture, as on a local disk. */
+/* A program that writes to the pages of @rq meanwhile gets a mixture, as on a local disk. */
 static void copy_request(struct bio *bio, const struct request *rq)
 {
 	struct dstor_bio_span to = { .bio = bio, .iter = dstor_bio_buffer_all(blk_rq_bytes(rq)) };

@@ -69,7 +69,7 @@ static enum dstor_rx_verdict take_damaged(struct dstor_queue *q, const struct ds
 {
 	struct dstor_transaction *t = transaction_of(q, f);
 
-	if (!t || t->op != DSTOR_OP_WRITE || READ_ONCE(t->state) == DSTOR_T_ANSWERED)
+	if (!t || t->op != DSTOR_OP_WRITE)
 		return DSTOR_RX_CLOSE;
 	return dstor_transaction_damaged(t);
 }
@@ -84,6 +84,7 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 		return;
 	switch (le16_to_cpu(f->status)) {
 	case DSTOR_STATE_BUSY:
+	case DSTOR_STATE_WAITS:
 		t->attempt.sent_ms = dstor_now_ms();
 		break;
 	case DSTOR_STATE_UNKNOWN:

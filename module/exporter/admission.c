@@ -149,7 +149,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		s = dstor_session_new(p);
 	if (!s)
 		return refuse(w, DSTOR_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
-	/* Who was on another disk must learn that, not that somebody else writes on this one. */
+	/* A client of another disk must learn that, and not that this one has a writer. */
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;
 	s->access = access;

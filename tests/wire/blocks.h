@@ -10,21 +10,6 @@
 
 #define ROOM 1536
 
-static inline size_t unhex(const char *text, u8 *out, size_t room)
-{
-	char pair[3] = {0}, *end;
-	size_t n = 0;
-
-	for (; text[0] && text[1]; text += 2) {
-		assert_true(n < room);
-		memcpy(pair, text, 2);
-		out[n++] = strtoul(pair, &end, 16);
-		assert_ptr_equal(end, pair + 2);
-	}
-	assert_int_equal(text[0], 0);
-	return n;
-}
-
 struct values {
 	struct {
 		char name[24];

@@ -109,21 +109,6 @@ struct vector {
 
 static unsigned int vectors;
 
-static size_t unhex(const char *text, u8 *out, size_t room)
-{
-	size_t n = 0;
-	char pair[3] = {0}, *end;
-
-	for (; text[0] && text[1]; text += 2) {
-		assert_true(n < room);
-		memcpy(pair, text, 2);
-		out[n++] = strtoul(pair, &end, 16);
-		assert_ptr_equal(end, pair + 2);
-	}
-	assert_int_equal(text[0], 0);
-	return n;
-}
-
 static void set_number(u8 *p, size_t size, u64 n)
 {
 	for (; size--; n >>= 8)

@@ -19,6 +19,22 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define GIB 0x40000000ULL
 
+/* Bytes of hexadecimal digits, at most @room of them; how many. */
+static inline size_t unhex(const char *text, u8 *out, size_t room)
+{
+	char pair[3] = {0}, *end;
+	size_t n = 0;
+
+	for (; text[0] && text[1]; text += 2) {
+		assert_true(n < room);
+		memcpy(pair, text, 2);
+		out[n++] = strtoul(pair, &end, 16);
+		assert_ptr_equal(end, pair + 2);
+	}
+	assert_int_equal(text[0], 0);
+	return n;
+}
+
 static inline void fill_id(u8 id[DSTOR_ID_LEN], u8 first)
 {
 	for (int i = 0; i < DSTOR_ID_LEN; i++)
