@@ -242,6 +242,12 @@ bench:	## figures beside the peers, on User Mode Linux (compiles it first); BENC
 	@$(MAKE) $(call measured,$(BENCH))
 	@/usr/bin/python3 -B tests/bench/run $(BENCH)
 
+.PHONY: bench-before
+bench-before:	## DST of this tree beside that of BASE=commit, paired, on User Mode Linux; BEFORE="--boots 6"
+	@dist/deps build uml
+	@$(MAKE) uml-fast
+	@/usr/bin/python3 -B tests/bench/before $(or $(BASE),$(error name a commit: BASE=...)) $(BEFORE)
+
 .PHONY: bench-crypto
 bench-crypto:	## what checksums and ciphers cost beside the kernel's own; CRYPTO="--kernel 6.12" on that
 	@$(MAKE) $(call measured,$(CRYPTO))

@@ -24,8 +24,8 @@ def build_load(kernel):
     return out / "dstload.ko"
 
 
-def machine(kernel, load, memory=1024, cpus=None):
-    """One that is booted, with dstor and all load generators. What it does goes before everything else on this machine (but not under
+def machine(kernel, load, memory=1024, cpus=None, build=None):
+    """One that is booted, with dstor (of @build instead of build/) and all load generators. What it does goes before everything else on this machine (but not under
     QEMU, whose several threads would stop each other)."""
     m = machines.single(kernel, machines.new_rundir())
     m.memory = memory
@@ -37,7 +37,7 @@ def machine(kernel, load, memory=1024, cpus=None):
         except PermissionError:
             print("not allowed to run before others: figures are worth what else this machine does", file=sys.stderr)
     m.boot()
-    m.load()
+    m.load(build=build)
     for module in load.parent.glob("*.ko"):
         m.put(f"/run/{module.name}", module)
     m.run("ip link set lo up")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The ends of the baseline (dist/baseline), built for a kernel from git's history: docs/compatibility.md.
+"""Both ends of an earlier commit, built for a kernel from git's history. The baseline is the one of
+dist/baseline: docs/compatibility.md.
 
 They lie in ~/.cache/dst/baseline/COMMIT, which may be removed at any time.
 """
@@ -29,12 +30,12 @@ def git(*arguments, **more):
 
 
 def sources(wanted):
-    """The folder with the baseline's sources, unpacked once."""
+    """The folder with the sources of the commit @wanted, unpacked once."""
     folder = CACHE / "baseline" / wanted
     if (folder / "Makefile").exists():
         return folder
     if git("cat-file", "-e", f"{wanted}^{{commit}}").returncode:
-        raise NoHistory(f"no git history with the baseline {wanted[:12]} here")
+        raise NoHistory(f"no git history with the commit {wanted[:12]} here")
     new = folder.with_name(f"{wanted}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -46,9 +47,12 @@ def sources(wanted):
     return folder
 
 
-def build(kernel):
-    """The folder that stands for build/ (Machine.load), with the baseline's dstor.ko for @kernel and its dst."""
-    wanted = commit()
+def build(kernel, wanted=None):
+    """The folder that stands for build/ (Machine.load), with dstor.ko for @kernel and dst of a commit.
+
+    @wanted: its full hash, the baseline's by default.
+    """
+    wanted = wanted or commit()
     (CACHE / "baseline").mkdir(parents=True, exist_ok=True)
     # Several runs may want it at once.
     with open(CACHE / "baseline/lock", "w", encoding="ascii") as lock:
@@ -61,5 +65,5 @@ def build(kernel):
                                    f"KDIR={kernel.build}", *options], check=False, capture_output=True, text=True,
                                   env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")})
             if done.returncode:
-                raise HarnessError(f"the baseline {wanted[:12]} does not build:\n{done.stderr[-4000:]}")
+                raise HarnessError(f"the commit {wanted[:12]} does not build:\n{done.stderr[-4000:]}")
     return made

@@ -195,6 +195,7 @@ class Trace:
         self.m, self.disk, self.bios = m, disk, None
 
     def __enter__(self):
+        # The event stays on: an emulated machine once stood still while its kernel patched code that was running.
         self.m.run(f"cd /sys/kernel/tracing; echo 0 >tracing_on; echo >trace; echo 4096 >buffer_size_kb; "
                    f"set -e; IFS=: read -r a b </sys/class/block/$(basename {self.disk})/dev; "
                    f"echo \"dev == $((a << 20 | b))\" >{self.EVENTS}/filter; "
@@ -202,8 +203,7 @@ class Trace:
         return self
 
     def __exit__(self, *_):
-        out = self.m.run(f"cd /sys/kernel/tracing; echo 0 >tracing_on; cat trace; echo 0 >{self.EVENTS}/enable; "
-                         f"echo 0 >{self.EVENTS}/filter; echo >trace").out
+        out = self.m.run(f"cd /sys/kernel/tracing; echo 0 >tracing_on; cat trace; echo >trace").out
         found = re.findall(r"block_bio_queue: \d+,\d+ (\w+) (\d+) \+ (\d+)", out)
         self.bios = [(rwbs.replace("WZ", "N"), int(sector), int(sectors)) for rwbs, sector, sectors in found]
 

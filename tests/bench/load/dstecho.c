@@ -54,18 +54,19 @@ static int echo(void *unused)
 
 static int connect(void)
 {
+	/* void * below: the type of these addresses differs between kernels. */
 	struct sockaddr_in a = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int ret = sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP, &listener);
 
-	ret = ret ?: kernel_bind(listener, (struct sockaddr *)&a, sizeof(a));
+	ret = ret ?: kernel_bind(listener, (void *)&a, sizeof(a));
 	ret = ret ?: kernel_listen(listener, 1);
 	if (!ret)
 		ret = kernel_getsockname(listener, (struct sockaddr *)&a);
 	ret = ret < 0 ? ret : sock_create_kern(&init_net, AF_INET, SOCK_STREAM, IPPROTO_TCP, &here);
-	ret = ret ?: kernel_connect(here, (struct sockaddr *)&a, sizeof(a), 0);
+	ret = ret ?: kernel_connect(here, (void *)&a, sizeof(a), 0);
 	ret = ret ?: kernel_accept(listener, &there, 0);
 	if (!ret) {
 		tcp_sock_set_nodelay(here->sk);

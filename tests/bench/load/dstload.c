@@ -202,7 +202,7 @@ static int __init dstload_init(void)
 		if (!slots[i].bio || !slots[i].pages)
 			ret = -ENOMEM;
 		else
-			bio_init(slots[i].bio, targets[0].bdev, slots[i].bio->bi_inline_vecs, BIO_MAX_VECS, 0);
+			bio_init(slots[i].bio, targets[0].bdev, (void *)(slots[i].bio + 1), BIO_MAX_VECS, 0);
 	}
 	if (!ret)
 		run();

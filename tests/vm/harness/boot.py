@@ -46,6 +46,10 @@ def suite_of(name):
     return "".join(row[1] for row in listed() if row[0] == name)
 
 
+# Where dstor.ko and dst are; tests/vm/before names those of another commit.
+BUILD = Path(os.environ.get("DST_BUILD") or PROJECT / "build")
+
+
 class Kernel:
     """name as given by the user; release = directory of its dstor.ko in build/; image = what boots; modules = the folder with its
     modules; config = its configuration; root_fs = how it mounts the host's root."""
@@ -82,7 +86,7 @@ class Kernel:
     @property
     def ko(self):
         # A module that counts is slower: it lies apart, so that no other run takes it.
-        return PROJECT / "build" / ("coverage" if coverage.FOLDER else "") / self.release / "dstor.ko"
+        return BUILD / ("coverage" if coverage.FOLDER else "") / self.release / "dstor.ko"
 
 
 def newest_stock(series):
@@ -219,8 +223,10 @@ def qemu_base(kernel, accel):
             "-display", "none", "-no-reboot", "-kernel", str(kernel.image)]
 
 
+# norecord-cmd: to record the names of traced processes, the kernel patches __schedule() at each start and end of a
+# trace. Under emulation a machine once stood still in that for good.
 CMDLINE = ("console=ttyS0 loglevel=5 panic=-1 oops=panic mitigations=off nokaslr tsc=reliable no_timer_check "
-           "random.trust_cpu=on cryptomgr.notests audit=0 rcupdate.rcu_cpu_stall_timeout=60 net.ifnames=0 ")
+           "random.trust_cpu=on cryptomgr.notests audit=0 rcupdate.rcu_cpu_stall_timeout=60 trace_options=norecord-cmd net.ifnames=0 ")
 
 # What the host may have that a test machine has no use for, and what its udev would load for nothing.
 SYSTEMD = (" dst.init=systemd systemd.unit=multi-user.target systemd.show_status=no "

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import clean, coverage, logcheck
+from . import boot, clean, coverage, logcheck
 from .boot import PROJECT, HarnessError
 from .channel import Channel, CommandFailed, MachineDied
 from .points import Point
@@ -194,7 +194,7 @@ class Machine:
     def load(self, params="", build=None):
         """Loads dstor.ko of this kernel, its dependencies first, and puts `dst` on the PATH. build: instead of build/."""
         ko = build / self.kernel.release / "dstor.ko" if build else self.kernel.ko
-        utility = (build or PROJECT / "build") / "dst"
+        utility = (build or boot.BUILD) / "dst"
         if not ko.exists():
             raise HarnessError(f"{ko} is not built: {self.kernel.hint}")
         self.put("/run/dstor.ko", ko)
