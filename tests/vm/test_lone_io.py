@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Where the exporter serves a connection: one request at a time on the CPU that receives it, many beside it."""
+import pytest
+
+from common import export_and_attach
+
+COUNT = 2000
+
+
+def wakeups(m):
+    """How often the export's thread went to sleep, ever."""
+    return int(m.run("awk '/^voluntary_ctxt_switches/ { print $2 }' "
+                     "$(grep -lx dst-data /proc/[0-9]*/comm | sed 's/comm$/status/')").out)
+
+
+def woken(m, command):
+    """How often it was woken while a command runs."""
+    before = wakeups(m)
+    m.run(command, timeout=120)
+    return wakeups(m) - before
+
+
+def one_by_one(path, op="read", count=COUNT):
+    files = f"if={path} of=/dev/null iflag=direct" if op == "read" else f"if=/dev/zero of={path} oflag=direct"
+    return f"dd {files} bs=4k count={count} status=none"
+
+
+@pytest.mark.parametrize("op", ["read", "write"])
+def test_one_at_a_time_wakes_no_thread(machine, op):
+    m = machine
+    path = export_and_attach(m, m.ramdisk(16), attach="--connections 1")
+    # The first ones show the exporter that they come alone.
+    m.run(one_by_one(path, op, 500))
+    assert woken(m, one_by_one(path, op)) < COUNT / 3
+
+
+def test_many_are_served_beside_the_cpu_that_receives(machine):
+    """Eight in flight are the thread's, also after lone ones; a lone one after them is lone again."""
+    m = machine
+    path = export_and_attach(m, m.ramdisk(16), attach="--connections 1")
+    fio = f"fio --name=v --filename={path} --rw=randread --bs=4k --direct=1 --ioengine=libaio --iodepth=8 --number_ios={COUNT}"
+    m.run(one_by_one(path, count=500))
+    assert woken(m, fio) > COUNT / 40
+    m.run(one_by_one(path, count=500))
+    assert woken(m, one_by_one(path)) < COUNT / 3
