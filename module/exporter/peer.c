@@ -332,8 +332,10 @@ static bool peer_run_once(struct dstor_peer *p)
 /*
  * Where is it served from now on? A client that waits for each answer is served on the
  * CPU that received its request: no other is woken. Many in flight, and large ones, are
- * served by the thread, beside that CPU. One run in 13 may find two requests all the same:
- * it came while the answer to the first left. @requests and @bytes: of one run.
+ * served by the thread, beside that CPU. With one CPU nothing is gained, and the work's
+ * priority would keep the submitter from filling a batch. One run in 13 may find two
+ * requests all the same: the second came while the answer to the first left. @requests
+ * and @bytes: of one run.
  */
 static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
 {
@@ -346,7 +348,7 @@ static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
 	else if (requests && p->run.alone < LONE_MAX)
 		p->run.alone++;
 	if (!p->run.alone || p->run.alone == LONE_MAX)
-		dstor_conn_set_lone(&p->conn, p->run.alone);
+		dstor_conn_set_lone(&p->conn, p->run.alone && num_online_cpus() > 1);
 }
 
 /* The whole work. False: the peer may be gone. */
