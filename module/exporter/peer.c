@@ -3,10 +3,8 @@
  * A peer: one accepted connection, from its greeting to its end. Everything
  * happens in its work, one run at a time; callbacks, timers and completions
  * only kick it. Until it is granted that is an item of a workqueue, so that
- * strangers cost no threads. From then on a thread of its own runs it, which
- * works beside the CPU that receives; or, while the client waits for each answer
- * before it asks again, an item of a workqueue on that CPU, so that no other CPU
- * is woken: peer_place(). It is freed when its socket is closed and its last command
+ * strangers cost no threads; from then on a thread of its own runs it, which
+ * wakes up sooner. It is freed when its socket is closed and its last command
  * is done.
  *
  * Locks: conn.tx.lock is held through a run of the work; export->lock comes
@@ -36,9 +34,6 @@
 #define TICK_MS 500
 #define PASS_FRAMES 64
 #define PASSES 8
-#define LONE_MAX 64		/* runs with one small request, before it is alone */
-#define LONE_LOSS 12		/* what a run with more takes from that */
-#define LONE_BYTES 16384	/* of a request and its answer */
 
 static void free_peer(struct kref *kref)
 {
@@ -329,28 +324,6 @@ static bool peer_run_once(struct dstor_peer *p)
 	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
 }
 
-/*
- * Where is it served from now on? A client that waits for each answer is served on the
- * CPU that received its request: no other is woken. Many in flight, and large ones, are
- * served by the thread, beside that CPU. With one CPU nothing is gained, and the work's
- * priority would keep the submitter from filling a batch. One run in 13 may find two
- * requests all the same: the second came while the answer to the first left. @requests
- * and @bytes: of one run.
- */
-static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
-{
-	bool many = requests > 1 || atomic_read(&p->commands.in_flight) > 1;
-
-	if (bytes > LONE_BYTES * max(requests, 1U))
-		p->run.alone = 0;
-	else if (many)
-		p->run.alone -= min_t(unsigned int, p->run.alone, LONE_LOSS);
-	else if (requests && p->run.alone < LONE_MAX)
-		p->run.alone++;
-	if (!p->run.alone || p->run.alone == LONE_MAX)
-		dstor_conn_set_lone(&p->conn, p->run.alone && num_online_cpus() > 1);
-}
-
 /* The whole work. False: the peer may be gone. */
 static bool peer_serve(struct dstor_peer *p)
 {
@@ -367,15 +340,11 @@ static bool peer_serve(struct dstor_peer *p)
 	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->run.worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {
-		u32 received = p->commands.received;
-		u64 bytes = dstor_conn_bytes(&p->conn);
-
 		if (!keep_time(p))
 			dstor_conn_lose(&p->conn);
 		do {
 			again = peer_run_once(p);
 		} while (again && ++passes < PASSES);
-		peer_place(p, p->commands.received - received, dstor_conn_bytes(&p->conn) - bytes);
 		/* An answer that ends the connection is out, and the other side may go. */
 		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
 		    !p->final_sent && !dstor_conn_lost(&p->conn)) {
@@ -420,7 +389,7 @@ static void give_thread(struct dstor_peer *p)
 	if (IS_ERR(thread))
 		return;
 	kthread_init_work(&p->run.thread_work, thread_work);
-	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work, dstor_lone_wq);
+	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work);
 	/* What this item was kicked for meanwhile. */
 	dstor_conn_kick(&p->conn);
 }
@@ -430,7 +399,9 @@ static void peer_work(struct work_struct *work)
 	struct dstor_peer *p = container_of(work, struct dstor_peer, run.work);
 	bool was_live = p->state == DSTOR_PEER_LIVE;
 
-	if (peer_serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
+	if (p->conn.thread)
+		dstor_conn_kick(&p->conn);
+	else if (peer_serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
 		give_thread(p);
 }
 

@@ -52,7 +52,6 @@ struct dstor_peer_run {
 	struct delayed_work tick;	/* time: only kicks the work */
 	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	struct task_struct *worker;	/* who is in the work right now */
-	unsigned int alone;		/* runs with one small request: peer_place() */
 };
 
 /* Its commands, from their header to the disk and back: see command.c. */
@@ -63,7 +62,6 @@ struct dstor_peer_commands {
 	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
 	struct llist_head done;		/* completed by the disk; any context */
 	atomic_t in_flight;		/* submitted and not yet taken from done */
-	u32 received;			/* requests, ever */
 };
 
 /* The memory of its commands: see command_memory.c. */
