@@ -19,9 +19,11 @@ def test_one_bit(machine, direction, where):
         m.run("head -c 2M /dev/urandom >/tmp/x")
         m.run(f"dd if=/tmp/x of={path} bs=256k oflag=direct status=none")
         assert errors(m) == (0, 0)
-        proxy.do(f"corrupt {direction} {where} 1")
+        # Before the bit flips: a machine that is slow at this would send a ping, whose header it would hit.
         if direction == "up":
             m.run("head -c 2M /dev/urandom >/tmp/x")
+        proxy.do(f"corrupt {direction} {where} 1")
+        if direction == "up":
             m.run(f"dd if=/tmp/x of={path} bs=256k oflag=direct status=none")
         m.run(f"dd if={path} bs=256k count=8 iflag=direct status=none | cmp -n $((2 << 20)) - /tmp/x")
         seen = proxy.status()
