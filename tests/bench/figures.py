@@ -25,8 +25,11 @@ def build_load(kernel):
 
 
 def machine(kernel, load, memory=1024, cpus=None, build=None):
-    """One that is booted, with dstor (of @build instead of build/) and all load generators. What it does goes before everything else on this machine (but not under
-    QEMU, whose several threads would stop each other)."""
+    """One that is booted, with dstor (of @build instead of build/) and all load generators.
+
+    What it does goes before everything else on this machine, but not under QEMU,
+    whose several threads would stop each other.
+    """
     m = machines.single(kernel, machines.new_rundir())
     m.memory = memory
     if cpus and not kernel.is_uml:
