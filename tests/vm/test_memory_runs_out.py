@@ -2,7 +2,8 @@
 """No memory, at every single place: what cannot be made is refused and leaves nothing, what runs goes on, and no data is wrong."""
 import pytest
 
-from common import PROXY, Proxy, Wiretap, attach_to, device, export_and_attach, guest_python, sealed, show, verify
+from common import (PROXY, Proxy, Wiretap, attach_to, device, export_and_attach, guest_python, sealed, show, verify,
+                    wait_state)
 
 pytestmark = pytest.mark.debug
 NOTHING = {"exports": [], "devices": []}
@@ -103,7 +104,8 @@ def test_show_and_set(machine):
     print(json.dumps({"errors": errors, "left": left, "tried": tried}))
     """, timeout=200)
     check(got, at_least=15)
-    assert device(m)["state"] == "connected"
+    # A changed address is connected to anew.
+    wait_state(m, "connected")
     got = guest_python(m, SWEEP + """
     for nth in range(1, 20):
         with open("/proc/thread-self/fail-nth", "r+b", buffering=0) as f, \\
