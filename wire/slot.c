@@ -9,22 +9,32 @@
  */
 #include "slot.h"
 
-enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op)
+static bool is_same_request(const struct dstor_slot *s, const struct dstor_frame *f)
 {
+	return f->op == s->op && le64_to_cpu(f->offset) == s->offset &&
+	       le32_to_cpu(f->bytes) == s->bytes;
+}
+
+enum dstor_admit dstor_slot_admit(struct dstor_slot *s, const struct dstor_frame *f)
+{
+	u64 seq = le64_to_cpu(f->seq);
+
 	if (seq < s->seq)
 		return DSTOR_ADMIT_REFUSE;
 	if (seq == s->seq && s->state != DSTOR_SLOT_FREE) {
-		if (op != s->op)
+		if (!is_same_request(s, f))
 			return DSTOR_ADMIT_REFUSE;
 		if (s->state == DSTOR_SLOT_BUSY)
 			return DSTOR_ADMIT_BUSY;
-		if (op != DSTOR_OP_READ && op != DSTOR_OP_FLUSH)
+		if (f->op != DSTOR_OP_READ && f->op != DSTOR_OP_FLUSH)
 			return DSTOR_ADMIT_REPLAY;
 	} else if (s->state == DSTOR_SLOT_BUSY) {
 		return DSTOR_ADMIT_REFUSE;
 	}
 	s->seq = seq;
-	s->op = op;
+	s->op = f->op;
+	s->offset = le64_to_cpu(f->offset);
+	s->bytes = le32_to_cpu(f->bytes);
 	s->status = DSTOR_STATUS_OK;
 	s->state = DSTOR_SLOT_BUSY;
 	return DSTOR_ADMIT_EXECUTE;

@@ -21,6 +21,8 @@ enum dstor_slot_state {
 /* All zero: never used. */
 struct dstor_slot {
 	u64 seq;	/* of the last transaction admitted; only grows */
+	u64 offset;	/* of its request, as on the wire, */
+	u32 bytes;	/* likewise */
 	u8 state;	/* enum dstor_slot_state */
 	u8 status;	/* DONE: enum dstor_status */
 	u8 op;		/* enum dstor_op */
@@ -34,11 +36,13 @@ enum dstor_admit {
 };
 
 /*
- * A sane REQUEST with @seq and @op arrived in this slot. On DSTOR_ADMIT_EXECUTE the
- * slot is BUSY until dstor_slot_done() or dstor_slot_drop(). A READ or FLUSH that is
- * resent is executed again: a slot keeps no data, and a second flush does no harm.
+ * @f, a sane REQUEST, arrived in this slot. On DSTOR_ADMIT_EXECUTE the slot is BUSY
+ * until dstor_slot_done() or dstor_slot_drop(). A READ or FLUSH that is resent is
+ * executed again: a slot keeps no data, and a second flush does no harm. The same
+ * seq with another op, offset or length is refused: a client that was rolled back
+ * must not be answered from the memory of a request that it never made.
  */
-enum dstor_admit dstor_slot_admit(struct dstor_slot *s, u64 seq, u8 op);
+enum dstor_admit dstor_slot_admit(struct dstor_slot *s, const struct dstor_frame *f);
 
 /* @seq was executed with @status (enum dstor_status). Ignored unless BUSY with @seq. */
 void dstor_slot_done(struct dstor_slot *s, u64 seq, u8 status);

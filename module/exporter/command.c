@@ -138,7 +138,7 @@ static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct ds
 
 	if (le16_to_cpu(f->flags) & DSTOR_REQ_RESEND)
 		this_cpu_inc(p->export->stats->resends);
-	switch (dstor_slot_admit(slot, cmd->seq, cmd->op)) {
+	switch (dstor_slot_admit(slot, f)) {
 	case DSTOR_ADMIT_EXECUTE:
 		break;
 	case DSTOR_ADMIT_REPLAY:

@@ -24,10 +24,13 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	for (; size >= 2; data += 2, size -= 2) {
 		int seq = data[0] % SEQS;
 		u8 arg = data[1];
+		struct dstor_frame f = { .type = DSTOR_FRAME_REQUEST };
 
 		switch (data[0] / SEQS % 4) {
 		case 0:
-			switch (dstor_slot_admit(&s, seq, arg % (DSTOR_OP_MAX + 1))) {
+			f.op = arg % (DSTOR_OP_MAX + 1);
+			f.seq = cpu_to_le64(seq);
+			switch (dstor_slot_admit(&s, &f)) {
 			case DSTOR_ADMIT_EXECUTE:
 				MUST(!running && seq >= newest);
 				if (seq)

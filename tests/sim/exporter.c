@@ -126,7 +126,7 @@ static enum dstor_admit admit(struct dstor_slot *s, const struct dstor_frame *f)
 	if (mutated(SEQUENCE_NOT_CHECKED) && s->state == DSTOR_SLOT_DONE && s->op == f->op &&
 	    dstor_op_writes(f->op))
 		return DSTOR_ADMIT_REPLAY;
-	return dstor_slot_admit(s, seq, f->op);
+	return dstor_slot_admit(s, f);
 }
 
 static struct dstor_bounds bounds_of(const struct conn *c)

@@ -9,21 +9,34 @@
 
 /* --- slots --- */
 
+static enum dstor_admit admit_at(struct dstor_slot *s, u64 seq, u8 op, u64 offset, u32 bytes)
+{
+	struct dstor_frame f = { .type = DSTOR_FRAME_REQUEST, .op = op, .seq = cpu_to_le64(seq),
+				 .offset = cpu_to_le64(offset), .bytes = cpu_to_le32(bytes) };
+
+	return dstor_slot_admit(s, &f);
+}
+
+static enum dstor_admit admit(struct dstor_slot *s, u64 seq, u8 op)
+{
+	return admit_at(s, seq, op, 0, 4096);
+}
+
 static void slot_new_then_replay(void **state)
 {
 	struct dstor_slot s = {0};
 
 	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_UNKNOWN);
-	assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_BUSY);
-	assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_BUSY);
+	assert_int_equal(admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_BUSY);
 	dstor_slot_done(&s, 1, DSTOR_STATUS_MEDIUM);
 	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_DONE);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(dstor_slot_admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
+		assert_int_equal(admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
 		assert_int_equal(s.status, DSTOR_STATUS_MEDIUM);
 	}
-	assert_int_equal(dstor_slot_admit(&s, 2, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 2, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 	assert_int_equal(s.status, DSTOR_STATUS_OK);
 }
 
@@ -36,7 +49,7 @@ static void slot_executes_what_changes_the_disk_once(void **state)
 		int executed = 0;
 
 		for (int n = 0; n < 10; n++)
-			if (dstor_slot_admit(&s, 7, once[i]) == DSTOR_ADMIT_EXECUTE) {
+			if (admit(&s, 7, once[i]) == DSTOR_ADMIT_EXECUTE) {
 				executed++;
 				dstor_slot_done(&s, 7, DSTOR_STATUS_OK);
 			}
@@ -51,10 +64,10 @@ static void slot_reads_and_flushes_again(void **state)
 	for (size_t i = 0; i < COUNT(again); i++) {
 		struct dstor_slot s = {0};
 
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_BUSY);
+		assert_int_equal(admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
+		assert_int_equal(admit(&s, 7, again[i]), DSTOR_ADMIT_BUSY);
 		dstor_slot_done(&s, 7, DSTOR_STATUS_IO);
-		assert_int_equal(dstor_slot_admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
+		assert_int_equal(admit(&s, 7, again[i]), DSTOR_ADMIT_EXECUTE);
 		assert_int_equal(dstor_slot_ask(&s, 7), DSTOR_STATE_BUSY);
 		dstor_slot_done(&s, 7, DSTOR_STATUS_OK);
 		assert_int_equal(s.status, DSTOR_STATUS_OK);
@@ -65,64 +78,78 @@ static void slot_refuses_the_stale(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
-	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	admit(&s, 5, DSTOR_OP_WRITE);
+	assert_int_equal(admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
-	assert_int_equal(dstor_slot_admit(&s, 0, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit(&s, 0, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
 	assert_int_equal(dstor_slot_ask(&s, 4), DSTOR_STATE_UNKNOWN);
 	assert_int_equal(s.seq, 5);
-	assert_int_equal(dstor_slot_admit(&s, ~0ULL, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
-	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit(&s, ~0ULL, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
 }
 
 static void slot_refuses_reuse_while_busy(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DSTOR_OP_READ);
-	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
+	admit(&s, 5, DSTOR_OP_READ);
+	assert_int_equal(admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_REFUSE);
 	assert_int_equal(s.seq, 5);
 	assert_int_equal(s.state, DSTOR_SLOT_BUSY);
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 6, DSTOR_OP_READ), DSTOR_ADMIT_EXECUTE);
 }
 
 static void slot_refuses_a_resend_that_became_another_operation(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DSTOR_OP_READ);
-	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	admit(&s, 5, DSTOR_OP_READ);
+	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
 	assert_int_equal(s.op, DSTOR_OP_READ);
+}
+
+static void slot_refuses_a_resend_of_another_place_or_length(void **state)
+{
+	struct dstor_slot s = {0};
+
+	admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 4096);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 4096, 4096), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 8192), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 4096), DSTOR_ADMIT_BUSY);
+	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 4096, 4096), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 512), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 4096), DSTOR_ADMIT_REPLAY);
 }
 
 static void slot_dropped_is_executed_again(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
+	admit(&s, 5, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 5);
 	assert_int_equal(dstor_slot_ask(&s, 5), DSTOR_STATE_UNKNOWN);
-	assert_int_equal(dstor_slot_admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
-	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 4, DSTOR_OP_WRITE), DSTOR_ADMIT_REFUSE);
+	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
 	/* what is done cannot be dropped */
 	dstor_slot_drop(&s, 5);
-	assert_int_equal(dstor_slot_admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
+	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
 	/* and a drop frees the slot for the next */
-	dstor_slot_admit(&s, 6, DSTOR_OP_WRITE);
+	admit(&s, 6, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 6);
-	assert_int_equal(dstor_slot_admit(&s, 7, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 7, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 }
 
 static void slot_late_news_of_another_seq_changes_nothing(void **state)
 {
 	struct dstor_slot s = {0};
 
-	dstor_slot_admit(&s, 5, DSTOR_OP_WRITE);
+	admit(&s, 5, DSTOR_OP_WRITE);
 	dstor_slot_done(&s, 4, DSTOR_STATUS_IO);
 	dstor_slot_done(&s, 6, DSTOR_STATUS_IO);
 	dstor_slot_drop(&s, 4);
@@ -132,10 +159,10 @@ static void slot_late_news_of_another_seq_changes_nothing(void **state)
 	dstor_slot_done(&s, 5, DSTOR_STATUS_IO);
 	assert_int_equal(s.status, DSTOR_STATUS_OK);
 	/* done after drop: it was not executed, so nothing is remembered */
-	dstor_slot_admit(&s, 6, DSTOR_OP_WRITE);
+	admit(&s, 6, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 6);
 	dstor_slot_done(&s, 6, DSTOR_STATUS_OK);
-	assert_int_equal(dstor_slot_admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
+	assert_int_equal(admit(&s, 6, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
 }
 
 /* --- lease --- */
@@ -556,6 +583,7 @@ int main(void)
 		cmocka_unit_test(slot_refuses_the_stale),
 		cmocka_unit_test(slot_refuses_reuse_while_busy),
 		cmocka_unit_test(slot_refuses_a_resend_that_became_another_operation),
+		cmocka_unit_test(slot_refuses_a_resend_of_another_place_or_length),
 		cmocka_unit_test(slot_dropped_is_executed_again),
 		cmocka_unit_test(slot_late_news_of_another_seq_changes_nothing),
 		cmocka_unit_test(lease_granted_then_held),
