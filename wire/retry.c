@@ -40,6 +40,21 @@ enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 	return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
 }
 
+void dstor_attempt_ask(struct dstor_attempt *a, u64 now_ms)
+{
+	a->asked_ms = now_ms;
+	a->asked_resends = a->resends;
+	a->asked = true;
+}
+
+bool dstor_attempt_told(struct dstor_attempt *a)
+{
+	bool fresh = a->asked && a->asked_resends == a->resends;
+
+	a->asked = false;
+	return fresh;
+}
+
 u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry_policy *p,
 			 u64 now_ms)
 {

@@ -21,6 +21,9 @@ struct dstor_attempt {
 	u64 start_ms;	/* submission */
 	u64 sent_ms;	/* begin of the current attempt: sent, or reconnected, or "in progress" */
 	u32 resends;
+	u64 asked_ms;	/* when ASK was sent, */
+	u32 asked_resends; /* after so many resends, */
+	bool asked;	/* and no answer has come; false on a new connection */
 };
 
 enum dstor_verdict {
@@ -38,6 +41,20 @@ u64 dstor_budget_ms(const struct dstor_retry_policy *p);
  */
 enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 				       const struct dstor_retry_policy *p, u64 now_ms, bool live);
+
+/*
+ * ASK is sent now. One at a time for each transaction: an answer does not say which of
+ * two it belongs to. The caller has seen that @a->asked is false.
+ */
+void dstor_attempt_ask(struct dstor_attempt *a, u64 now_ms);
+
+/*
+ * The answer to the ASK has come. False: none was awaited, or the transaction was sent
+ * again since, for another reason. The answer may be about the sending before then, and
+ * nothing may follow from it: a second resend on one connection would be answered after
+ * the first was acked and its pages were given back (P4).
+ */
+bool dstor_attempt_told(struct dstor_attempt *a);
 
 /*
  * The n-th try shown to people: 0 while the first attempt runs, at most p->retries.

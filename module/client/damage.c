@@ -147,7 +147,6 @@ static bool repeat_damaged(struct dstor_transaction *t)
 	t->attempt.resends++;
 	this_cpu_inc(dev->stats->resends);
 	trace_dstor_resend(t, 0, 0, 0);
-	t->asked = false;
 	t->damaged = false;
 	t->repeated = true;
 	WRITE_ONCE(t->state, DSTOR_T_QUEUED);

@@ -54,7 +54,6 @@ struct dstor_transaction {
 	u16 slot;
 	u8 op;				/* enum dstor_op */
 	u8 status;			/* enum dstor_status, of the answer */
-	bool asked;			/* ASK is out for this attempt */
 	bool decrypting;		/* a thread has its data; the receiver's */
 	bool damaged;			/* it arrived so; the receiver's until it is DAMAGED */
 	bool repeated;			/* for that reason, on this connection or from a copy */
@@ -62,7 +61,6 @@ struct dstor_transaction {
 	u64 seq;
 	u64 flush_number;		/* flush: see wire/flush_mark.c */
 	u64 losses;
-	u64 asked_ms;
 	u64 started_ns;
 	struct dstor_attempt attempt;
 	struct dstor_copy *copy;	/* where its data is sent from, or NULL */

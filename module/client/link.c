@@ -88,7 +88,7 @@ static void resend_all(struct dstor_queue *q)
 		if (!t)
 			continue;
 		t->attempt.sent_ms = now;
-		t->asked = false;
+		t->attempt.asked = false;
 		t->decrypting = false;
 		t->damaged = false;
 		t->repeated = t->copy;

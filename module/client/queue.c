@@ -80,7 +80,11 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct dstor_frame *mine;
 
-	if (!t || !t->asked || t->decrypting || READ_ONCE(t->state) != DSTOR_T_SENT)
+	/* Executed: its answer follows, and the question stays open until then. */
+	if (!t || le16_to_cpu(f->status) == DSTOR_STATE_DONE)
+		return;
+	if (!dstor_attempt_told(&t->attempt) || t->decrypting ||
+	    READ_ONCE(t->state) != DSTOR_T_SENT)
 		return;
 	switch (le16_to_cpu(f->status)) {
 	case DSTOR_STATE_BUSY:
@@ -99,10 +103,7 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 		dstor_tx_submit(&q->conn, &t->message);
 		dstor_conn_kick(&q->conn);
 		break;
-	case DSTOR_STATE_DONE:
-		return;
 	}
-	t->asked = false;
 }
 
 static void take_change(struct dstor_queue *q, const struct dstor_frame *f)

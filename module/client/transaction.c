@@ -197,7 +197,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		this_cpu_inc(dev->stats->errors);
 		return BLK_STS_IOERR;
 	}
-	t->asked = false;
+	t->attempt.asked = false;
 	t->decrypting = false;
 	t->damaged = false;
 	t->repeated = false;

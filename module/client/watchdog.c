@@ -39,18 +39,17 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 			*fail = true;
 			break;
 		case DSTOR_VERDICT_ASK:
-			if (t->asked && now - t->asked_ms > p.timeout_ms)
+			if (t->attempt.asked && now - t->attempt.asked_ms > p.timeout_ms)
 				return false;
 			/* The socket does not even take the question. */
 			if (test_bit(0, &k->busy) && since_ms(k->since) > p.timeout_ms)
 				return false;
-			if (t->asked || test_bit(0, &k->busy))
+			if (t->attempt.asked || test_bit(0, &k->busy))
 				break;
 			/* Not wholly sent yet: there is nothing to ask after. */
 			if (READ_ONCE(t->state) != DSTOR_T_SENT)
 				break;
-			t->asked_ms = now;
-			t->asked = true;
+			dstor_attempt_ask(&t->attempt, now);
 			dstor_control_send(q, DSTOR_CONTROL_ASK, t->slot, t->seq);
 			break;
 		case DSTOR_VERDICT_WAIT:

@@ -179,6 +179,8 @@ MUTANTS = {
     "no-whole-timeout": ("retry", "(!spent || a->resends <= p->retries))", "!spent)",
                          "attempt_after_reconnection_gets_a_whole_timeout", "time"),
     "extends-for-ever": ("retry", "(!spent || a->resends <= p->retries))", "true)", "no_infinite_extension", "time"),
+    "answer-to-any-question": ("retry", "a->asked && a->asked_resends == a->resends", "a->asked",
+                               "answer_to_a_question_before_a_resend_says_nothing", "time"),
     "silence-without-ping": ("retry", "0x7fffffffU : ping_ms + slack;", "0x7fffffffU : slack;", "silence", "time"),
     "reconnects-at-a-fixed-pace": ("retry", "return 50U << (n - 1);", "return 50U;",
                                    "reconnect_delay_grows_to_a_bound", "time"),

@@ -18,6 +18,7 @@ MUTANTS = {
     "instance-ignored": "P5 P6",
     "late-ack-trusted": "P5",
     "late-welcome-trusted": "P5 P6",
+    "old-answer-believed": "P3",
     "uuid-ignored": "P6 P8",
     "size-ignored": "P6",
     "lease-no-expiry-check": "P15",

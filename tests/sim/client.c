@@ -83,7 +83,7 @@ void client_lost(struct machine *m, u8 queue)
 	for (u32 n = 0; n < SLOTS; n++)
 		if (q->slot[n] && q->slot[n]->state == T_SENT) {
 			q->slot[n]->state = T_WAITING;
-			q->slot[n]->asked = false;
+			q->slot[n]->attempt.asked = false;
 		}
 	q->state = Q_IDLE;
 	if (m->device == D_NONE || m->device == D_FAILED)

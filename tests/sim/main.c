@@ -18,6 +18,7 @@ static const char * const mutants[MUTANTS] = {
 	[INSTANCE_IGNORED] = "instance-ignored",
 	[LATE_ACK_TRUSTED] = "late-ack-trusted",
 	[LATE_WELCOME_TRUSTED] = "late-welcome-trusted",
+	[OLD_ANSWER_BELIEVED] = "old-answer-believed",
 	[UUID_IGNORED] = "uuid-ignored",
 	[SIZE_IGNORED] = "size-ignored",
 	[LEASE_NO_EXPIRY_CHECK] = "lease-no-expiry-check",

@@ -57,6 +57,7 @@ enum mutant {
 	INSTANCE_IGNORED,
 	LATE_ACK_TRUSTED,
 	LATE_WELCOME_TRUSTED,
+	OLD_ANSWER_BELIEVED,
 	UUID_IGNORED,
 	SIZE_IGNORED,
 	LEASE_NO_EXPIRY_CHECK,
@@ -159,9 +160,7 @@ struct txn {
 	/* client */
 	enum txn_state state;
 	struct dstor_attempt attempt;
-	bool asked;
 	bool copied;		/* is sent from a copy */
-	u64 asked_ms;
 	bool ever_sent;
 	u64 sent_gen;
 	u64 flush;		/* number of a flush */

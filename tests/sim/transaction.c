@@ -42,7 +42,6 @@ static void txn_send(struct machine *m, struct txn *t, bool again)
 
 	t->state = T_SENT;
 	t->attempt.sent_ms = w.now;
-	t->asked = false;
 	t->sent_gen = c->gen;
 	t->sent_to = c->x->index;
 	t->sent_life = c->life;
@@ -106,6 +105,7 @@ struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms)
 	t->root = saved->root;
 	t->state = T_WAITING;
 	t->attempt = saved->attempt;
+	t->attempt.asked = false;
 	t->attempt.start_ms += later_ms;
 	t->attempt.sent_ms += later_ms;
 	t->frozen_ms = m->frozen_ms;
@@ -306,15 +306,18 @@ void txn_state(struct conn *c, const struct dstor_frame *f)
 		state_damaged(c, t);
 		return;
 	}
+	if (le16_to_cpu(f->status) == DSTOR_STATE_DONE) {
+		happened[H_STATE_DONE]++;
+		return;
+	}
+	if (!dstor_attempt_told(&t->attempt) && !mutated(OLD_ANSWER_BELIEVED))
+		return;
 	if (le16_to_cpu(f->status) == DSTOR_STATE_UNKNOWN) {
-		if (!t->asked)
-			return;		/* sent again since: it answers the copy before */
 		txn_send(c->m, t, true);
 		return;
 	}
-	happened[le16_to_cpu(f->status) == DSTOR_STATE_BUSY ? H_STATE_BUSY : H_STATE_DONE]++;
+	happened[H_STATE_BUSY]++;
 	t->attempt.sent_ms = w.now;
-	t->asked = false;
 }
 
 static void ask(struct conn *c, struct txn *t)
@@ -322,9 +325,8 @@ static void ask(struct conn *c, struct txn *t)
 	struct dstor_frame f = { .type = DSTOR_FRAME_ASK, .slot = cpu_to_le16(t->slot),
 			       .seq = cpu_to_le64(t->seq) };
 
-	t->asked = true;
+	dstor_attempt_ask(&t->attempt, w.now);
 	happened[H_ASKED]++;
-	t->asked_ms = w.now;
 	say("M%u: asks after t%td", c->m->index, t - w.txns);
 	frame_send(c, TO_EXPORTER, &f, NULL);
 }
@@ -346,6 +348,7 @@ static void scan_queue(struct machine *m, u8 queue)
 {
 	struct queue *q = &m->queue[queue];
 	struct txn *failed[SLOTS];
+	bool silent = false;
 	u32 n = 0;
 
 	for (u32 s = 0; s < SLOTS; s++) {
@@ -357,8 +360,10 @@ static void scan_queue(struct machine *m, u8 queue)
 		case DSTOR_VERDICT_WAIT:
 			break;
 		case DSTOR_VERDICT_ASK:
-			if (!t->asked || w.now - t->asked_ms >= m->policy.timeout_ms)
+			if (!t->attempt.asked)
 				ask(q->conn, t);
+			else if (w.now - t->attempt.asked_ms >= m->policy.timeout_ms)
+				silent = true;
 			break;
 		case DSTOR_VERDICT_FAIL:
 			failed[n++] = t;
@@ -371,6 +376,11 @@ static void scan_queue(struct machine *m, u8 queue)
 			after(between(1, 500), EV_QUEUE_ABORT, m->index, queue, q->conn->stamp);
 		else if (failed[i]->state == T_SENT)
 			client_lost(m, queue);
+	if (silent && q->conn) {
+		say("M%u: s%u queue %u: a question without an answer", m->index, m->session,
+		    queue);
+		client_lost(m, queue);
+	}
 	for (u32 i = 0; i < n; i++) {
 		q->barred[failed[i]->slot] = failed[i]->ever_sent;
 		txn_fail(m, failed[i], "its budget is used up", false);

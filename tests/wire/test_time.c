@@ -95,6 +95,27 @@ static void submitted_after_the_clock_was_read(void **state)
 	assert_int_equal(dstor_attempt_check(&a, &usual, 0, true), DSTOR_VERDICT_WAIT);
 }
 
+static void answer_to_a_question_before_a_resend_says_nothing(void **state)
+{
+	struct dstor_attempt a = {0};
+
+	assert_false(dstor_attempt_told(&a));
+	dstor_attempt_ask(&a, 1000);
+	assert_true(a.asked);
+	assert_int_equal(a.asked_ms, 1000);
+	assert_true(dstor_attempt_told(&a));
+	/* it has been told */
+	assert_false(dstor_attempt_told(&a));
+	dstor_attempt_ask(&a, 2000);
+	a.resends++;
+	/* the question is still open: no second one may be asked */
+	assert_true(a.asked);
+	assert_false(dstor_attempt_told(&a));
+	assert_false(a.asked);
+	dstor_attempt_ask(&a, 3000);
+	assert_true(dstor_attempt_told(&a));
+}
+
 static void attempt_number(void **state)
 {
 	struct dstor_attempt a = { .start_ms = 1000 };
@@ -323,6 +344,7 @@ int main(void)
 		cmocka_unit_test(no_infinite_extension),
 		cmocka_unit_test(forever_never_fails),
 		cmocka_unit_test(submitted_after_the_clock_was_read),
+		cmocka_unit_test(answer_to_a_question_before_a_resend_says_nothing),
 		cmocka_unit_test(attempt_number),
 		cmocka_unit_test(reconnect_delay_grows_to_a_bound),
 		cmocka_unit_test(silence),
