@@ -505,6 +505,19 @@ static bool all_live(const struct machine *m)
 	return true;
 }
 
+/* Writes are refused from then on, and the client is told when the disk has flushed. */
+static bool is_downgrading(const struct machine *m)
+{
+	for (u32 n = 0; n < EXPORTERS; n++)
+		for (u32 i = 0; i < RECORDS; i++) {
+			const struct record *r = &w.exporters[n].records[i];
+
+			if (r->used && r->session == m->session && r->downgrading)
+				return true;
+		}
+	return false;
+}
+
 /* A flush may have a loss to report; what comes after it must be good. */
 static void settle_step(struct machine *m)
 {
@@ -514,7 +527,7 @@ static void settle_step(struct machine *m)
 	if ((m->device == D_UP || m->device == D_DETACHING) && &w.disks[m->disk] != m->home->own)
 		device_force(m);
 	if (w.now < settle_from || m->device != D_UP || txns_in_flight(m) || !all_live(m) ||
-	    w.n_txns + 8 > TXNS)
+	    is_downgrading(m) || w.n_txns + 8 > TXNS)
 		return;
 	if (!m->settled) {
 		m->checks = w.n_txns;

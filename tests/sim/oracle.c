@@ -515,8 +515,8 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	if (d->holder && d->holder != session) {
 		u64 silent = w.now - old->heard_ms[x->index];
 
-		if (!old->bye && !old->evicted && !old->gave_back && !forgot &&
-		    silent < old->lease_ms &&
+		if (!old->bye && !old->evicted && !old->gave_back && !d->holder_expired &&
+		    !forgot && silent < old->lease_ms &&
 		    !(takeover && old->machine == s->machine))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));
@@ -528,11 +528,16 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	s->gave_back = 0;
 	s->lease_ms = lease_ms;
 	d->holder = session;
+	d->holder_expired = false;
 	d->holder_life = x->life;
 }
 
 void oracle_released(struct exporter *x, u16 session)
 {
+	/* what it sends from now on is refused, and is no sign of a writer */
+	if (x->disk->holder == session &&
+	    w.now - w.sessions[session].heard_ms[x->index] >= w.sessions[session].lease_ms)
+		x->disk->holder_expired = true;
 	if (x->disk->holder == session && (w.sessions[session].bye ||
 					   w.sessions[session].gave_back ||
 					   w.sessions[session].evicted))

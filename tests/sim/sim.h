@@ -275,6 +275,7 @@ struct disk {
 
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
+	bool holder_expired;	/* it was silent for its lease, which the exporter took back */
 	u32 holder_life;	/* of the exporter that said so */
 	u32 epoch;		/* counts losses of the cache */
 	u64 dead[BLOCKS];	/* the first content was superseded */
