@@ -30,8 +30,9 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 }
 
 void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
-			    struct kthread_work *work)
+			    struct kthread_work *work, struct workqueue_struct *lone_wq)
 {
+	WRITE_ONCE(c->wq, lone_wq);
 	c->thread_work = work;
 	smp_store_release(&c->thread, thread); /* pairs with dstor_conn_kick() */
 }

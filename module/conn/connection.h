@@ -117,6 +117,7 @@ struct dstor_conn {
 	int cpu;			/* the work's; WORK_CPU_UNBOUND: where it is kicked */
 	struct kthread_worker *thread;	/* who does the same instead, or NULL */
 	struct kthread_work *thread_work;
+	bool lone;			/* one message at a time: the work serves it, not the thread */
 	unsigned long flags;
 	bool frames;			/* the handshake is over */
 	bool inline_rx;			/* TCP: receives in softirq, as far as the owner cares */
@@ -205,9 +206,13 @@ void dstor_conn_begin_frames(struct dstor_conn *c);
  * Context: process, sleeps, not from c->work itself.
  */
 struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);
-/* From now on @thread runs @work where c->work was. A run of that may still come. */
+/*
+ * From now on @thread runs @work where c->work was, unless the connection is lone; then
+ * c->work runs on @lone_wq. Both may be on their way at a time: the owner serialises them.
+ * In c->work.
+ */
 void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
-			    struct kthread_work *work);
+			    struct kthread_work *work, struct workqueue_struct *lone_wq);
 /* Wakes everybody who uses it; dstor_conn_close() follows. Context: any but hard interrupt. */
 void dstor_conn_lose(struct dstor_conn *c);
 /* Is the other side still there, as far as the socket knows? */
@@ -261,10 +266,20 @@ static inline void dstor_conn_kick(struct dstor_conn *c)
 	/* pairs with dstor_conn_give_thread() */
 	struct kthread_worker *thread = smp_load_acquire(&c->thread);
 
-	if (thread)
+	if (thread && !READ_ONCE(c->lone))
 		kthread_queue_work(thread, c->thread_work);
 	else
-		queue_work_on(READ_ONCE(c->cpu), c->wq, c->work);
+		queue_work_on(READ_ONCE(c->cpu), READ_ONCE(c->wq), c->work);
+}
+
+/*
+ * One small message at a time comes and is answered: from now on the work serves it where
+ * it is kicked, on the CPU that received it. Otherwise the thread. Under tx.lock.
+ */
+static inline void dstor_conn_set_lone(struct dstor_conn *c, bool lone)
+{
+	if (c->lone != lone)
+		WRITE_ONCE(c->lone, lone);
 }
 
 /* Shall it receive in softirq, where it can? It does not until told. Any context. */

@@ -72,6 +72,7 @@ static struct point points[DSTOR_POINTS] = {
 	SLEEPS(RESULT_BEFORE_ANSWER),	/* the slot has the result, no answer is queued */
 	SLEEPS(PEER_JOINED),		/* the session queue is taken, the fence not yet asked */
 	SLEEPS(FENCE_BEFORE_GRANT),	/* older peers have retired, export->lock is held */
+	SLEEPS(PEER_CLOSING),		/* the connection is lost, its socket not yet closed */
 	SLEEPS(PEER_CLOSED),		/* the socket is closed, the session queue not left */
 	SLEEPS(PEER_FREE),		/* its works are cancelled, it is not freed */
 	FAILS(LEASE_SAVE),		/* instead of the write; export->lock is held */

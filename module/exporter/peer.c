@@ -3,12 +3,14 @@
  * A peer: one accepted connection, from its greeting to its end. Everything
  * happens in its work, one run at a time; callbacks, timers and completions
  * only kick it. Until it is granted that is an item of a workqueue, so that
- * strangers cost no threads; from then on a thread of its own runs it, which
- * wakes up sooner. It is freed when its socket is closed and its last command
- * is done.
+ * strangers cost no threads. From then on a thread of its own runs it, which
+ * works beside the CPU that receives. While the client waits for each answer
+ * before it asks again, an item of a workqueue on that CPU does, so that no
+ * other CPU is woken: peer_place(). It is freed when its socket is closed and
+ * its last command is done.
  *
- * Locks: conn.tx.lock is held through a run of the work; export->lock comes
- * after it (session.c); peers_lock is a leaf.
+ * Locks: run.lock is held through a run of either, conn.tx.lock through most of
+ * one; export->lock comes after them (session.c); peers_lock is a leaf.
  */
 #include <linux/module.h>
 #include <net/sock.h>
@@ -34,6 +36,9 @@
 #define TICK_MS 500
 #define PASS_FRAMES 64
 #define PASSES 8
+#define LONE_MAX 64		/* runs with one small request, before it is alone */
+#define LONE_LOSS 12		/* what a run with more takes from that */
+#define LONE_BYTES 16384	/* of a request and its answer */
 
 static void free_peer(struct kref *kref)
 {
@@ -201,6 +206,7 @@ static void close_peer(struct dstor_peer *p)
 	free_unsent(p);
 	/* Nothing comes or goes any more; drop what was not submitted (P2). */
 	dstor_tx_unlock(&p->conn);
+	dstor_point(PEER_CLOSING);
 	dstor_conn_close(&p->conn, false);
 	dstor_tx_lock(&p->conn);
 	if (p->queue)
@@ -324,12 +330,38 @@ static bool peer_run_once(struct dstor_peer *p)
 	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
 }
 
-/* The whole work. False: the peer may be gone. */
-static bool peer_serve(struct dstor_peer *p)
+/*
+ * Where is it served from now on? A client that waits for each answer is served on the
+ * CPU that received its request: no other is woken. Many in flight, and large ones, are
+ * served by the thread, beside that CPU. With one CPU nothing is gained, and the work's
+ * priority would keep the submitter from filling a batch. One run in 13 may find two
+ * requests all the same: the second came while the answer to the first left. @requests
+ * and @bytes: of one run.
+ */
+static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
+{
+	bool many = requests > 1 || atomic_read(&p->commands.in_flight) > 1;
+
+	if (bytes > LONE_BYTES * max(requests, 1U))
+		p->run.alone = 0;
+	else if (many)
+		p->run.alone -= min_t(unsigned int, p->run.alone, LONE_LOSS);
+	else if (requests && p->run.alone < LONE_MAX)
+		p->run.alone++;
+	if (!p->run.alone || p->run.alone == LONE_MAX)
+		dstor_conn_set_lone(&p->conn, p->run.alone && num_online_cpus() > 1);
+}
+
+/*
+ * A run of the work or of the thread. Both may be on their way: the place changed between
+ * two kicks. What ends the peer waits for both (peer_free_work()), so it outlives the run.
+ */
+static void peer_serve(struct dstor_peer *p)
 {
 	unsigned int passes = 0;
 	bool again = false, gone = false;
 
+	mutex_lock(&p->run.lock);
 	if (p->accepted) {
 		struct socket *sock = p->accepted;
 
@@ -340,11 +372,15 @@ static bool peer_serve(struct dstor_peer *p)
 	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->run.worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {
+		u32 received = p->commands.received;
+		u64 bytes = dstor_conn_bytes(&p->conn);
+
 		if (!keep_time(p))
 			dstor_conn_lose(&p->conn);
 		do {
 			again = peer_run_once(p);
 		} while (again && ++passes < PASSES);
+		peer_place(p, p->commands.received - received, dstor_conn_bytes(&p->conn) - bytes);
 		/* An answer that ends the connection is out, and the other side may go. */
 		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
 		    !p->final_sent && !dstor_conn_lost(&p->conn)) {
@@ -369,11 +405,10 @@ static bool peer_serve(struct dstor_peer *p)
 	if (gone) {
 		dstor_point(PEER_CLOSED);
 		peer_retire(p);
-		return false;
-	}
-	if (again)
+	} else if (again) {
 		dstor_conn_kick(&p->conn);
-	return true;
+	}
+	mutex_unlock(&p->run.lock);
 }
 
 static void thread_work(struct kthread_work *work)
@@ -389,7 +424,7 @@ static void give_thread(struct dstor_peer *p)
 	if (IS_ERR(thread))
 		return;
 	kthread_init_work(&p->run.thread_work, thread_work);
-	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work);
+	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work, dstor_lone_wq);
 	/* What this item was kicked for meanwhile. */
 	dstor_conn_kick(&p->conn);
 }
@@ -397,12 +432,12 @@ static void give_thread(struct dstor_peer *p)
 static void peer_work(struct work_struct *work)
 {
 	struct dstor_peer *p = container_of(work, struct dstor_peer, run.work);
-	bool was_live = p->state == DSTOR_PEER_LIVE;
 
-	if (p->conn.thread)
-		dstor_conn_kick(&p->conn);
-	else if (peer_serve(p) && !was_live && p->state == DSTOR_PEER_LIVE)
+	peer_serve(p);
+	if (!p->run.settled && p->state == DSTOR_PEER_LIVE) {
+		p->run.settled = true;
 		give_thread(p);
+	}
 }
 
 static void tick_work(struct work_struct *work)
@@ -437,6 +472,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	INIT_LIST_HEAD(&p->memory.waiting);
 	init_llist_head(&p->commands.done);
 	init_llist_head(&p->commands.decrypted);
+	mutex_init(&p->run.lock);
 	INIT_WORK(&p->run.work, peer_work);
 	INIT_RCU_WORK(&p->run.free_work, peer_free_work);
 	INIT_DELAYED_WORK(&p->run.tick, tick_work);

@@ -47,11 +47,14 @@ enum dstor_peer_state {
 
 /* The works and the thread that run a peer. */
 struct dstor_peer_run {
+	struct mutex lock;		/* one run at a time; outside conn.tx.lock */
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
 	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	struct task_struct *worker;	/* who is in the work right now */
+	unsigned int alone;		/* runs with one small request: peer_place() */
+	bool settled;			/* has its thread, or could not have one */
 };
 
 /* Its commands, from their header to the disk and back: see command.c. */
@@ -62,6 +65,7 @@ struct dstor_peer_commands {
 	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
 	struct llist_head done;		/* completed by the disk; any context */
 	atomic_t in_flight;		/* submitted and not yet taken from done */
+	u32 received;			/* requests, ever */
 };
 
 /* The memory of its commands: see command_memory.c. */
