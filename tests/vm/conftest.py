@@ -48,6 +48,8 @@ def pytest_configure(config):
                  f"limit(seconds): the test's time limit instead of {DEFAULT_LIMIT} s"):
         config.addinivalue_line("markers", line)
 
+    gate.chosen = config.getoption("--gate")
+
     def stop(*_):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, stop)

@@ -9,10 +9,14 @@ The gate is bounded by the time of emulation. So what needs one machine runs und
   SAMPLED   one of so many, by turns over the kernels: what is decided by code that is the same on all
   LONG      only in test-all: a longer form of what the gate shows in a short one
 
+Scenarios that repeat something are shorter there: brief().
+
 tests/check/test_gate.py proves that each promise keeps a scenario in the gate.
 """
 import re
 import zlib
+
+chosen = False  # --gate is given: conftest.py
 
 CORE = re.compile(r"test_(whole_path|flush_and_fua|copies_and_allocations|hints_travel|discard_and_zeroes_arrive)")
 STOCK = re.compile(r"test_(two_machines|lifecycle|short_outages|resize_is_live|torture_\w+)")
@@ -31,6 +35,11 @@ LONG = {
     # It builds another module.
     "test_old_peer": "test_features",
 }
+
+
+def brief(short, full):
+    """The value for this run: in the gate the former. In a test, not while it is collected."""
+    return short if chosen else full
 
 
 def turn(item, count):

@@ -3,6 +3,7 @@
 import pytest
 
 from common import device, export_and_attach, show
+from gate import brief
 
 # Caches that grow by themselves: file system objects, and what TCP keeps for a minute of each connection.
 OTHERS = ("dentry", "inode", "tw_sock_", "tcp_bind", "request_sock_", "radix_tree", "vm_area", "anon_vma", "filp",
@@ -39,22 +40,22 @@ def assert_nothing_grew(m, work, cycles):
 
 
 @pytest.mark.nomodule
-def test_load_and_unload_100_times(machine):
+def test_load_and_unload_again_and_again(machine):
     m = machine
     if m.loaded:
         m.unload()
     m.load()
     m.unload()
     assert_nothing_grew(m, lambda n: m.run(f"for i in $(seq {n}); do insmod /run/dstor.ko && rmmod dstor || exit; done",
-                                           timeout=200), 100)
+                                           timeout=200), brief(40, 100))
 
 
 @pytest.mark.limit(400)
 def test_attach_and_detach_again_and_again(machine):
-    """200 times where the machine is quick, fewer where it is emulated; the export comes and goes, too."""
+    """Fewer times where the machine is emulated; the export comes and goes, too."""
     m = machine
     disk = m.ramdisk(8)
-    cycles = 200 if m.kernel.is_uml else 48
+    cycles = brief(60, 200) if m.kernel.is_uml else brief(24, 48)
     once = ("dst attach dst://127.0.0.1/data --name d --connections 2 >/tmp/o && "
             "dd if=/dev/zero of=/dev/dst-d bs=4k count=1 oflag=direct status=none && dst detach d")
     assert_nothing_grew(m, lambda n: m.run(
@@ -68,7 +69,7 @@ def test_attempts_that_fail_leave_nothing(machine):
     """A refused attach and a refused export, again and again."""
     m = machine
     m.run(f"dst export data {m.ramdisk(8)} --allow any")
-    cycles = 120 if m.kernel.is_uml else 40
+    cycles = brief(40, 120) if m.kernel.is_uml else brief(20, 40)
     assert_nothing_grew(m, lambda n: m.run(
         f"for i in $(seq {n}); do dst attach dst://127.0.0.1/nothing && exit 9; dst export data /tmp/no --allow any && exit 9; "
         "dst attach dst://127.0.0.1:7719/data && exit 9; done 2>/tmp/err; test -s /tmp/err", timeout=200), cycles)
