@@ -111,6 +111,10 @@ def pytest_collection_modifyitems(config, items):
         kernel, kind = group_of(item) or (None, None)
         left_out = kind and config.getoption("--gate") and not gate.in_gate(item, kind, stock)
         (drop if belongs_elsewhere(item, kernel, points) or left_out else keep).append(item)
+    if config.getoption("--gate"):
+        fewer = set(gate.variants(i for i in keep if group_of(i)))
+        drop += fewer
+        keep = [i for i in keep if i not in fewer]
 
     def order(item):
         kernel, kind = group_of(item) or (None, None)
