@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The files by which others join the project name what is there."""
+import re
+
+import pytest
+
+from support import TOP
+
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/vm/README.md",
+         *sorted(f"docs/{p.name}" for p in (TOP / "docs").glob("*.md"))]
+# Of the tree, as the pages name them; what a target builds (build/) is not.
+PLACES = ("dist/", "docs/", "dst/", "include/", "module/", "tests/", "wire/", ".ci/")
+
+
+def targets():
+    text = "".join((TOP / name).read_text() for name in ("Makefile", "dist/install.mk"))
+    return set(re.findall(r"^([a-z][a-z-]*):", text, re.M))
+
+
+def missing_files(text, folder):
+    """Links, relative to @folder, and code in backticks that begins with a folder of the tree."""
+    links = [folder / link for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)]
+    named = [TOP / name for name in re.findall(r"`([\w.-]+/[\w./-]*)[` ]", text)
+             if name.startswith(PLACES)]
+    return [str(path) for path in links + named if not path.exists()]
+
+
+def missing_targets(text):
+    """`make NAME` in backticks, or in a line of a block of commands."""
+    named = re.findall(r"(?:`| {4})make ([a-z][a-z-]*)\b(?!=)", text)
+    return sorted(set(named) - targets())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_files_and_targets_that_exist(page):
+    text = (TOP / page).read_text()
+    assert not missing_files(text, (TOP / page).parent)
+    assert not missing_targets(text)
+
+
+def test_what_does_not_exist_is_found():
+    assert missing_files("see [it](nowhere.md#part)", TOP)
+    assert missing_files("`dst/nowhere.c`", TOP) and missing_files("`tests/nowhere COMMIT`", TOP)
+    assert not missing_files("`dst/main.c`, `build/dst`, [it](README.md), <https://x.y/z>", TOP)
+    assert missing_targets("`make nowhere`") == missing_targets("    make nowhere X=1") == ["nowhere"]
+    assert not missing_targets("`make test`, `make`, `make KVER=x`")
+
+
+def test_recipes_name_the_steps_of_each_kind():
+    """A recipe that lost a file of the interface would lead a newcomer to half a change."""
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    recipes = dict(re.findall(r"^### A new ([a-z ]+)\n(.*?)(?=^### |\Z)", text, re.S | re.M))
+    assert set(recipes) == {"option", "flag of a request", "event", "counter"}
+    for name, recipe in recipes.items():
+        shared = {"docs/protocol.md", "wire/protocol.h"} if "flag" in name else \
+            {"include/uapi/linux/dstor.h", "include/dstor.yaml"}
+        files = set(re.findall(r"`((?:module|wire|dst|include|docs|tests)/[\w./-]+\.\w+)`", recipe))
+        assert shared <= files and len(files) > 5, name
+
+
+def test_maintainers_name_what_is_there():
+    found = re.findall(r"^F:\t(\S+)$", (TOP / "MAINTAINERS").read_text(), re.M)
+    assert "*" in found
+    for name in found:
+        assert list(TOP.glob(name)), name
+
+
+def test_one_address_for_mail():
+    """The maintainers', as the packages have it."""
+    address = re.search(r"^Maintainer: .* <(.*)>$", (TOP / "dist/debian/control").read_text(), re.M)
+    for name in ("MAINTAINERS", "SECURITY.md", "dist/debian/changelog.in"):
+        assert set(re.findall(r"<([^<>\s]+@[^<>\s]+)>", (TOP / name).read_text())) == \
+            {address.group(1)}, name
