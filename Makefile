@@ -113,9 +113,9 @@ tools:
 	@pkg-config --exists $(DST_LIBRARIES) || { echo "dst: headers of $(DST_LIBRARIES) are missing:" \
 		"run \"make deps\", or install libnl-genl-3-dev, libjson-c-dev, libsodium-dev and libinih-dev" >&2; exit 1; }
 
-$(OUT)/%: docs/man/%.scd
+$(OUT)/%: docs/man/%.scd module/version.h
 	@mkdir -p $(@D)
-	scdoc <$< >$@.new && mv $@.new $@
+	sed 's/@VERSION@/$(DST_RELEASE)/' $< | scdoc >$@.new && mv $@.new $@
 
 # Show and test ------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ install-dkms-source:
 	install -m 644 wire/*.[ch] $(DESTDIR)$(DKMS_SOURCE)/wire
 	install -m 644 include/uapi/linux/*.h $(DESTDIR)$(DKMS_SOURCE)/include/uapi/linux
 	sed 's/@VERSION@/$(DST_RELEASE)/' dist/dkms.conf >$(DESTDIR)$(DKMS_SOURCE)/dkms.conf
+	sed -i 's/\(define DSTOR_RELEASE\) .*/\1 "$(DST_RELEASE)"/' $(DESTDIR)$(DKMS_SOURCE)/version.h
 
 .PHONY: dkms
 dkms: install-dkms-source	## dstor.ko by DKMS, for every kernel with headers, also future ones
@@ -67,7 +68,7 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 	mkdir -p $(DEB)/dst-$(DEB_VERSION)
 	git ls-files -z | xargs -0 cp --parents -t $(DEB)/dst-$(DEB_VERSION)
 	cp -r dist/debian $(DEB)/dst-$(DEB_VERSION)
-	sed 's/@VERSION@/$(DEB_VERSION)/' dist/debian/changelog.in \
+	sed -e 's/@VERSION@/$(DEB_VERSION)/' -e "s/@DATE@/$$(git log -1 --format=%aD)/" dist/debian/changelog.in \
 		>$(DEB)/dst-$(DEB_VERSION)/debian/changelog
 	rm $(DEB)/dst-$(DEB_VERSION)/debian/changelog.in
 	cd $(DEB)/dst-$(DEB_VERSION) && env -u MAKEFLAGS -u MAKELEVEL -u OUT \

@@ -6,7 +6,8 @@
 # Needs: gcc, pkg-config, libnl-genl-3-dev, libjson-c-dev, libsodium-dev, libinih-dev
 
 OUT ?= build
-DST_RELEASE ?= 0.1.0
+# module/version.h is the one place of the version; packages may append to it.
+DST_RELEASE ?= $(shell sed -n 's/^.define DSTOR_RELEASE "\(.*\)"$$/\1/p' module/version.h)
 DST_SOURCES := $(wildcard dst/*.c) $(wildcard wire/*.c)
 DST_OBJECTS := $(DST_SOURCES:%.c=$(OUT)/dst-objects/%.o)
 DST_LIBRARIES := libnl-genl-3.0 json-c libsodium inih
@@ -26,5 +27,7 @@ $(OUT)/dst: $(DST_OBJECTS)
 $(OUT)/dst-objects/%.o: %.c dst/build.mk
 	@mkdir -p $(@D)
 	$(CC) $(DST_CFLAGS) $(DST_EXTRA) $$(pkg-config --cflags $(DST_LIBRARIES)) -MMD -MP -c $< -o $@
+
+$(OUT)/dst-objects/dst/main.o: module/version.h
 
 -include $(DST_OBJECTS:.o=.d)

@@ -13,6 +13,7 @@
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/exporter.h"
+#include "version.h"
 
 /* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
 static int going_down(struct notifier_block *nb, unsigned long action, void *data)
@@ -88,3 +89,4 @@ module_exit(dstor_exit);
 MODULE_DESCRIPTION("DST: network block device, client and exporter");
 MODULE_AUTHOR("DST developers");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(DSTOR_RELEASE);

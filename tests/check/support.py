@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the checks share: where things are, how to run them."""
 import os
+import re
 import subprocess
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 BUILD.mkdir(exist_ok=True)
+VERSION = re.search(r'^#define DSTOR_RELEASE "(.*)"$', (TOP / "module/version.h").read_text(),
+                    re.M).group(1)
 
 
 def run(*command, timeout=600, cwd=TOP, **env):

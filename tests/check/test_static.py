@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support import BUILD, TOP, kernels, run, sources
+from support import BUILD, TOP, VERSION, kernels, run, sources
 
 # The only checks of checkpatch that are off, where, and why.
 CHECKPATCH_IGNORE = {
@@ -68,6 +68,7 @@ def test_module_builds_without_a_warning_and_is_clean_under_sparse(kernel, debug
     ko = (BUILD / out / kernel / "dstor.ko").read_bytes()
     for word in (b"dstor_point_", b"hold_max_ms", b"DONE_BEFORE_KICK"):
         assert (word in ko) == (debug == "y"), word
+    assert f"\0version={VERSION}\0".encode() in ko
 
 
 def test_byte_order_of_the_utility_under_sparse(tmp_path):

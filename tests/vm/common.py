@@ -9,8 +9,11 @@ import shlex
 import textwrap
 import time
 
+from harness.boot import PROJECT
+
 TOOLS = "/dst/tests/vm/tools"
 PROXY, CONTROL = 7711, 7799
+VERSION = re.search(r'RELEASE "(.*)"', (PROJECT / "module/version.h").read_text()).group(1)
 
 
 # The command line -----------------------------------------------------------------------------------

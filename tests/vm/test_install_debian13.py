@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from common import device, verify
+from common import VERSION, device, verify
 from harness import Disk
 from harness.boot import PROJECT
 from harness.machines import new_rundir
@@ -27,7 +27,7 @@ def run(*command, timeout=400):
 def packages():
     """dst-utils and dst-dkms as a Debian 13 builds them; its lintian has nothing to object."""
     run("make", "deb", "DEB_IN=dist/debian13", f"OUT={OUT}")
-    found = [PROJECT / OUT / "deb" / name for name in ("dst-utils_0.1.0_amd64.deb", "dst-dkms_0.1.0_all.deb")]
+    found = [PROJECT / OUT / "deb" / name for name in (f"dst-utils_{VERSION}_amd64.deb", f"dst-dkms_{VERSION}_all.deb")]
     run(ENTER, "lintian", "--fail-on", "error,warning", "--allow-root", *found)
     return found
 
@@ -47,7 +47,7 @@ def root(packages, kernel):
         (there / "build").symlink_to(kernel.build.resolve())
         shutil.copy(kernel.config, tree / "boot")
         run(ENTER, "--at", tree, "dpkg", "-i", *packages)
-        assert re.search(rf"dst/0.1.0, {re.escape(kernel.release)}, x86_64: installed",
+        assert re.search(rf"dst/{re.escape(VERSION)}, {re.escape(kernel.release)}, x86_64: installed",
                          run(ENTER, "--at", tree, "dkms", "status"))
         yield tree
     finally:

@@ -4,18 +4,18 @@ import subprocess
 
 import pytest
 
-from common import device, export_and_attach, read_block, write_block
+from common import VERSION, device, export_and_attach, read_block, write_block
 from harness.boot import PROJECT
 
 DEB = PROJECT / "build/deb"
-NEWER = "0.1.0+1"
+NEWER = f"{VERSION}+1"
 
 
 @pytest.fixture(scope="module")
 def packages():
     """{version: files} of two versions, built as somebody who installs them would; lintian has nothing to object."""
     found = {}
-    for version in ("0.1.0", NEWER):
+    for version in (VERSION, NEWER):
         subprocess.run(["make", "deb", f"DEB_VERSION={version}"], cwd=PROJECT, check=True, timeout=200,
                        stdout=subprocess.DEVNULL)
         found[version] = [DEB / f"dst-utils_{version}_amd64.deb", DEB / f"dst-dkms_{version}_all.deb"]
@@ -56,4 +56,4 @@ def test_packages_come_and_go_under_an_attached_device(cluster, packages):
     m.run("DEBIAN_FRONTEND=noninteractive dpkg --purge dst-utils dst-dkms", timeout=120)
     m.put("/usr/sbin/dst", PROJECT / "build/dst")
     assert device(m)["state"] == "connected" and read_block(m, path) == "before"
-    m.run("dst detach d; test ! -e /usr/src/dst-0.1.0")
+    m.run(f"dst detach d; test ! -e /usr/src/dst-{VERSION}")
