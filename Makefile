@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# The one way to build, show, test and install DST; `make help` lists what there is.
+# The one way to build, show, test and install DST; `make help` lists targets in groups: that of a
+# target stands behind its "##".
 #
-#   KVER=release	one kernel instead of all in /lib/modules that have headers
-#   KDIR=folder		its build tree, when it is not /lib/modules/KVER/build
-#   OUT=folder		where results go instead of build/
+#   KVER=release	one kernel, not all that have headers
+#   KDIR=folder		its build tree, if not /lib/modules/KVER/build
+#   OUT=folder		where results go, instead of build/
 #   DESTDIR=folder	install below it
-#   DST_DEBUG=y		CONFIG_DST_DEBUG: points of delay and failure for tests (module/core/point.h);
-#			the default for KVER=uml-debug alone
+#   DST_DEBUG=y		points of delay and failure, for tests
 #
+# DST_DEBUG is CONFIG_DST_DEBUG (module/core/point.h), and the default for KVER=uml-debug alone.
 # What kbuild takes (W=1, C=2, CF=..., KCFLAGS=..., ARCH=um) reaches it.
 
 SHELL := /bin/bash
@@ -44,7 +45,7 @@ need = @for t in $(1); do command -v $$t >/dev/null || \
 	exit 1; }; done
 
 .PHONY: all
-all: module utility	## module and utility (the default)
+all: module utility	##start build the module and the utility (the default)
 
 -include dst/build.mk
 -include tests/bench/ghost.mk
@@ -62,7 +63,7 @@ modules := $(addprefix module-,$(kernels))
 folders := $(patsubst module/%/,%,$(sort $(wildcard module/*/ module/*/*/)))
 
 .PHONY: module $(modules)
-module: $(modules)	## dstor.ko for every kernel with headers; KVER=... for one
+module: $(modules)	##build dstor.ko for every kernel with headers; KVER=... for one
 ifeq ($(kernels),)
 	@echo "dst: no kernel headers in /lib/modules/*/build: install linux-headers-amd64," \
 		"or name a tree (KVER=name KDIR=folder)" >&2; exit 1
@@ -94,8 +95,9 @@ $(modules): module-%:
 STOCK = $(shell dist/kernel --names all)
 unpacked := $(addprefix module-of-,$(STOCK))
 
+# Those that are not installed; STOCK="newest 13" names them.
 .PHONY: module-debian $(unpacked)
-module-debian: $(unpacked)	## dstor.ko for the kernels of dist/kernels that are not installed; STOCK="newest 13"
+module-debian: $(unpacked)	##build dstor.ko for other kernels of dist/kernels; STOCK=newest
 
 $(unpacked): module-of-%:
 	+@release=$$(dist/kernel $*) && headers=$$(dist/kernel --headers $*) && \
@@ -104,7 +106,7 @@ $(unpacked): module-of-%:
 # The utility --------------------------------------------------------------------------------------
 
 .PHONY: utility
-utility: $(OUT)/dst $(manuals)	## build/dst
+utility: $(OUT)/dst $(manuals)	##build build/dst and the manual pages
 
 $(DST_OBJECTS): | tools
 .PHONY: tools
@@ -119,41 +121,43 @@ $(OUT)/%: docs/man/%.scd module/version.h
 
 # Show and test ------------------------------------------------------------------------------------
 
+# A real tree of files goes through the disk, an outage meanwhile.
 .PHONY: demo
-demo:	## two machines, a disk over the network, a real tree through it; DEMO_KERNEL=6.12
+demo:	##start two machines, a disk over the network; DEMO_KERNEL=6.12
 	@dist/deps build vm kernel-$(or $(DEMO_KERNEL),6.1)
 	@/usr/bin/python3 -B tests/demo/run --kernel $(or $(DEMO_KERNEL),6.1)
 
 .PHONY: check
-check: utility	## unit tests, simulator, fuzz corpus, static analysis: two to three minutes
+check: utility	##start unit tests, simulator, static analysis: three minutes
 	$(call need,/usr/bin/python3 clang sparse cppcheck git perl)
 	@$(PYTEST) tests/check
 
 .PHONY: sizes
-sizes:	## files past 500 lines, functions past 60, structs past 30 members
+sizes:	##measure files, functions and structs that are too large
 	@/usr/bin/python3 -B tests/check/sizes.py
 
 # BASE: a commit or folder that makes a column of its own.
 .PHONY: measure
-measure:	## sizes, names, circles, path of a write, commits, prose as a table; BASE=14bad67 beside it
+measure:	##measure sizes, names, prose, commits of the sources; BASE=commit
 	$(call need,/usr/bin/python3 ctags git tar)
 	@/usr/bin/python3 -B tests/check/measure.py $(BASE) .
 
+# Scenarios of one machine on User Mode Linux with every checker; a choice of all on stock kernels.
 .PHONY: test
-test:	## the gate: check, all scenarios on User Mode Linux with every checker, a choice on stock kernels
+test:	##start the gate: check, and scenarios on all kernels of the gate
 	@dist/deps build $(gate) vm check scenarios uml
 	@$(MAKE) all uml
 	@$(RUN) tests/check tests/vm --gate --ignore-glob='*/test_install_*'
 
 .PHONY: test-all
-test-all:	## every scenario on every kernel of the gate, the kernel-tree build: hours
+test-all:	##test every scenario on every kernel of the gate: hours
 	@dist/deps build $(gate) vm check scenarios uml deb systemd
 	@$(MAKE) all uml
 	@$(RUN) tests/check tests/vm tests/uml
 
 # T: names as -k takes them. KERNEL: of dist/kernels.
 .PHONY: try
-try:	## one scenario on one kernel, built first: T=cable KERNEL=6.12 (default: uml-debug)
+try:	##start build, and run one scenario: T=cable KERNEL=6.12
 	$(call need,/usr/bin/python3)
 	@[ -n "$(T)" ] || { echo "dst: make try: no scenario is named; say T=NAME" >&2; exit 2; }
 	@$(if $(filter uml-%,$(or $(KERNEL),uml-debug)),$(MAKE) module utility ARCH=um \
@@ -161,48 +165,50 @@ try:	## one scenario on one kernel, built first: T=cable KERNEL=6.12 (default: u
 	@$(PYTEST) tests/vm -k "$(T)" --kernel $(or $(KERNEL),uml-debug)
 
 .PHONY: uml
-uml:	## User Mode Linux with every checker, and dstor.ko for it
+uml:	##build User Mode Linux with every checker, and its dstor.ko
 	@dist/deps build uml
 	@tests/uml/build debug
 	@$(MAKE) module utility ARCH=um KVER=uml-debug KDIR=$(uml)
 
 .PHONY: uml-fast
-uml-fast:	## User Mode Linux for figures, with the peers, and dstor.ko for it
+uml-fast:	##build User Mode Linux for figures, and its dstor.ko
 	@dist/deps build vm uml
 	@tests/uml/build fast
 	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(cache)/uml-fast
 
 .PHONY: test-debug
-test-debug:	## all scenarios on User Mode Linux with every checker, two machines too; the kernel-tree build
+test-debug:	##test every scenario that User Mode Linux runs, with checkers
 	@dist/deps build vm check scenarios uml
 	@$(MAKE) uml
 	@$(RUN) tests/vm tests/uml --kernel uml-debug
 
+# Not in "make test".
 .PHONY: check-arch
-check-arch:	## arm64, armhf, s390x: everything compiled, unit tests under emulation (not in test)
+check-arch:	##test compile for arm64, armhf, s390x; unit tests emulated
 	@dist/deps build check arch
 	@$(PYTEST) tests/arch/test_compile.py
 
 .PHONY: test-arch
-test-arch:	## the same, and data between emulated machines of these processors
+test-arch:	##test check-arch, and data between such machines
 	@dist/deps build kernel-6.1 vm check arch
 	@$(MAKE) all
 	@$(PYTEST) tests/arch
 
 # Its dstor.ko counts, and lies in build/coverage, so that nothing else runs it.
 .PHONY: coverage
-coverage:	## lines of module/ and wire/ that tests reach, on uml-debug; COVERAGE="--keep -k keys" adds some
+coverage:	##test lines that tests reach; COVERAGE="--keep -k keys"
 	@dist/deps build vm check scenarios uml
 	@tests/uml/build debug
 	@tests/coverage/run $(COVERAGE)
 
+# Each libFuzzer target; -j2 for two at a time.
 .PHONY: fuzz
-fuzz:	## each libFuzzer target for ten million inputs: an hour (-j2: two at a time)
+fuzz:	##test ten million inputs for each parser: an hour
 	$(call need,clang)
 	+@$(MAKE) -f tests/fuzz/build.mk fuzz
 
 .PHONY: outages
-outages:	## machines that crash, freeze and lose their network: all on both kernels, 20 minutes
+outages:	##test machines crash, freeze, lose their network: 20 minutes
 	@dist/deps build $(gate) vm check scenarios
 	@$(MAKE) all
 	@PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
@@ -210,7 +216,7 @@ outages:	## machines that crash, freeze and lose their network: all on both kern
 # Each run even if one before it failed: what is wrong on one kernel says nothing of the others.
 debian = $(PYTEST) $(addprefix --kernel=,$(1)) $(addprefix tests/vm/test_,$(addsuffix .py,$(2)))
 .PHONY: test-debian
-test-debian:	## Debian's other kernels: those of 13, RT, cloud; packages in a Debian 13: 40 minutes
+test-debian:	##test Debian's other kernels, packages in Debian 13: 40 minutes
 	@dist/deps build vm check scenarios systemd
 	@$(MAKE) module-debian utility
 	@failed=0; \
@@ -220,13 +226,13 @@ test-debian:	## Debian's other kernels: those of 13, RT, cloud; packages in a De
 	exit $$failed
 
 .PHONY: torture
-torture:	## the same in their long form: hours
+torture:	##test outages in its long form: hours
 	@dist/deps build $(gate) vm check scenarios
 	@$(MAKE) all
 	@DST_TORTURE=1 PYTHONPATH=tests/vm $(PYTEST) -p figures $(wildcard tests/vm/test_torture_*.py) $(stock)
 
 .PHONY: kernel-tree-check
-kernel-tree-check:	## the sources in a kernel tree, built as a module and built in
+kernel-tree-check:	##test build in a kernel tree, as a module and built in
 	@dist/deps build uml
 	@tests/uml/build debug
 	@tests/uml/in-tree m
@@ -237,19 +243,19 @@ measured = $(if $(filter --kernel%,$(1)),$(if $(findstring uml-fast,$(1)),uml-fa
 
 # On a machine of its own, with nothing else running; BENCH="--checksum crc32c --rounds 6".
 .PHONY: bench
-bench:	## figures beside the peers, on User Mode Linux (compiles it first); BENCH="--kernel 6.12" on that
+bench:	##measure DST beside its peers; BENCH="--kernel 6.12"
 	@dist/deps peers
 	@$(MAKE) $(call measured,$(BENCH))
 	@/usr/bin/python3 -B tests/bench/run $(BENCH)
 
 .PHONY: bench-before
-bench-before:	## DST of this tree beside that of BASE=commit, paired, on User Mode Linux; BEFORE="--boots 6"
+bench-before:	##measure DST of this tree beside that of BASE=commit
 	@dist/deps build uml
 	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/before $(or $(BASE),$(error name a commit: BASE=...)) $(BEFORE)
 
 .PHONY: bench-crypto
-bench-crypto:	## what checksums and ciphers cost beside the kernel's own; CRYPTO="--kernel 6.12" on that
+bench-crypto:	##measure checksums and ciphers; CRYPTO="--kernel 6.12"
 	@$(MAKE) $(call measured,$(CRYPTO))
 	@/usr/bin/python3 -B tests/bench/crypto $(CRYPTO)
 
@@ -259,31 +265,31 @@ stock:
 	@$(MAKE) all
 
 .PHONY: bench-profile
-bench-profile:	## who spends the time of an I/O, beside nvme-tcp and an echo; PROFILE="--top 20"
+bench-profile:	##measure where the time of an I/O goes; PROFILE="--top 20"
 	@dist/deps peers
 	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/profile $(PROFILE)
 
 .PHONY: bench-sharing
-bench-sharing:	## many clients, exports, connections; small beside large; long links
+bench-sharing:	##measure many clients, exports, connections; long links
 	@dist/deps scenarios
 	@$(MAKE) uml-fast
 	@/usr/bin/python3 -B tests/bench/sharing $(SHARING)
 
 .PHONY: bench-transports
-bench-transports:	## what each transport costs beside TCP; TRANSPORTS="--kernel 6.1" on that
+bench-transports:	##measure each transport; TRANSPORTS="--kernel 6.1"
 	@dist/deps build $(gate) vm
 	@$(MAKE) all
 	@/usr/bin/python3 -B tests/bench/transports $(TRANSPORTS)
 
 .PHONY: deps
-deps:	## install what is missing for all of the above (apt-get)
+deps:	##start install what the other targets need (apt-get)
 	@dist/deps
 
 # Install ------------------------------------------------------------------------------------------
 
 .PHONY: install
-install:	## dst, and dstor.ko for each kernel it was built for
+install:	##install dst, and dstor.ko for each kernel it was built for
 	@[ -e $(OUT)/dst ] && [ -n "$(strip $(installable))" ] || \
 		{ echo "dst: nothing built: run \"make\" first" >&2; exit 1; }
 	@$(MAKE) install-utility
@@ -292,18 +298,27 @@ install:	## dst, and dstor.ko for each kernel it was built for
 	$(if $(DESTDIR),,$(foreach k,$(installable),/sbin/depmod $(k)$(newline)))
 
 .PHONY: uninstall
-uninstall:	## take it away again, from all kernels
+uninstall:	##install remove both, from all kernels
 	@$(MAKE) uninstall-utility
 	rm -f $(DESTDIR)/lib/modules/*/updates/dstor.ko
 	$(if $(DESTDIR),,for k in /lib/modules/*/; do /sbin/depmod "$$(basename $$k)"; done)
 
 .PHONY: clean
-clean:	## remove build/ (not ~/.cache/dst)
+clean:	##build remove build/ (not ~/.cache/dst)
 	rm -rf $(OUT)
 
 .PHONY: help
-help:	## this list
-	@sed -n -e 's/^\([a-z][a-z-]*\):[^#]*## */\1\t/p' Makefile dist/install.mk | expand -t 20
+help:	##start this list
+	@echo 'usage: make [TARGET...] [VARIABLE=value...]'
+	@$(foreach g,start build test measure install,echo; echo '$(title-$(g)):'; \
+		sed -n 's/^\([a-z][a-z-]*\):[^#]*##$(g) */  \1\t/p' Makefile dist/install.mk | expand -t 22;)
+	@echo; echo 'Variables:'; sed -n 's/^#   \([A-Z_]*=[a-z]*\)\t*/  \1\t/p' Makefile | expand -t 22
+
+title-start := To begin with
+title-build := Build
+title-test := Longer tests
+title-measure := Measure
+title-install := Install
 
 define newline
 

@@ -53,7 +53,7 @@ install-dkms-source:
 	sed -i 's/\(define DSTOR_RELEASE\) .*/\1 "$(DST_RELEASE)"/' $(DESTDIR)$(DKMS_SOURCE)/version.h
 
 .PHONY: dkms
-dkms: install-dkms-source	## dstor.ko by DKMS, for every kernel with headers, also future ones
+dkms: install-dkms-source	##install dstor.ko by DKMS, for present and future kernels
 	$(call need,dkms)
 	dkms status dst/$(DST_RELEASE) | grep -q . || dkms add dst/$(DST_RELEASE)
 	$(foreach k,$(kernels),dkms install --force dst/$(DST_RELEASE) -k $(k)$(newline))
@@ -62,7 +62,7 @@ dkms: install-dkms-source	## dstor.ko by DKMS, for every kernel with headers, al
 # for those of a Debian 13.
 DEB_VERSION ?= $(DST_RELEASE)
 .PHONY: deb
-deb:	## Debian packages dst-dkms and dst-utils, in build/deb
+deb:	##install the packages dst-dkms and dst-utils, in build/deb
 	@dist/deps build deb
 	rm -rf $(DEB)/dst-$(DEB_VERSION)
 	mkdir -p $(DEB)/dst-$(DEB_VERSION)
@@ -76,14 +76,14 @@ deb:	## Debian packages dst-dkms and dst-utils, in build/deb
 	@ls $(DEB)/*_$(DEB_VERSION)_*.deb
 
 .PHONY: test-install
-test-install:	## packages, and machines with systemd: attached at boot, shut down in time, / on a device
+test-install:	##test packages, systemd, a root file system on a device
 	@dist/deps build $(gate) vm check scenarios deb systemd
 	@$(MAKE) all
 	@$(PYTEST) $(wildcard tests/vm/test_install_*.py)
 
 # On a machine with nothing else running; SCALE="--count 200".
 .PHONY: scale
-scale:	## a thousand exports and a thousand devices on one machine: time and memory for each
+scale:	##measure a thousand exports and devices: time, memory of each
 	@dist/deps build vm uml
 	@tests/uml/build fast
 	@$(MAKE) module utility ARCH=um KVER=uml-fast KDIR=$(or $(DST_CACHE),$(HOME)/.cache/dst)/uml-fast

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support import TOP
+from support import TOP, run
 
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/vm/README.md",
          *sorted(f"docs/{p.name}" for p in (TOP / "docs").glob("*.md"))]
@@ -71,3 +71,16 @@ def test_one_address_for_mail():
     for name in ("MAINTAINERS", "SECURITY.md", "dist/debian/changelog.in"):
         assert set(re.findall(r"<([^<>\s]+@[^<>\s]+)>", (TOP / name).read_text())) == \
             {address.group(1)}, name
+
+
+def test_help_lists_every_target_in_its_group():
+    """What has a "##" is in one group that help knows, in a line that a terminal holds."""
+    text = "".join((TOP / name).read_text() for name in ("Makefile", "dist/install.mk"))
+    groups = re.findall(r"^([a-z][a-z-]*):[^#\n]*##([a-z]*)", text, re.M)
+    status, output = run("make", "help")
+    assert status == 0
+    shown = re.findall(r"^  ([a-z][a-z-]*) ", output, re.M)
+    assert sorted(shown) == sorted(name for name, _ in groups) and len(shown) > 20
+    for _, group in groups:
+        assert re.search(rf"^title-{group} := \S", text, re.M), group
+    assert max(len(line) for line in output.splitlines()) <= 80
