@@ -84,3 +84,29 @@ def test_help_lists_every_target_in_its_group():
     for _, group in groups:
         assert re.search(rf"^title-{group} := \S", text, re.M), group
     assert max(len(line) for line in output.splitlines()) <= 80
+
+
+def test_readme_is_short():
+    """A hundred lines of 80 columns, and a disk after 150 words."""
+    text = (TOP / "README.md").read_text()
+    assert len(text.splitlines()) <= 100
+    assert max(len(line) for line in text.splitlines()) <= 80
+    before, disk, _ = text.partition("\n    dst attach dst://")
+    assert disk and len([word for word in before.split() if re.search(r"\w", word)]) + 3 <= 150
+
+
+def test_figures_of_readme_are_those_of_the_page():
+    """The medians of the ratios to nvme-tcp, which `make bench` prints."""
+    page = (TOP / "docs/performance.md").read_text()
+    readme = (TOP / "README.md").read_text()
+    tables = {"6.12": page.split("| 6.12: quartiles of |")[1].split("\n\n")[0],
+              "User Mode Linux": page.split("| quartiles of |")[1].split("\n\n")[0]}
+    head, *rows = re.findall(r"^\| ([^|]*) \| ([^|]*QD\d+|\d\.\d\d) \| (.*) \|$", readme, re.M)
+    columns = [head[1], *head[2].split(" | ")]
+    assert {row[0] for row in rows} == set(tables) and len(columns) == 4
+    for kernel, first, rest in rows:
+        for column, figure in zip(columns, [first, *rest.split(" | ")], strict=True):
+            what, depth = column.split()
+            median = re.search(rf"^\| {what} 4 KiB {depth} \| \S+ (\S+) ", tables[kernel], re.M)
+            assert figure == median.group(1), f"{kernel}: {column}"
+    assert "`make bench`" in readme
