@@ -242,7 +242,7 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 	if (ret)
 		goto err_disk;
 	mutex_lock(&dev->lock);
-	/* Somebody may have called it off meanwhile. */
+	/* A detach may have called the attach off meanwhile. */
 	if (dev->dead)
 		ret = dstor_fail(err, -ECANCELED, "%s", dev->reason);
 	dev->running = !ret;
@@ -262,7 +262,10 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 		mutex_lock(&dev->report.lock);
 		if (!dev->stopping) {
 			dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);
-			/* Whoever was faster than "added" could not read what sysfs says. */
+			/*
+			 * A reader that was faster than "added" could not read
+			 * sysfs: tell udev again.
+			 */
 			queue_work(DSTOR_UNBOUND_WQ, &dev->report.uevent);
 		}
 		mutex_unlock(&dev->report.lock);

@@ -32,9 +32,10 @@ static int cpu_beside(int cpu)
 }
 
 /*
- * Of a busy queue the work has a CPU of its own: on the submitter's it would preempt that
- * after each request, and no two would ever go together. Large reads are received where
- * they arrive: there copying is the work. At most one move a tick.
+ * The work of a busy queue has a CPU of its own. On the submitter's CPU it
+ * would preempt the submitter after each request, and no two would ever go
+ * together. Large reads are received where they arrive, because copying is most
+ * of their work. The work moves at most once a tick.
  */
 static void place_work(struct dstor_queue *q, bool large_read)
 {

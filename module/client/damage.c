@@ -160,7 +160,7 @@ void dstor_queue_repeat_damaged(struct dstor_queue *q)
 	unsigned int i;
 
 	dstor_tx_assert_locked(&q->conn);
-	/* Once it is closed the transactions are the link's: they are resent, or fail. */
+	/* After a close the transactions belong to the link, which resends or fails them. */
 	if (likely(!READ_ONCE(q->damaged)) || !dstor_conn_is_open(&q->conn) ||
 	    dstor_conn_lost(&q->conn))
 		return;

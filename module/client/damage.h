@@ -28,7 +28,10 @@ struct dstor_copies {
 	unsigned int n;			/* made; 0: the device needs none */
 };
 
-/* Once, when max_io is known. Sleeps. 0 or -ENOMEM; dstor_copies_free() follows anyway. */
+/*
+ * Called once, when max_io is known. Sleeps. 0 or -ENOMEM; dstor_copies_free()
+ * follows anyway.
+ */
 int dstor_copies_alloc(struct dstor_device *dev);
 /* No transaction has one. Sleeps. */
 void dstor_copies_free(struct dstor_device *dev);

@@ -39,7 +39,7 @@ void dstor_device_stop_works(struct dstor_device *dev)
 		cancel_delayed_work_sync(&q->link);
 		cancel_work_sync(&q->work);
 	}
-	/* Nothing is received any more that would start it. */
+	/* The queues receive no more CHANGE that would start this work. */
 	cancel_work_sync(&dev->resize);
 	cancel_work_sync(&dev->report.uevent);
 }
@@ -91,7 +91,7 @@ static int claim_removal(struct dstor_device *dev, bool force, struct dstor_erro
 		dstor_device_fail(dev, "detached while it was being attached");
 	if (ret || force)
 		return ret;
-	/* Somebody may only be having a look at it, as udev does at a new disk. */
+	/* The opener may only be udev, which looks at a new disk for a moment. */
 	while (disk_openers(dev->disk) && time_before(jiffies, until))
 		msleep(20);
 	if (disk_openers(dev->disk)) {
@@ -200,7 +200,7 @@ void dstor_devices_leave(struct net *net)
 		for (i = 0; i < dev->n_queues; i++) {
 			struct dstor_queue *q = &dev->queues[i];
 
-			/* Who connects has a reference, and then we would not be here. */
+			/* An attempt to connect holds a reference, so none is running here. */
 			mutex_lock(&q->lock);
 			dstor_link_close(q, NULL);
 			mutex_unlock(&q->lock);

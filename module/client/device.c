@@ -51,7 +51,7 @@ void dstor_device_declare_dead(struct dstor_device *dev)
 {
 	lockdep_assert_held(&dev->lock);
 	WRITE_ONCE(dev->dead, true);
-	/* Not one that is half made, or is being taken apart. */
+	/* A device that is half made, or is being taken apart, has no watchdog. */
 	if (dev->running && !dev->stopping)
 		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 }
@@ -66,7 +66,7 @@ static void device_note_reason(struct dstor_device *dev, const char *why, bool f
 	if (first)
 		strscpy(dev->reason, why, sizeof(dev->reason));
 	if (for_good) {
-		/* Who sees it sees the reason. */
+		/* A reader that sees @failed sees the reason, too. */
 		smp_store_release(&dev->failed, true);
 		dstor_device_declare_dead(dev);
 	}

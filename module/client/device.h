@@ -155,7 +155,7 @@ struct dstor_queue {
 	struct delayed_work link;	/* connects, and closes what was lost */
 };
 
-/* What the device was attached with, or was told since. */
+/* Settings: of the attach, or of a later set. */
 struct dstor_device_settings {
 	char *uri;			/* dev->lock */
 	char export[DSTOR_NAME_LEN];	/* dev->lock */
@@ -182,7 +182,7 @@ struct dstor_device_geometry {
 	u32 disk_flags;			/* enum dstor_disk_flags */
 };
 
-/* Which exporter the device holds on to, and what that granted last. dev->lock. */
+/* The exporter that the device holds on to, and its last grant. dev->lock. */
 struct dstor_device_recovery {
 	u8 session[DSTOR_ID_LEN];	/* set once */
 	u64 writer_token;
@@ -253,7 +253,7 @@ static inline bool dstor_queue_live(const struct dstor_queue *q)
 	return READ_ONCE(q->state) == DSTOR_Q_LIVE;
 }
 
-/* What is in a slot, or NULL. Any context. */
+/* The transaction in a slot, or NULL. Any context. */
 static inline struct dstor_transaction *dstor_queue_transaction(struct dstor_queue *q,
 								unsigned int i)
 {
@@ -290,7 +290,7 @@ int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
 bool dstor_device_has_session(const u8 session[DSTOR_ID_LEN]);
-/* With a reference, or NULL. @next: the first behind @name, of those that can be seen. */
+/* A device with a reference, or NULL. @next: the first visible one behind @name. */
 struct dstor_device *dstor_device_find(const char *name);
 struct dstor_device *dstor_device_pick(const char *name, bool next);
 /* One of that network namespace, with a reference, or NULL. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is asked of a device that is attached: settings changed live, its state
- * shown. Called by netlink and sysfs; takes dev->lock, and q->lock after it where
- * a connection has to move.
+ * Control of an attached device: its settings are changed live, its state is
+ * shown. Called by netlink and sysfs; takes dev->lock, and q->lock after it
+ * where a connection has to move.
  */
 #include <linux/sched/mm.h>
 
@@ -28,7 +28,7 @@ static void move_queues(struct dstor_device *dev)
 	}
 }
 
-/* Who is told to insist on something else has to look again. Under dev->lock. */
+/* A device that insists on another identity has to connect anew. Under dev->lock. */
 static bool change_identity(struct dstor_device *dev, const struct dstor_device_change *c)
 {
 	struct dstor_identity *mine = &dev->geometry.identity;
@@ -161,7 +161,7 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 		return;
 	}
 	strscpy(info->reason, dev->reason, sizeof(info->reason));
-	/* Nothing was tried yet: why it is not connected any more. */
+	/* No attempt has failed yet: show why the connection was lost. */
 	mutex_lock(&dev->report.lock);
 	if (!info->reason[0])
 		strscpy(info->reason, dev->report.reason, sizeof(info->reason));

@@ -92,7 +92,7 @@ void dstor_device_each(void (*fn)(struct dstor_device *dev))
 	mutex_unlock(&devices_lock);
 }
 
-/* With @next: the first by name behind @name. */
+/* Device @name, or with @next the first by name behind it. */
 static struct dstor_device *device_pick_locked(const char *name, bool next)
 {
 	struct dstor_device *dev, *best = NULL;

@@ -10,7 +10,7 @@
 #include "core/work.h"
 
 /*
- * Not stored; the first of these that is true:
+ * A device's state is not stored. It is the first of these that is true:
  *
  *   FAILED         dev->failed: evicted or replaced. dstor_device_fail() sets it.
  *   SUSPENDED      dev->suspended: the last welcome was of another disk.

@@ -20,7 +20,7 @@ static void free_disk(struct gendisk *disk)
 	dstor_device_put(dev);
 }
 
-/* Somebody has closed it; under disk->open_mutex, after what was dirty was written. */
+/* The device was closed. Under disk->open_mutex; the kernel has written dirty data before. */
 static void device_closed(DSTOR_RELEASE_ARGS)
 {
 	struct dstor_device *dev = disk->private_data;

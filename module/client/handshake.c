@@ -62,7 +62,10 @@ static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size
 
 	do {
 		ret = dstor_socket_read(sock, data, len, &got, READ_SLICE_MS);
-		/* Not -EINTR: netlink leaves a command that returns that without an answer. */
+		/*
+		 * -ECANCELED, because netlink sends no answer to a command that
+		 * returns -EINTR.
+		 */
 		if (READ_ONCE(q->dev->stopping) || READ_ONCE(q->dev->dead) ||
 		    signal_pending(current))
 			return -ECANCELED;
@@ -86,7 +89,7 @@ static int handshake_check_greeting(const struct dstor_greeting *g, u8 mode,
 	return 0;
 }
 
-/* With a key: only who has it, too, is an exporter. */
+/* A device with a key accepts only a peer that proves to have the same key. */
 static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *grant,
 				   struct dstor_error *err)
 {
@@ -240,7 +243,7 @@ static int handshake_send_hello(struct dstor_queue *q, struct dstor_grant *g, st
 		ret = dstor_renewal_drain(q, err);
 	if (ret)
 		return ret;
-	/* Only now: it names the highest sequence number that was sent. */
+	/* The hello names the highest sequence number that was sent, so it is made last. */
 	make_hello(q, g, out, takeover);
 	dstor_channel_encrypt(&g->channel, &out->hello, sizeof(out->hello));
 	ret = dstor_socket_write(g->sock, &out->hello, sizeof(out->hello) + DSTOR_TAG_LEN);

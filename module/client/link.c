@@ -50,7 +50,7 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			lost = true;
 		}
 		spin_unlock_irq(&dev->cache_lock);
-		/* Still dirty: only a flush that succeeded says otherwise. */
+		/* The queue stays dirty until a flush has succeeded. */
 		memset(q->instance, 0, DSTOR_ID_LEN);
 		mutex_unlock(&q->lock);
 	}
@@ -256,7 +256,7 @@ static void link_shut(struct dstor_queue *q)
 	struct sock *sk = dstor_conn_close(&q->conn, true);
 	unsigned int i;
 
-	/* What was acked has arrived. Asked now that nothing is sent any more. */
+	/* TCP's acked bytes have arrived. The sender has stopped, so ask for them now. */
 	if (sk)
 		link_keep_lingering(q, sk, wait && atomic_read(&q->in_flight));
 	for (i = 0; i < DSTOR_CONTROLS; i++)
@@ -303,7 +303,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	take_welcome(dev, w);
 
 	mutex_lock(&q->lock);
-	/* Somebody may have closed it meanwhile. */
+	/* The watchdog may have closed the queue meanwhile. */
 	planned = g->planned && q->state == DSTOR_Q_LIVE;
 	if (q->state == DSTOR_Q_LIVE && !planned) {
 		/* Another attempt was faster. */
@@ -369,7 +369,10 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 		struct dstor_transaction *t = dstor_queue_transaction(q, i);
 		struct dstor_retry_policy policy;
 
-		/* Not in hand: queue_rq is still busy with it, next time then. */
+		/*
+		 * queue_rq is still busy with a message that is not in hand:
+		 * look at it next time.
+		 */
 		if (!t || !t->message.in_hand)
 			continue;
 		policy = dstor_link_policy(t);
@@ -389,7 +392,7 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 
 void dstor_link_soon(struct dstor_queue *q)
 {
-	/* Not once they are cancelled: see dstor_device_set_stopping(). */
+	/* A stopping device has cancelled its works: see dstor_device_set_stopping(). */
 	mutex_lock(&q->dev->report.lock);
 	if (!q->dev->stopping) {
 		dstor_point(LINK_ARM);
@@ -457,7 +460,7 @@ void dstor_link_work(struct work_struct *work)
 		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
 		goto out;
 	}
-	/* Until the socket is the queue's, or closed again. */
+	/* The reference lasts until the queue has the socket, or the socket is closed. */
 	net = dstor_netns_get(&dev->net);
 	if (!net)
 		goto out;

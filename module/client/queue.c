@@ -74,7 +74,7 @@ static enum dstor_rx_verdict take_damaged(struct dstor_queue *q, const struct ds
 	return dstor_transaction_damaged(t);
 }
 
-/* What the exporter knows of a transaction we asked about. */
+/* STATE: the exporter's knowledge of a transaction that the client asked about. */
 static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 {
 	struct dstor_transaction *t = transaction_of(q, f);
@@ -223,7 +223,7 @@ void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16
 	dstor_conn_kick(&q->conn);
 }
 
-/* Whatever the callbacks left to a context that may sleep. */
+/* The work does what the socket's callbacks leave to a context that may sleep. */
 void dstor_queue_work(struct work_struct *work)
 {
 	struct dstor_queue *q = container_of(work, struct dstor_queue, work);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a device says of itself under /sys/block/dst-NAME/dst/, one value per
- * file, all read-only: for udev rules and for monitoring without the utility.
- * Everything that changes something is netlink's.
+ * Attributes of a device under /sys/block/dst-NAME/dst/, one value per file, all
+ * read-only: for udev rules and for monitoring without the utility. Changes go
+ * through netlink.
  *
  * No locks: each read takes a copy from device_control.c. Called by the driver core,
  * which keeps the disk while a file is read.

@@ -106,7 +106,10 @@ static void fill_frame(struct dstor_transaction *t, struct request *rq)
 		    dstor_feature_flags(t->queue->bounds.features);
 	u32 bytes = blk_rq_bytes(rq);
 
-	/* Nobody flushes a device without a cache; the exporter's next disk may have one. */
+	/*
+	 * The kernel never flushes a device without a cache. The exporter's
+	 * next disk may have one.
+	 */
 	if (!(t->queue->dev->geometry.disk_flags & DSTOR_DISK_VOLATILE) && dstor_op_writes(t->op))
 		flags |= DSTOR_REQ_FUA;
 	f->type = DSTOR_FRAME_REQUEST;

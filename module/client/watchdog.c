@@ -46,7 +46,10 @@ static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 				return false;
 			if (t->attempt.asked || test_bit(0, &k->busy))
 				break;
-			/* Not wholly sent yet: there is nothing to ask after. */
+			/*
+			 * The exporter cannot know a request that is not wholly
+			 * sent: do not ask.
+			 */
 			if (READ_ONCE(t->state) != DSTOR_T_SENT)
 				break;
 			dstor_attempt_ask(&t->attempt, now);
@@ -93,7 +96,7 @@ static void check_queue(struct dstor_queue *q)
 		dstor_link_close(q, "the exporter leaves a request unanswered");
 	if (fail && dstor_link_quiet(q))
 		dstor_link_fail(q, dead);
-	/* Not sooner than it is due, if it is. */
+	/* queue_delayed_work() leaves an attempt that is due later as it is. */
 	if (q->state != DSTOR_Q_LIVE && !READ_ONCE(dev->stopping))
 		queue_delayed_work(dstor_link_wq, &q->link, 0);
 	else if (dstor_conn_is_full(&q->conn) || READ_ONCE(q->damaged))

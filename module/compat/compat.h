@@ -14,7 +14,7 @@
 #include <linux/net.h>
 #include <net/sock.h>
 
-/* What a disk looks like, in bytes; 0: not supported or not known. */
+/* The limits of a disk, in bytes; 0: not supported or not known. */
 struct dstor_disk_limits {
 	u32 logical_block;
 	u32 physical_block;
@@ -36,7 +36,7 @@ struct dstor_disk_limits {
 struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 					const struct dstor_disk_limits *l, void *data);
 
-/* What block_device_operations.release is told. */
+/* The parameters of block_device_operations.release. */
 #ifdef DSTOR_HAVE_RELEASE_ARG
 #define DSTOR_RELEASE_ARGS	struct gendisk *disk
 #else
@@ -118,7 +118,7 @@ static inline void dstor_compat_own_page_frag(struct sock *sk)
 #endif
 }
 
-/* As kernel_connect() and kernel_bind(): may sleep; 0 or a negative errno. */
+/* The same as kernel_connect() and kernel_bind(). May sleep; 0 or a negative errno. */
 int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len);
 int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len);
 

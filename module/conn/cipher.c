@@ -75,7 +75,7 @@ int dstor_cipher_check(const char *name)
 	unsigned int len = 0;
 	int ret;
 
-	/* Who wants it says so; then there must be a checksum with a key. */
+	/* The user asked for no cipher by name; then there must be a checksum with a key. */
 	if (!strcmp(name, "none"))
 		return 0;
 	tfm = new_tfm(name);
@@ -246,7 +246,7 @@ int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 {
 	int ret;
 
-	/* Only while it runs: the tables are large, and made once. */
+	/* The marks of the ends last while the operation runs: the tables are reused. */
 	sg_mark_end(&op->src[op->n_src - 1]);
 	if (op->dst)
 		sg_mark_end(&op->dst[op->n_dst - 1]);
@@ -264,7 +264,10 @@ static bool cipher_key_unused(struct dstor_cipher *x, atomic_t *users)
 {
 	bool ret;
 
-	/* Not before who was last has let go of the lock. */
+	/*
+	 * Take the lock: the last job must have released it before the caller
+	 * frees the cipher.
+	 */
 	spin_lock_bh(&x->idle.lock);
 	ret = !atomic_read(users);
 	spin_unlock_bh(&x->idle.lock);

@@ -95,12 +95,16 @@ struct dstor_cipher {
 	unsigned int encrypt_count;
 	struct dstor_job decrypt[DSTOR_JOBS];
 	/*
-	 * Only where the sink is shared (ops->sink_is_shared): encrypted data is received
-	 * here. A job that gets it gives its own landing in exchange.
+	 * Encrypted data is received here where the sink is shared
+	 * (ops->sink_is_shared). A job that gets it gives its own landing in
+	 * exchange.
 	 */
 	struct dstor_bio_buffer *landing;
 
-	/* What is encrypted and not yet taken by the socket; positions are the stream's. */
+	/*
+	 * The ring: encrypted data that the socket has not taken; positions are
+	 * the stream's.
+	 */
 	struct page **page;
 	unsigned int n_pages;
 	u64 head;

@@ -158,7 +158,7 @@ static void conn_watch(struct dstor_conn *c, struct sock *sk)
 	write_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* Nothing is told any more when it returns. */
+/* When it returns, the socket calls nothing of the connection any more. */
 static void conn_unwatch(struct dstor_conn *c, struct sock *sk)
 {
 	if (!c->transport->segments) {
@@ -196,7 +196,7 @@ void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want)
 	mutex_unlock(&c->tx.lock);
 
 	conn_watch(c, sk);
-	/* What came before we watched. */
+	/* Receive data that came before the callbacks were set. */
 	dstor_conn_kick(c);
 }
 
@@ -259,7 +259,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	keep &= c->transport->segments;
 	if (keep)
 		sock_hold(sk);
-	/* What is queued must not be sent any more (P4). */
+	/* The socket must not send queued data any more (P4). */
 	dstor_socket_abort(sock);
 	return keep ? sk : NULL;
 }

@@ -72,8 +72,9 @@ struct dstor_conn_ops {
 	 */
 	enum dstor_rx_verdict (*damaged)(struct dstor_conn *c);
 	/*
-	 * With a cipher: a thread decrypts the data of dstor_conn_frame(); whose it is.
-	 * Then it calls decrypt_end(): not ok after corrupt(), and the connection is lost.
+	 * A thread will decrypt the data of dstor_conn_frame(): returns the
+	 * owner of that data. Then the thread calls decrypt_end(): not ok after
+	 * corrupt(), and the connection is lost.
 	 */
 	void *(*decrypt_begin)(struct dstor_conn *c);
 	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
@@ -192,7 +193,7 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
  * that is 0, frames with c->digest. Context: process, sleeps.
  */
 void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want);
-/* What frames are protected with: @channel NULL for a checksum without a key. Sleeps. */
+/* Sets the protection of frames; @channel is NULL for a checksum without a key. Sleeps. */
 int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
 		       const struct dstor_channel *channel, u32 max_io,
 		       struct dstor_threads *threads);

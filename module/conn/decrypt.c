@@ -78,7 +78,7 @@ static struct dstor_job *free_job(struct dstor_cipher *x)
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
-		/* Without a landing it could not be received any further meanwhile. */
+		/* The connection needs a landing to receive the next data meanwhile. */
 		if (x->landing && !x->decrypt[i].landing)
 			return NULL;
 		/* pairs with dstor_decrypt_work() */
@@ -99,7 +99,7 @@ enum dstor_decrypt_result dstor_decrypt_data(struct dstor_conn *c)
 	struct dstor_crypt *op = job ? job->op : h->op;
 	struct dstor_bio_span from = dstor_decrypt_source(x, *sink, length);
 
-	/* Nobody has the data of a refused request. */
+	/* The data of a refused request has no sink: it was dropped. */
 	if (!sink->bio)
 		return DSTOR_DECRYPTED;
 	memcpy(op->ad, &c->rx.frame, sizeof(op->ad));

@@ -88,7 +88,10 @@ static void crc_out(u32 crc, u8 *out)
 	memcpy(out, &le, sizeof(le));
 }
 
-/* With a key the place in the stream comes first: nothing can be repeated or left out. */
+/*
+ * A keyed digest begins with the place in the stream, so a frame cannot be
+ * repeated or left out.
+ */
 static void digest_begin_count(struct dstor_digest *d, struct shash_desc *desc)
 {
 	__le64 count = cpu_to_le64(d->count);

@@ -59,7 +59,10 @@ static int sg_of_ring(struct dstor_cipher *x, struct scatterlist *sg, u64 pos, u
 	return n;
 }
 
-/* As it is: not offered before it is encrypted. Returns the bytes that @bio lacks. */
+/*
+ * Copies plain data; it is encrypted before the socket gets it. Returns the
+ * bytes that @bio lacks.
+ */
 static u32 copy_data(struct dstor_cipher *x, u64 pos, struct bio *bio, struct bvec_iter iter,
 		     u32 length)
 {
@@ -107,7 +110,7 @@ void dstor_encrypt_work(struct work_struct *work)
 	bool client = x->threads->client;
 	unsigned int flags = client ? memalloc_noreclaim_save() : memalloc_noio_save();
 
-	/* What is not encrypted is never done: those bytes must not leave. */
+	/* A job on a lost connection is never done: its plain bytes must not leave. */
 	if (!dstor_conn_lost(c)) {
 		if (encrypt_bio(x, job->op, job->tfm, job->nonce, job->bio, job->iter, job->length,
 				job->start + DSTOR_FRAME_LEN + DSTOR_TAG_LEN))
@@ -193,7 +196,7 @@ static u32 bytes_of(const struct dstor_message *m)
 	return DSTOR_FRAME_LEN + DSTOR_TAG_LEN + (m->bio ? m->length + DSTOR_TAG_LEN : 0);
 }
 
-/* What the threads are done with, as far as it is in a row. */
+/* Takes finished jobs in their order, up to the first that still runs. */
 static void encrypt_reap(struct dstor_cipher *x)
 {
 	/* pairs with dstor_encrypt_work() */

@@ -32,7 +32,7 @@ static bool rx_aim(struct dstor_conn *c)
 
 	if (!dstor_bio_span_seek(at))
 		return false;
-	/* Not one more: an iterator looks at the segment behind what it has used up. */
+	/* Count the segments: an iterator would look at one behind what it has used up. */
 	for (it = at->iter; it.bi_size; segments++) {
 		struct bio_vec bv = mp_bvec_iter_bvec(at->bio->bi_io_vec, it);
 
@@ -88,7 +88,7 @@ static bool head_done(struct dstor_conn *c)
 	bool frame = c->frames;
 
 	if (frame && c->cipher) {
-		/* Once: it may be looked at again after a pause. */
+		/* Decrypt a header once: after a pause this runs again with the same header. */
 		if (!c->rx.decrypted && !dstor_decrypt_header(c))
 			return rx_corrupt(c);
 		c->rx.decrypted = true;
@@ -151,7 +151,7 @@ static bool tail_done(struct dstor_conn *c)
 			return rx_corrupt(c);
 		}
 	}
-	/* Nobody has the data of a refused request. */
+	/* The data of a refused request has no sink: it was dropped. */
 	if (c->rx.sink.bio) {
 		if (digests_first(c))
 			dstor_digest_end(&c->rx_digest, digest);
@@ -281,7 +281,7 @@ int dstor_rx_softirq(struct dstor_conn *c)
 	return RX_SOFTIRQ_FRAMES - c->rx.budget;
 }
 
-/* As much as there is room for in memory of the connection's own. */
+/* Receives into memory of the connection's own, as much as fits. */
 static int receive_bounced(struct dstor_conn *c, struct msghdr *msg, u32 n)
 {
 	u32 room = RX_BOUNCE;

@@ -202,7 +202,7 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 
 		if (!test_bit(DSTOR_CONN_HELD, &c->flags))
 			dstor_tx_collect(c);
-		/* What was begun in the clear goes first. */
+		/* A message that was begun in the clear goes first. */
 		if (c->cipher && !c->tx.now && (!c->tx.bytes || c->cipher->started))
 			dstor_encrypt_gather(c);
 		else
@@ -221,7 +221,7 @@ void dstor_tx_flush_locked(struct dstor_conn *c)
 		if (n == -EAGAIN) {
 			set_bit(DSTOR_CONN_TX_FULL, &c->flags);
 			smp_mb__after_atomic(); /* write_space() and conn_woken() look at it */
-			/* Only TCP can be asked. The others: once more, now that they tell us. */
+			/* Only TCP tells when it is full. Others call back now: try again. */
 			if (!c->transport->segments && !full) {
 				full = true;
 				tx_unmark(c);

@@ -13,7 +13,7 @@
 #include "compat/compat.h"
 #include "conn/transport.h"
 
-/* Not in the kernel's headers for modules: net/smc/smc.h. */
+/* From net/smc/smc.h, which is not among the kernel's headers for modules. */
 #define SMCPROTO_SMC 0
 #define SMCPROTO_SMC6 1
 
@@ -109,7 +109,7 @@ static void socket_end(struct socket *sock)
 
 	sock_release(sock);
 	if (file) {
-		/* What frees the inode is the file, as long as the socket says so. */
+		/* The file frees the inode if the socket still names it. */
 		sock->file = file;
 		fput(file);
 	}
@@ -121,7 +121,7 @@ static void socket_tune(struct socket *sock)
 	int on = 1;
 
 	dstor_compat_own_page_frag(sock->sk);
-	/* Without it answers come late, not wrong. */
+	/* An error is harmless: answers come late then, not wrong. */
 	if (t->nodelay)
 		sock->ops->setsockopt(sock, t->nodelay_level, t->nodelay, KERNEL_SOCKPTR(&on),
 				      sizeof(on));
@@ -149,8 +149,9 @@ void dstor_socket_for_client(struct socket *sock)
 {
 	sock->sk->sk_allocation = GFP_NOIO;
 	/*
-	 * As sk_set_memalloc(), which also counts a static key and so waits for a CPU that
-	 * goes offline, while that waits for our requests: dstor_sockets_for_reclaim().
+	 * The same as sk_set_memalloc(), but without counting its static key.
+	 * To count it is to wait for a CPU that goes offline, which may wait
+	 * for requests of this device: see dstor_sockets_for_reclaim().
 	 */
 	sock_set_flag(sock->sk, SOCK_MEMALLOC);
 	sock->sk->sk_allocation |= __GFP_MEMALLOC;

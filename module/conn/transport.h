@@ -8,7 +8,7 @@
 
 #include "core/address.h"
 
-/* What a kind of socket needs beyond the socket calls. */
+/* The needs of a kind of socket beyond the socket calls. */
 struct dstor_transport {
 	int family;
 	int protocol;			/* 0: any */
@@ -20,14 +20,15 @@ struct dstor_transport {
 	int buf_bytes;			/* bytes of its buffers, 0: the kernel knows best */
 };
 
-/* Never NULL. Any context. */
+/* Returns a row of the table, never NULL. Any context. */
 const struct dstor_transport *dstor_transport_of(const struct sock *sk);
 
 /* The client's side: may be used to free memory, and must not wait for memory then. */
 void dstor_socket_for_client(struct socket *sock);
 /*
- * Once, before the first of them: the kernel keeps memory for such sockets from now on,
- * until dstor_sockets_exit(). Sleeps, and waits for CPUs that come or go.
+ * Called before the first such socket is made: the kernel keeps memory for them
+ * from then on, until dstor_sockets_exit(). Sleeps, and waits for CPUs that
+ * come or go.
  */
 void dstor_sockets_for_reclaim(void);
 void dstor_sockets_exit(void);
