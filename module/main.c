@@ -41,7 +41,7 @@ static void __net_exit netns_leave(struct net *net)
 	dstor_peers_leave(net);
 }
 
-/* As a "device": those are left first, while the network still carries a farewell. */
+/* Operations of a "device" come first, while the network still carries a farewell. */
 static struct pernet_operations operations = { .exit = netns_leave };
 
 static int __init dstor_init(void)
@@ -72,7 +72,7 @@ err_reboot:
 	return ret;
 }
 
-/* Nothing is attached or exported: each holds a reference to the module. */
+/* A device or export holds a reference to the module, so there is none here. */
 static void __exit dstor_exit(void)
 {
 	dstor_points_exit();

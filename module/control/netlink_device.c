@@ -10,7 +10,7 @@
 #include "control/netlink.h"
 #include "control/request.h"
 
-/* Not const: 6.1's policies cannot point to such. */
+/* 6.1's policies cannot point to a const range. */
 static struct netlink_range_validation max_io_range = {
 	.min = DSTOR_IO_MIN, .max = DSTOR_IO_MAX,
 };
@@ -109,7 +109,7 @@ static int check_device(struct dstor_nl_request *r)
 	if (c->max_io % DSTOR_IO_MIN)
 		return dstor_fail(&r->err, -EINVAL,
 				  "the largest I/O is not a multiple of %d bytes", DSTOR_IO_MIN);
-	/* Nobody may think that a channel is closed when it is not. */
+	/* A user who names a cipher expects encryption: refuse it without a key. */
 	if (c->ciphers[0] && !c->has_key)
 		return dstor_fail(&r->err, -EINVAL, "a cipher needs a key: give --key FILE, too");
 	return 0;

@@ -161,8 +161,8 @@ static int fill_export_head(struct sk_buff *skb, const struct dstor_export_info 
 }
 
 /*
- * As much of an export as fits, from client *@done on. Returns 0 when all of it
- * is shown, 1 when clients remain, or -EMSGSIZE when nothing was.
+ * Puts as much of an export as fits, from client *@done on. Returns 0 when all
+ * of it is shown, 1 when clients remain, or -EMSGSIZE when nothing was.
  */
 static int fill_export(struct sk_buff *skb, void *hdr, const struct dstor_export_info *e,
 		       unsigned int *done)
@@ -341,7 +341,7 @@ static void *dump_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cm
 			   &dstor_genl_family, NLM_F_MULTI, cmd);
 }
 
-/* What goes back to the core: there is more, nothing is left, or an error. */
+/* The return value for netlink's core: there is more, nothing is left, or an error. */
 static int dump_result(const struct sk_buff *skb, int ret)
 {
 	return skb->len || ret == -ENOENT ? skb->len : ret;

@@ -37,7 +37,7 @@ struct dstor_nl_request {
 
 extern const struct nla_policy dstor_nl_address_policy[DSTOR_ADDRESS_MAX + 1];
 extern const struct nla_policy dstor_nl_rule_policy[DSTOR_RULE_MAX + 1];
-/* Of commands that take nothing but a name, and of those that also take "force". */
+/* Policies of commands that take only a name, and of those that also take "force". */
 extern const struct nla_policy dstor_nl_name_policy[DSTOR_A_MAX + 1];
 extern const struct nla_policy dstor_nl_del_policy[DSTOR_A_MAX + 1];
 

@@ -10,7 +10,7 @@
 #include <linux/socket.h>
 #include <linux/types.h>
 
-/* As the socket calls take it; nobody in the module looks inside. */
+/* An address as the socket calls take it; the module does not look inside. */
 struct dstor_address {
 	u32 family;
 	u32 type;

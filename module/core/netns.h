@@ -9,8 +9,8 @@
 #include <net/net_namespace.h>
 
 /*
- * With a reference (put_net), or NULL once it is being deleted. @net_of is changed
- * by netns.c only. Any context.
+ * The namespace with a reference (put_net), or NULL once it is being deleted.
+ * Only netns.c changes @net_of. Any context.
  */
 struct net *dstor_netns_get(struct net **net_of);
 /* The namespace of @net_of is gone. Any context. */

@@ -37,8 +37,9 @@ void dstor_stats_sum(const struct dstor_stats __percpu *stats, struct dstor_stat
 	memset(sum, 0, sizeof(*sum));
 	for_each_possible_cpu(cpu) {
 		/*
-		 * With 32 bits a counter is written in two halves, with interrupts off:
-		 * only its own CPU never sees one half. One that is offline writes none.
+		 * A 32-bit CPU writes a counter in two halves, with interrupts
+		 * off, so only that CPU never sees one half. A CPU that is
+		 * offline writes none.
 		 */
 		if (BITS_PER_LONG == 64 || smp_call_function_single(cpu, add_here, &a, true))
 			add_cpu(&a, cpu);

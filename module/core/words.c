@@ -14,7 +14,7 @@ bool dstor_next_word(const char **list, char word[DSTOR_ALGO_LEN])
 	do {
 		n = dstor_word_len(*list);
 		memset(word, 0, DSTOR_ALGO_LEN);
-		/* What is too long for a name is none. */
+		/* A word that is too long for a name counts as empty. */
 		if (n < DSTOR_ALGO_LEN)
 			memcpy(word, *list, n);
 		*list += n + ((*list)[n] == ',');

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who is let in: a hello joins a session, the fence between generations (P2),
+ * Admission of peers: a hello joins a session, the fence between generations (P2),
  * the lease of the one writer (P15). The decisions are wire/'s; this file
  * applies them, all under export->lock.
  *
@@ -81,7 +81,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s)
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
 }
 
-/* With a key every byte is encrypted; or, if both sides say so, a checksum has the key. */
+/* A key encrypts every byte or, if both sides choose that, makes a keyed checksum. */
 static bool choose_protection(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	const struct dstor_export *e = p->export;
@@ -306,7 +306,10 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 			       e->name);
 	if (p->session->ended)
 		return !refuse_ended(e, p->session->id, w);
-	/* Not before: a peer of an older generation may still add to what is known. */
+	/*
+	 * Older peers have retired: before, they could still change what is
+	 * known of the queue.
+	 */
 	rejoin = wait ? DSTOR_REJOIN_OK : dstor_rejoin_queue(&p->hello, &queue->past);
 	if (rejoin != DSTOR_REJOIN_OK)
 		return !refuse(w, DSTOR_WELCOME_EXPIRED, "%s", dstor_rejoin_text(rejoin));

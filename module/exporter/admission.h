@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Who is let in: sessions are joined, and peers granted.
- */
+/* Admission: peers join sessions, and are granted. */
 #ifndef DSTOR_ADMISSION_H
 #define DSTOR_ADMISSION_H
 

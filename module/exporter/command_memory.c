@@ -67,7 +67,7 @@ enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p)
 		list_add_tail(&p->memory.waiting, &e->memory.waiting);
 	spin_unlock_irqrestore(&e->memory.lock, irq);
 	smp_mb(); /* pairs with uncharge_memory() */
-	/* Nothing is out that would come back: the peer's tick tries again. */
+	/* No memory is out whose return would wake the peer: its tick tries again. */
 	return DSTOR_RX_PAUSE;
 }
 
@@ -102,7 +102,10 @@ static struct page *command_take_spare_page(struct dstor_peer_memory *m)
 	return page;
 }
 
-/* Somebody else may still look at it, nobody writes to it: it comes back when it is ours alone. */
+/*
+ * Others may still read a spare page, none writes to it. It is reused when we
+ * have the only reference.
+ */
 static void command_keep_spare_page(struct dstor_peer_memory *m, struct page *page)
 {
 	if (m->n_spares == DSTOR_SPARE_PAGES)

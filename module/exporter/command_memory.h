@@ -10,7 +10,10 @@
 struct dstor_command;
 struct dstor_peer;
 
-/* With room for @data bytes, as @f asks. NULL: no memory. Sleeps for single pages only. */
+/*
+ * A command of @f with room for @data bytes, or NULL: no memory. Sleeps for
+ * single pages only.
+ */
 struct dstor_command *dstor_command_new(struct dstor_peer *p, const struct dstor_frame *f,
 					u32 data);
 /* The peer is paused until memory comes back, or its tick tries again. Returns PAUSE. */

@@ -19,7 +19,7 @@ struct dstor_listener;
 #define DSTOR_EVICTED_MAX 64
 #define DSTOR_ENDED_MAX 64
 
-/* What the export was made with, or was told since. */
+/* Settings: of dst export, or of a later set. */
 struct dstor_export_settings {
 	char *path;
 	u8 uuid[DSTOR_ID_LEN];

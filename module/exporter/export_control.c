@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is asked of an export that is made: settings changed live, its state
- * shown. Called by netlink; takes export->lock.
+ * Control of an export: its settings are changed live, its state is shown.
+ * Called by netlink; takes export->lock.
  */
 #include <linux/slab.h>
 

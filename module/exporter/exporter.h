@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is asked of the exporter and what it shows, for netlink and main.c:
- * plain values, copied on the way in and out. All functions below sleep, are
- * called from process context without locks, and return 0 or a negative errno
- * with a sentence in @err.
+ * Requests to the exporter and its replies, for netlink and main.c: plain
+ * values, copied on the way in and out. All functions below sleep, are called
+ * from process context without locks, and return 0 or a negative errno with a
+ * sentence in @err.
  */
 #ifndef DSTOR_EXPORTER_H
 #define DSTOR_EXPORTER_H

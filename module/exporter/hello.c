@@ -102,7 +102,7 @@ static void add_entry(struct dstor_export *e, void *arg)
 	access = e->stopping ? DSTOR_ACCESS_NONE :
 		 dstor_access_of(e, &a->peer->peer_id);
 	mutex_unlock(&e->lock);
-	/* Who is not admitted is not told the name either. */
+	/* A peer that is not admitted does not learn the name either. */
 	if (access == DSTOR_ACCESS_NONE)
 		return;
 	strscpy(entry->name, e->name, sizeof(entry->name));
@@ -141,7 +141,7 @@ static void hello_list(struct dstor_peer *p)
 	dstor_peer_set_state(p, DSTOR_PEER_ENDING);
 }
 
-/* What the frames will be protected with. */
+/* Sets the protection of the frames that follow. */
 static int hello_protect(struct dstor_peer *p, const struct dstor_welcome *w, u32 max_io,
 			 struct dstor_threads *threads)
 {
@@ -232,7 +232,7 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 			return DSTOR_RX_CLOSE;
 		dstor_conn_begin_frames(&p->conn);
 	} else {
-		/* Not under the socket's lock: the work goes on with it. */
+		/* The work goes on with the hello, because here the socket's lock is held. */
 		dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_HELLO);
 		return DSTOR_RX_PAUSE;

@@ -132,7 +132,7 @@ struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_g
 	}
 	if (answer->status == DSTOR_GREETING_OK)
 		return channel;
-	/* Nothing of an attempt that got half-way. */
+	/* A refusal carries nothing of an attempt that got half-way. */
 	memset(answer->noise, 0, sizeof(answer->noise));
 	kfree_sensitive(channel);
 	return NULL;

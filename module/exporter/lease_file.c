@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may write, kept over a crash of the exporter (P15): one small file for each
- * export, written before the client is told. Without it a restarted exporter would
- * believe the first writer that comes, also one that was replaced before the crash,
- * and would give the lease away while its holder is still on the way back.
+ * The lease of the writer, kept over a crash of the exporter (P15): one small
+ * file for each export, written before the client is told. Without it a
+ * restarted exporter would believe the first writer that comes, also one that
+ * was replaced before the crash, and would give the lease away while its holder
+ * is still on the way back.
  *
  * Under export->lock; sleeps. The file is opened in the context of whoever exports.
  */

@@ -115,10 +115,10 @@ struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_ad
 
 	if (l)
 		return l;
-	/* Without the lock: see netns.c. */
+	/* A socket must not be made under the lock: see netns_leave() in main.c. */
 	l = new_listener(net, a, err);
 	if (IS_ERR(l)) {
-		/* Somebody may have been faster. */
+		/* Another export may have made the same listener meanwhile. */
 		other = listener_share(net, a);
 		return other ?: l;
 	}

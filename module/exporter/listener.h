@@ -32,7 +32,7 @@ struct dstor_listener *dstor_listener_get(struct net *net, const struct dstor_ad
 void dstor_listener_put(struct dstor_listener *l);
 /* Has @net one whose socket is not closed yet? Sleeps. */
 bool dstor_listeners_in(const struct net *net);
-/* Only compares: the namespace may be gone. */
+/* @net may be gone: it is compared, not used. */
 static inline bool dstor_listener_is_in(const struct dstor_listener *l, const struct net *net)
 {
 	return l->net == net;

@@ -129,7 +129,10 @@ static enum dstor_rx_verdict peer_head(struct dstor_conn *c)
 	case DSTOR_PEER_PING:
 		return peer_frame(p);
 	case DSTOR_PEER_ENDING:
-		/* What it sent before it heard our last word; a reset could overtake that. */
+		/*
+		 * The client sent this before it read our last message. A reset
+		 * could overtake that message.
+		 */
 		dstor_conn_pause(c, DSTOR_PAUSE_ENDING);
 		return DSTOR_RX_PAUSE;
 	default:
@@ -148,14 +151,14 @@ static void peer_corrupt(struct dstor_conn *c)
 		this_cpu_inc(p->export->stats->checksum_errors);
 }
 
-/* Only data that goes to a command is compared: p->receiving. */
+/* A wrong digest of data. Only data of a command (p->receiving) is compared. */
 static enum dstor_rx_verdict peer_damaged(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 	const struct dstor_frame *f = dstor_conn_frame(c);
 
 	peer_corrupt(c);
-	/* Only data on its way to the disk has a digest that is looked at. */
+	/* Wrong data may leave the connection open only on its way to the disk. */
 	if (!p->commands.receiving)
 		return DSTOR_RX_CLOSE;
 	dstor_command_damaged(p);
@@ -204,7 +207,7 @@ static void close_peer(struct dstor_peer *p)
 
 	dstor_cipher_drain(&p->conn);
 	free_unsent(p);
-	/* Nothing comes or goes any more; drop what was not submitted (P2). */
+	/* The connection ends: drop commands that were not submitted (P2). */
 	dstor_tx_unlock(&p->conn);
 	dstor_point(PEER_CLOSING);
 	dstor_conn_close(&p->conn, false);
@@ -228,7 +231,7 @@ static void peer_retire(struct dstor_peer *p)
 	queue_rcu_work(dstor_disk_wq, &p->run.free_work);
 }
 
-/* Nobody kicks it any more but a tick or a run that was queued before. */
+/* After the grace period only a tick or a run that was queued before can kick the peer. */
 static void peer_free_work(struct work_struct *work)
 {
 	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, run.free_work);
@@ -248,7 +251,7 @@ static bool peer_is_silent(const struct dstor_peer *p)
 	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
 }
 
-/* What time does. False: the connection ends. */
+/* Judges timeouts, sends pings. False: the connection ends. */
 static bool keep_time(struct dstor_peer *p)
 {
 	u32 age = jiffies_to_msecs(jiffies - p->since);
@@ -267,7 +270,7 @@ static bool keep_time(struct dstor_peer *p)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
 			dstor_command_drop_spare_pages(p);
-		/* Until now nothing was read: not hearing from the client proves nothing. */
+		/* Receiving was paused, so not hearing from the client proves nothing. */
 		if (dstor_conn_is_paused(&p->conn))
 			dstor_conn_forgive(&p->conn);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
@@ -277,7 +280,10 @@ static bool keep_time(struct dstor_peer *p)
 			p->notified = jiffies;
 			send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
-		/* Now, before anything more is read: it may refer to pages given back (P4). */
+		/*
+		 * Judge silence before reading more: late data may be of pages
+		 * that were given back (P4).
+		 */
 		return dstor_conn_is_paused(&p->conn) || !peer_is_silent(p);
 	default:
 		return true;
@@ -384,7 +390,7 @@ static void peer_serve(struct dstor_peer *p)
 		/* An answer that ends the connection is out, and the other side may go. */
 		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
 		    !p->final_sent && !dstor_conn_lost(&p->conn)) {
-			/* Once: it calls back, and we would be here again. */
+			/* Shut down once: it calls back, and that leads here again. */
 			p->final_sent = true;
 			dstor_conn_end_sending(&p->conn);
 		}
@@ -416,7 +422,7 @@ static void thread_work(struct kthread_work *work)
 	peer_serve(container_of(work, struct dstor_peer, run.thread_work));
 }
 
-/* Without memory for a thread it goes on as it is. */
+/* Gives the peer a thread; without memory for one the peer stays in its workqueue. */
 static void give_thread(struct dstor_peer *p)
 {
 	struct kthread_worker *thread = kthread_create_worker(0, "dst-%s", p->export->name);
@@ -425,7 +431,7 @@ static void give_thread(struct dstor_peer *p)
 		return;
 	kthread_init_work(&p->run.thread_work, thread_work);
 	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work, dstor_lone_wq);
-	/* What this item was kicked for meanwhile. */
+	/* The work item may have been kicked meanwhile: pass that on to the thread. */
 	dstor_conn_kick(&p->conn);
 }
 

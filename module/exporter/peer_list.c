@@ -86,7 +86,7 @@ void dstor_peers_end_of(struct dstor_listener *l)
 	spin_unlock(&peers_lock);
 }
 
-/* Those that are not in it are left alone. */
+/* Ends the connections of peers in @net. True: there were some. */
 static bool lose_peers_in(struct net *net)
 {
 	struct dstor_peer *p;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What the rules of an export are asked with.
- */
+/* The rules of an export, and the identity of a peer that they are applied to. */
 #ifndef DSTOR_RULES_H
 #define DSTOR_RULES_H
 
@@ -14,7 +12,7 @@
 struct dstor_export;
 struct dstor_rule;
 
-/* What a peer has shown of itself, for the rules. */
+/* The identity of a peer, for the rules. */
 struct dstor_peer_id {
 	struct sockaddr_storage addr;
 	u32 addr_len;
@@ -34,7 +32,7 @@ u8 dstor_access_of_client(struct dstor_export *e, const struct dstor_peer_id *pe
 void dstor_rules_name_client(struct dstor_export *e, struct dstor_peer_id *peer_id);
 /* One name, or the same key where none is named. True for two peers in the clear. */
 bool dstor_rules_same_client(const struct dstor_peer_id *a, const struct dstor_peer_id *b);
-/* With the fingerprint of each key; to be freed with kfree_sensitive(). NULL: no memory. */
+/* A copy with the fingerprint of each key, for kfree_sensitive(); NULL: no memory. */
 struct dstor_rule *dstor_rules_copy(const struct dstor_rule *rules, unsigned int n);
 bool dstor_rules_have_key(const struct dstor_rule *rules, unsigned int n);
 /* A key is called as the first rule that has it calls its file. Unchanged: it has none. */

@@ -303,7 +303,7 @@ void dstor_session_leave(struct dstor_peer *p)
 	if (p->bye)
 		s->ended = true;
 	if (!dstor_session_busy(s) && !dstor_session_has_peer(s) && !list_empty(&s->entry)) {
-		/* Never granted: it leaves no trace. */
+		/* A session that was never granted leaves no trace. */
 		if (s->ended || !s->established)
 			dstor_session_forget(s);
 	}

@@ -66,7 +66,7 @@ struct dstor_session {
 /* All below: under export->lock, unless they say otherwise. */
 
 /* session.c */
-/* Of the hello of @p, in the list of its export. NULL: no memory. */
+/* A session of the hello of @p, in the list of its export. NULL: no memory. */
 struct dstor_session *dstor_session_new(struct dstor_peer *p);
 /* Any context that may free memory, with or without the lock. */
 void dstor_session_put(struct dstor_session *s);
@@ -94,7 +94,7 @@ void dstor_session_end(struct dstor_session *s);
 void dstor_session_end_all(struct dstor_export *e);
 /* The peer is closed and none of its commands runs. Takes the lock. */
 void dstor_session_leave(struct dstor_peer *p);
-/* Nobody waits any more for those that were silent for too long: dormant, without lease. */
+/* Sessions that were silent for too long expire: they become dormant and lose the lease. */
 void dstor_session_expire(struct dstor_export *e);
 /*
  * Has the writer been heard in this life on each of its queues? Then the token of the

@@ -71,7 +71,7 @@ static int check_config(const struct dstor_export_config *c, struct dstor_error 
 				  c->name);
 	if (!c->n_listen)
 		return dstor_fail(err, -EINVAL, "export \"%s\" listens nowhere", c->name);
-	/* Nobody may think that a channel is closed when it is not. */
+	/* A user who names a cipher expects encryption: refuse it without a key. */
 	if (c->ciphers[0] && !dstor_rules_have_key(c->rules, c->n_rules))
 		return dstor_fail(err, -EINVAL,
 				  "a cipher needs a key: give a rule with key=FILE, too");
@@ -120,7 +120,10 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	if (!ret)
 		ret = open_listeners(net, e, c, err);
 	if (!ret) {
-		/* Until unexport; what outlives that, dstor_peers_end() waits for. */
+		/*
+		 * The reference lasts until unexport. dstor_peers_end() waits
+		 * for whatever outlives that.
+		 */
 		__module_get(THIS_MODULE);
 		queue_delayed_work(dstor_watch_wq, &e->poll, 0);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);

@@ -41,13 +41,13 @@ static unsigned int count_clients(struct dstor_export *e)
 	return n;
 }
 
-/* Without the lock: who waits for it must not sleep for anything else. */
+/* Reads without the lock: a waiter must not sleep for anything else. */
 static bool no_peers(const struct dstor_export *e)
 {
 	return !READ_ONCE(e->n_peers);
 }
 
-/* Nothing is on the disk, and no peer is about to give it something. */
+/* The disk has no command, and no peer is about to submit one. */
 static bool export_is_drained(const struct dstor_export *e)
 {
 	/* pairs with stop_admitting() in peer.c, which comes after the last submission */
