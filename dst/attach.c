@@ -111,7 +111,7 @@ static int attach_wait_for_node(const char *path, const struct node *node, struc
 		      path);
 }
 
-/* Which exports are there instead? Nothing is added when that cannot be found out. */
+/* Adds the exports that the exporter offers to the message, if they can be listed. */
 static int attach_no_such_export(const struct attach_wanted *w, const struct reason *why)
 {
 	const char *key_file = options_text(&w->values, "key", NULL);

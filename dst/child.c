@@ -36,7 +36,7 @@ static void ATTRIBUTE(noreturn) child_command(int (*command)(int argc, char **ar
 	_exit(ret);
 }
 
-/* What it said, without "dst: NAME: " and the end of the line. */
+/* Takes the child's message, without "dst: NAME: " and the end of the line. */
 static void listen_to(int fd, const char *name, struct reason *why)
 {
 	char text[sizeof(why->text) + 64], prefix[64];

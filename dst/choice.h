@@ -21,7 +21,10 @@ int choice_take(struct choice *c, int argc, char **argv, const char *allowed);
 /* Reads the file, and finds the section, if one was named. 0 or -1 */
 int choice_load(const struct choice *c, struct config *config,
 		const struct config_section **only, struct reason *why);
-/* Without the module nothing runs: no failure. 0 or -1; @info is to be freed in either case. */
+/*
+ * Loads what runs; nothing without the module, which is no failure. 0 or -1;
+ * free @info in both cases.
+ */
 int choice_running(struct info *info, struct reason *why);
 
 #endif

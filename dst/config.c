@@ -145,7 +145,7 @@ static int config_check_section(struct reading *r, const struct config_section *
 		if (o->flags & OPTION_NEEDED && !options_get(&s->values, o->name))
 			return config_complain(r, "%s \"%s\" needs the key %s",
 					       object_name(s->kind), s->name, o->name);
-	/* As attach would call it. */
+	/* The name has to be the one that attach would give. */
 	if (s->kind == OBJECT_DEVICE && (device_name(s->name, device, NULL) ||
 					 strcmp(device, s->name)))
 		return config_complain(r, "a device's name here is without \"dst-\"");

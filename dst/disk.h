@@ -18,10 +18,13 @@ struct disk {
 };
 
 int disk_find(const char *path, struct disk *d, struct reason *why);
-/* What sysfs knows of the block device of folder @sysfs; false when nothing that lasts. */
+/* The identity of the block device of folder @sysfs; false when it has none that lasts. */
 bool disk_identity(const char *sysfs, char identity[DISK_IDENTITY_LEN]);
 
-/* Who has the block device /dev/NAME: "mounted on /mnt", "used by dm-0"; false when not seen. */
+/*
+ * The user of the block device /dev/NAME: "mounted on /mnt", "used by dm-0";
+ * false: none is seen.
+ */
 bool disk_user(const char *name, char *who, size_t size);
 
 #endif

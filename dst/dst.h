@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What every part of the utility shares: how a failure is worded and said, and
- * the commands. Parts that parse never print: they fill in a reason, and the
- * command says it, in one line.
+ * Shared by every part of the utility: how a failure is worded and reported,
+ * and the commands. Parts that parse never print: they fill in a reason, and
+ * the command reports it, in one line.
  */
 #ifndef DST_DST_H
 #define DST_DST_H

@@ -31,7 +31,7 @@ struct state {
 	struct state_disk disks[STATE_DISKS_MAX];	/* last exported first */
 };
 
-/* What it begins from: pure inputs, so that it can be tested. */
+/* The inputs: plain values, so that tests can choose them. */
 struct state_start {
 	const char *name;
 	const char *identity;

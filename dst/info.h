@@ -86,10 +86,10 @@ int info_load(struct netlink *nl, const char *name, struct info *info, struct re
 /* One export, which must be there. 0 or -1; @info is to be freed in either case. */
 int info_load_export(struct netlink *nl, const char *name, struct info *info,
 		     struct reason *why);
-/* Those of @info by name, or NULL. */
+/* An object of @info by its name, or NULL. */
 const struct export_info *info_export(const struct info *info, const char *name);
 const struct device_info *info_device(const struct info *info, const char *name);
-/* With cipher "none" there is a key and no encryption. @object: as for options_take() */
+/* An object with cipher "none" has a key and no encryption. @object: as for options_take() */
 bool info_has_key(enum object_kind kind, const void *object);
 bool info_encrypted(enum object_kind kind, const void *object);
 void info_free(struct info *info);

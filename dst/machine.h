@@ -12,14 +12,14 @@
 #define BOOT_ID_LEN 37		/* a UUID and the closing NUL */
 
 bool machine_id(char id[MACHINE_ID_LEN]);	/* false: it has none */
-/* What the hardware, or the hypervisor, calls this machine; "" where it says nothing. */
+/* The UUID that the hardware or the hypervisor gives this machine, or "". */
 void hardware_id(char id[HARDWARE_ID_LEN]);
 int boot_id(char id[BOOT_ID_LEN], struct reason *why);
 /* The same after a reboot; tells nobody the machine id. */
 int client_id(u8 id[DSTOR_ID_LEN], struct reason *why);
 void client_name(char name[DSTOR_NAME_LEN]);	/* the host's name, or empty */
 void random_bytes(void *to, size_t len);
-/* What is in a small file, without blanks at its end. False when there is no such file. */
+/* Reads a small file, without blanks at its end. False when there is no such file. */
 bool read_line(const char *path, char *text, size_t size);
 
 #endif

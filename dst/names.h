@@ -20,7 +20,7 @@ struct names {
 
 /* The operands at optind. 0 or the exit status, after having said why. */
 int names_take(struct names *names, int argc, char **argv);
-/* Without the module nothing of that name exists. 0 or the exit status, likewise. */
+/* Opens netlink; without the module no such name exists. 0 or the exit status, likewise. */
 int names_open(const struct names *names, struct netlink *nl);
 /* Sets @name to the next one; false at the end. */
 bool names_next(struct names *names);

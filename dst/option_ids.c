@@ -22,7 +22,7 @@ static int exporter_check(const struct option_spec *o, const char *text, struct 
 	return strcmp(text, ANY) ? id_check(o, text, why) : 0;
 }
 
-/* Of a checked text; "any" is zero. */
+/* Converts a checked text; "any" is zero. */
 static void id_of(const char *text, u8 id[DSTOR_ID_LEN])
 {
 	if (!strcmp(text, ANY) || parse_id(text, id, NULL))

@@ -180,7 +180,7 @@ static int rule_check_in_file(const char *text, struct reason *why)
 	return r.key_file[0] ? path_check_in_file(r.key_file, why) : 0;
 }
 
-/* As it was given, but for the name of the file. */
+/* The rule as it was given, with an absolute name of its file. */
 static char *rule_absolute(const char *text)
 {
 	const char *key = strncmp(text, "key=", 4) ? strstr(text, ",key=") : text;

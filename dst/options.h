@@ -61,7 +61,7 @@ struct option_type {
 	int (*check_in_file)(const char *text, struct reason *why);
 	/* The same value, allocated, with absolute paths; NULL: no file is there, or no need */
 	char *(*absolute)(const char *text);
-	/* Of a checked text, and back; NULL: not a number */
+	/* A checked text as a number, and back; NULL: not a number */
 	u64 (*number)(const struct option_spec *o, const char *text);
 	struct text (*text)(const struct option_spec *o, u64 number);
 	/* Adds a checked text to a request; NULL: the command does that. */

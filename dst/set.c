@@ -59,8 +59,8 @@ static int set_take(struct change *c, const char *text, struct reason *why)
 }
 
 /*
- * As show prints them: a name or an id means the machine, an address or the id of
- * a session only that session. NULL when it is somebody else.
+ * Clients as show prints them: a name or an id means the machine, an address or
+ * the id of a session only that session. NULL when @text names another client.
  */
 static const u8 *set_named_by(const struct client_info *c, const char *who)
 {
@@ -152,7 +152,7 @@ static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *
 	return ret;
 }
 
-/* What the module does not show is kept for save, beside what was kept before. */
+/* Settings that the module does not show are kept for save, beside those kept before. */
 static void set_keep(struct netlink *nl, const struct change *c, const char *name)
 {
 	const struct config_section *told;

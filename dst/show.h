@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * What dst show prints, one file for each form of it.
- */
+/* The output of dst show, one file for each form of it. */
 #ifndef DST_SHOW_H
 #define DST_SHOW_H
 
@@ -10,7 +8,7 @@
 /* show_table.c */
 /* @identities: with a line that says which exporter and which disk each is */
 void show_table(const struct info *info, bool identities);
-/* What happened between @then and @now, which are @ms apart; @then NULL: nothing is known yet. */
+/* Rates between @then and @now, which are @ms apart; @then NULL: nothing is known yet. */
 void show_rates(const struct info *now, const struct info *then, u64 ms);
 
 /* show_json.c */

@@ -107,7 +107,7 @@ static void print_exports(const struct info *info, bool identities)
 	}
 }
 
-/* Of a device that is not well: what it waits for, and why. */
+/* Prints what a troubled device waits for, and why. */
 static void print_trouble(const struct device_info *d)
 {
 	char retries[16] = "forever";

@@ -28,7 +28,7 @@ void transport_load(const struct uri *u)
 		module_load("vsock_loopback");
 }
 
-/* Nobody: the socket that made the file is gone. */
+/* True when the socket that made the file is gone. */
 static bool nobody_listens(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };

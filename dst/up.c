@@ -102,7 +102,10 @@ static int up_undo_step(const struct plan_step *step, struct reason *why)
 	return ret;
 }
 
-/* Which key was it? The command names the option, as it was given, if it names any. */
+/*
+ * Names the file's line of the option whose value stands in the message, or
+ * else of the operand.
+ */
 static int up_where(const struct config *c, const struct plan_step *step, const struct reason *what,
 		    struct reason *why)
 {

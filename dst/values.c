@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What people write for sizes, times, numbers and names, checked; and the same
+ * Checks sizes, times, numbers and names that people write, and formats them
  * for people to read. Pure functions, called by the commands.
  */
 #include <errno.h>
@@ -49,7 +49,7 @@ int parse_size(const char *text, u64 *bytes, struct reason *why)
 	return 0;
 }
 
-/* What follows the point, in millionths of @unit. */
+/* The digits behind the point, in millionths of @unit. */
 static u64 parse_fraction(const char **p, u64 unit)
 {
 	u64 part = 0, weight = unit / 10;

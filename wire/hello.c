@@ -179,7 +179,7 @@ static bool list_has(const char *list, const char *word, size_t len)
 	return false;
 }
 
-/* Only what was wanted may be chosen: anything else is a downgrade. */
+/* The exporter may choose only from the wanted list: anything else is a downgrade. */
 static bool choice_ok(const char *chosen, const char *wanted)
 {
 	return list_has(wanted, chosen, dstor_word_len(chosen)) && !chosen[dstor_word_len(chosen)];

@@ -35,7 +35,7 @@ void dstor_entry_set_crc(struct dstor_entry *e);
 bool dstor_greeting_is_ours(const struct dstor_greeting *g);
 
 /*
- * Only after dstor_greeting_is_ours(). Returns DSTOR_GREETING_OK, _VERSION (none in
+ * Called after dstor_greeting_is_ours(). Returns DSTOR_GREETING_OK, _VERSION (none in
  * common) or _FEATURE (a reserved bit, a mode or a required feature is unknown).
  * @known: features of the receiver. @unknown gets the required features that are
  * not among them, 0 if there are none.

@@ -95,7 +95,7 @@ bool dstor_noise_read(struct dstor_noise *s, const u8 *in, size_t len, u8 *paylo
 bool dstor_noise_split(struct dstor_noise *s, u8 send[DSTOR_KEY_LEN], u8 receive[DSTOR_KEY_LEN],
 		       u8 hash[DSTOR_HASH_LEN]);
 
-/* Only after dstor_noise_begin(). Later calls on @s fail. */
+/* Called after dstor_noise_begin(). Later calls on @s fail. */
 void dstor_noise_wipe(struct dstor_noise *s);
 
 #endif

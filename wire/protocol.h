@@ -177,7 +177,7 @@ enum dstor_grant_flags {
 
 #define DSTOR_GRANT_FLAGS_KNOWN (DSTOR_GRANT_LEASE_KEPT | DSTOR_GRANT_REPLAY)
 
-/* What the unique id of a disk is, as of SPC's page 0x83. */
+/* Kinds of the unique id of a disk, as in SPC's page 0x83. */
 enum dstor_unique_id_type {
 	DSTOR_UNIQUE_ID_NONE = 0,
 	DSTOR_UNIQUE_ID_T10 = 1,

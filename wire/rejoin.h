@@ -15,7 +15,7 @@ enum dstor_rejoin {
 	DSTOR_REJOIN_ROLLED_BACK,	/* the client's memory is older than what it did */
 };
 
-/* What the exporter remembers of a queue beside its slots. All zero: no welcome yet. */
+/* The exporter's memory of a queue beside its slots. All zero: no welcome yet. */
 struct dstor_queue_past {
 	u64 cookie;	/* of the last welcome; 0: none yet */
 	u64 former;	/* accepted, too, until the first frame; 0: none */

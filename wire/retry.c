@@ -63,7 +63,7 @@ u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry
 
 	if (p->retries != DSTOR_RETRIES_FOREVER && ms >= dstor_budget_ms(p))
 		return p->retries;
-	/* Only shown to people; a 32-bit kernel cannot divide 64 bits. */
+	/* A rough value is enough for people, and a 32-bit kernel cannot divide 64 bits. */
 	n = (ms < ~0U ? (u32)ms : ~0U) / (p->timeout_ms ? p->timeout_ms : 1);
 	return n > p->retries ? p->retries : n;
 }
