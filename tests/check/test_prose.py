@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The form of documents: what of CONTRIBUTING.md, section Style, a script can see."""
+"""The form of documents and comments: the part of CONTRIBUTING.md, section Style, that a script can see."""
+import re
+
 import pytest
 
-from measure import columns, prose_lines
-from support import TOP
+from measure import HEADLESS, columns, comment_starts, prose_lines
+from support import TOP, sources
 
 WIDTH = 80
+HEADLESS_SHARE = 0.02	# of comments: of the kernel's own drivers 1 to 2 % begin so
+# Of a document no sentence may begin so, unless it is a question.
+NO_ACTOR = re.compile(r"(?:^|(?<=[.:!?] ))[*_(]*(?:What|Who|Whoever|Whatever|Nobody|Somebody) [^.?]*[.:]")
 PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md"), *(TOP / "tests").rglob("README.md")])
 
 
@@ -22,3 +27,36 @@ def test_what_is_too_wide_is_found():
     long = "x" * (WIDTH + 1)
     assert wide(f"# H\n\n{long}\n") == [long] and wide(f"- {long}\n")
     assert not wide(f"# {long}\n\n| {long} |\n\n    {long}\n\n```\n{long}\n```\n{'×' * WIDTH}\n")
+
+
+def paragraphs(text):
+    """Each as one line: what prose_lines() gives, cut at empty lines and at items of a list."""
+    kept = set(prose_lines(text))
+    lines = [line if line in kept else "" for line in text.splitlines()]
+    lines = [re.sub(r"^\s*(?:[-*]|\d+\.) +", "\n", line) for line in lines]
+    return [" ".join(p.split()) for p in re.split(r"\n\s*\n", "\n".join(lines)) if p.strip()]
+
+
+def without_actor(text):
+    return [m.group() for p in paragraphs(text) for m in NO_ACTOR.finditer(p)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(TOP)))
+def test_sentences_name_the_actor(page):
+    assert not without_actor(page.read_text())
+
+
+def test_a_sentence_without_an_actor_is_found():
+    assert without_actor("Who has that\nreads disks.") and without_actor("It is. Nobody waits.")
+    assert without_actor("- a\n- **What is left** is gone.")
+    assert not without_actor("Who may attach? A client.\n\n    What is code.\n\nIt says what. Whole.")
+
+
+@pytest.mark.parametrize("folder", ["module", "wire", "dst"])
+def test_comments_name_the_actor(folder):
+    """Not "Who sees it sees the reason" but "A reader that sees @failed sees the reason"."""
+    starts = [(path, word) for path in sources(folder) if "probes" not in path.parts
+              for word in comment_starts(path.read_text())]
+    found = [f"{path.relative_to(TOP)}: {word}" for path, word in starts if word in HEADLESS]
+    assert len(starts) > 100
+    assert len(found) <= HEADLESS_SHARE * len(starts), "\n".join(found)
