@@ -12,6 +12,14 @@ HEADLESS_SHARE = 0.02	# of comments: of the kernel's own drivers 1 to 2 % begin 
 # Of a document no sentence may begin so, unless it is a question.
 NO_ACTOR = re.compile(r"(?:^|(?<=[.:!?] ))[*_(]*(?:What|Who|Whoever|Whatever|Nobody|Somebody) [^.?]*[.:]")
 PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md"), *(TOP / "tests").rglob("README.md")])
+MANUALS = sorted((TOP / "docs/man").glob("*.scd"))
+
+
+def manual(path):
+    """As a document: a tab is the depth of a paragraph there, "++" ends a line of commands."""
+    lines = path.read_text().splitlines()
+    lines = ["" if re.match(r"[#*_].*\S[*_]$", line) or line.endswith("++") else line.strip() for line in lines]
+    return "\n".join(lines)
 
 
 def wide(text):
@@ -21,6 +29,15 @@ def wide(text):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(TOP)))
 def test_prose_is_wrapped(page):
     assert not wide(page.read_text())
+
+
+@pytest.mark.parametrize("page", MANUALS, ids=lambda p: p.stem)
+def test_manuals_are_wrapped_and_name_the_actor(page):
+    found = [line for line in page.read_text().splitlines()
+             if columns(line) > WIDTH and not line.endswith("++")]
+    assert not found
+    assert len(paragraphs(manual(page))) > 10
+    assert not without_actor(manual(page))
 
 
 def test_what_is_too_wide_is_found():
