@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from support import TOP, run
+from support import BUILD, TOP, run
 
 PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "tests/vm/README.md",
          *sorted(f"docs/{p.name}" for p in (TOP / "docs").glob("*.md"))]
@@ -110,3 +110,51 @@ def test_figures_of_readme_are_those_of_the_page():
             median = re.search(rf"^\| {what} 4 KiB {depth} \| \S+ (\S+) ", tables[kernel], re.M)
             assert figure == median.group(1), f"{kernel}: {column}"
     assert "`make bench`" in readme
+
+
+PUBLIC_PAGES = sorted([*TOP.glob("*.md"), *(TOP / "docs").glob("*.md"), *(TOP / "docs/man").glob("*.scd")])
+
+
+def commands(text):
+    """(command, options, KEY= words) of each `dst ...` in backticks or in a block of commands."""
+    text = re.sub(r"\\(?=[\[\]-])|\*", "", text) if "# NAME" in text else text
+    text = re.sub(r"\\\n\s*", "", text)
+    found = re.findall(r"`dst ([^`]*)`", text)
+    found += re.findall(r"^(?:    |\t).*?(?<![\w/.-])dst ([^#\n;&|]*)", text, re.M)
+    for line in found:
+        words = line.split()
+        if words and re.fullmatch(r"[a-z]+", words[0]):
+            yield words[0], re.findall(r"(?<!\S)--[a-z][a-z-]*", line), \
+                re.findall(r"(?<!\S)([a-z][a-z-]*)=", line)
+
+
+@pytest.fixture(scope="module")
+def helps():
+    """{command: its help}"""
+    names = re.findall(r"^  dst ([a-z]+) ", run(BUILD / "dst", "--help")[1], re.M)
+    return {name: run(BUILD / "dst", "help", name)[1] for name in names}
+
+
+def unknown(text, helps):
+    wrong = []
+    for command, options, keys in commands(text):
+        if command not in helps:
+            wrong.append(command)
+            continue
+        known = re.findall(r"--[a-z][a-z-]*", helps[command])
+        wrong += [f"{command} {option}" for option in options if option not in known]
+        if command == "set":
+            wrong += [f"set {key}=" for key in keys if not re.search(rf"^  {key}=", helps[command], re.M)]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PUBLIC_PAGES, ids=lambda p: str(p.relative_to(TOP)))
+def test_pages_show_commands_that_exist(page, helps):
+    assert not set(unknown(page.read_text(), helps)) - {"help"}
+
+
+def test_a_command_that_does_not_exist_is_found(helps):
+    assert "set" in helps and "monitor" in helps and len(helps) > 10
+    text = "`dst frob x`, `dst set d frob=1`\n\n    umount /mnt && dst detach d --frob   # --no\n"
+    assert unknown(text, helps) == ["frob", "set frob=", "detach --frob"]
+    assert not unknown("`dst set d key=/x`\n\n    dst attach dst://h/x --name d --key /x\n", helps)
