@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * child.c - one command of the utility, run as if it were typed, in a process of
- * its own: what it is asked for comes from a file, but is parsed in one place.
+ * Runs one command of the utility as if it were typed, in a process of its own.
+ * Options from a file are so parsed in the same place as those of a command line.
  */
 #ifndef DST_CHILD_H
 #define DST_CHILD_H

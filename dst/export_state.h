@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * state.c - what is remembered of an export while it is away, in one file for
- * each name: the identity of the exporter, the UUIDs of its disks, the instance,
- * whether it ended in order.
+ * The records of exports that are away, one file for each name: the identity of
+ * the exporter, the UUIDs of its disks, the instance, whether it ended in order.
  */
 #ifndef DST_EXPORT_STATE_H
 #define DST_EXPORT_STATE_H
@@ -59,7 +58,7 @@ void state_lost(struct state *s);
 int state_parse(char *text, struct state *s, struct reason *why);
 void state_format(const struct state *s, char text[STATE_TEXT_MAX]);
 
-/* Open: nobody else changes the state of this name. */
+/* While it is open, no other process changes the record of this name. */
 struct state_file {
 	int folder;
 	int lock;

@@ -22,7 +22,7 @@
 #include "values.h"
 
 #define WAITS_MAX 60		/* one welcome WAIT comes each second */
-#define FRAMES_MAX 1000		/* before the pong: nobody has that much to say */
+#define FRAMES_MAX 1000		/* before the pong; no honest exporter sends as many */
 
 u64 now_us(void)
 {

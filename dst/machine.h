@@ -15,7 +15,7 @@ bool machine_id(char id[MACHINE_ID_LEN]);	/* false: it has none */
 /* The UUID that the hardware or the hypervisor gives this machine, or "". */
 void hardware_id(char id[HARDWARE_ID_LEN]);
 int boot_id(char id[BOOT_ID_LEN], struct reason *why);
-/* The same after a reboot; tells nobody the machine id. */
+/* The same after a reboot; does not disclose the machine id. */
 int client_id(u8 id[DSTOR_ID_LEN], struct reason *why);
 void client_name(char name[DSTOR_NAME_LEN]);	/* the host's name, or empty */
 void random_bytes(void *to, size_t len);

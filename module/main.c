@@ -15,7 +15,7 @@
 #include "exporter/exporter.h"
 #include "version.h"
 
-/* Clients hear of an orderly end; nobody waits for an exporter that is gone. */
+/* Exports tell their clients; devices stop waiting for an exporter that is gone. */
 static int going_down(struct notifier_block *nb, unsigned long action, void *data)
 {
 	dstor_exports_shutdown();

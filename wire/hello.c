@@ -20,7 +20,7 @@ static bool is_zero(const void *data, size_t len)
 	return true;
 }
 
-/* Terminated, and without control characters: it may reach somebody's terminal. */
+/* Terminated, and without control characters: it may reach a terminal. */
 static bool is_text(const char *s, size_t size)
 {
 	size_t i;

@@ -258,7 +258,7 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 		dev->added = true;
 		mutex_unlock(&dev->lock);
 		dstor_point(ATTACH_ADDED);
-		/* From "added" on somebody may detach it. */
+		/* From "added" on another process may detach the device. */
 		mutex_lock(&dev->report.lock);
 		if (!dev->stopping) {
 			dstor_event_device(dev, DSTOR_EVENT_DEVICE_ATTACHED);

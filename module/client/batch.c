@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * When a queue sends, and on which CPU. A lone request is sent at once, in the
- * submitter's context. Of a busy queue sending may be left to the work: it runs
- * elsewhere, or when the submitter waits, and then sends in one call all that has
- * gathered (the batches of i10, NSDI '20, without its timer). Deferred sends that
- * find little switch back to sending at once for a while.
+ * Decides when a queue sends, and on which CPU. A lone request is sent at once, in
+ * the submitter's context. A busy queue may leave sending to its work, which runs
+ * on another CPU, or when the submitter waits. The work sends in one call all
+ * messages that have gathered (the batches of i10, NSDI '20, without its timer).
+ * Deferred sends that find little switch back to sending at once for a while.
  *
  * No locks: the fields of the queue are guesses, and races only blur them.
  */

@@ -17,7 +17,7 @@
 
 #define FORCE_QUIET_MS 4200	/* P8: detach --force returns within 5 s */
 #define BYE_MS 500		/* for BYE to leave */
-#define LOOK_MS 500		/* for somebody who has it open in passing */
+#define LOOK_MS 500		/* for a program that opens it in passing */
 
 void dstor_device_stop_works(struct dstor_device *dev)
 {
@@ -163,7 +163,7 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	ret = claim_removal(dev, force, err);
 	if (ret)
 		goto out;
-	/* Idle: say goodbye while there is somebody to say it to. */
+	/* An idle device with all connections deletes its disk now, and can say BYE after that. */
 	if (!force && all_live(dev) && !dstor_oldest(dev, &age, &retry, &in_flight)) {
 		del_gendisk(dev->disk);
 		deleted = true;

@@ -350,9 +350,9 @@ void dstor_link_close(struct dstor_queue *q, const char *why);
 bool dstor_link_quiet(struct dstor_queue *q);
 void dstor_link_soon(struct dstor_queue *q);
 /*
- * How long @t is tried. Once an outage has outlasted a transaction's budget, one that begins
- * in it gets a single timeout until the connection is back: else whoever waits for
- * them in turn (sync at shutdown) waits for a budget each.
+ * The limits of @t. Once an outage has outlasted the budget of a transaction, one that
+ * begins in it gets a single timeout until the connection is back. Otherwise a caller
+ * that waits for one after another (sync at shutdown) would wait for a budget each.
  */
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
 /* Fails the transactions of @q for which @all or the policy says so. Under q->lock. */

@@ -10,7 +10,7 @@
 
 struct dstor_device;
 
-/* Attached, detached, resized. Under dev->lock, or where nobody else has @dev. */
+/* Attached, detached, resized. Under dev->lock, or while the caller alone has @dev. */
 void dstor_event_device(struct dstor_device *dev, enum dstor_event what);
 /*
  * Something happened that may have changed the state: says so if it has, or if the

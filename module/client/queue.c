@@ -239,7 +239,7 @@ void dstor_queue_work(struct work_struct *work)
 	dstor_tx_flush_locked(c);
 	dstor_batch_judge(q, dstor_tx_collected(c) - n);
 	dstor_tx_unlock(c);
-	/* whoever failed to get tx.lock has submitted before */
+	/* a sender that failed to get tx.lock has submitted before */
 	dstor_tx_flush(c);
 	memalloc_noreclaim_restore(noreclaim);
 	if (again)

@@ -22,7 +22,7 @@ static u32 since_ms(unsigned long then)
 /* Returns false when the connection has to go. */
 static bool check_transactions(struct dstor_queue *q, u64 now, bool *fail)
 {
-	/* In the middle of a planned reconnect nobody is asked. */
+	/* In the middle of a planned reconnect the exporter is not asked. */
 	bool live = q->state == DSTOR_Q_LIVE && !q->renewal.over;
 	unsigned int i;
 

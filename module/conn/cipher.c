@@ -281,7 +281,7 @@ int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h)
 
 	if (!dstor_stream_begin(&h->stream, &dstor_primitives))
 		return 0;
-	/* 2^22 uses ago: nobody is busy with it, unless the limit was lowered. */
+	/* That key was 2^22 uses ago: no job is busy with it, unless a test lowered the limit. */
 	wait_event(x->idle, cipher_key_unused(x, &h->users[next]));
 	ret = set_key(h->tfm[next], h->stream.key, &h->key_len);
 	if (!ret)

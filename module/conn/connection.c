@@ -112,7 +112,7 @@ static void kick_owner(struct sock *sk)
 	read_unlock_bh(&sk->sk_callback_lock);
 }
 
-/* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
+/* Every kind of socket wakes its pollers. Any context, under the lock of the wait queue. */
 static int conn_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
 {
 	struct dstor_conn *c = container_of(entry, struct dstor_conn, wait);

@@ -221,7 +221,7 @@ bool dstor_conn_alive(const struct dstor_conn *c);
 /* Sends nothing more; the other side reads the end. Under tx.lock, the connection open. */
 void dstor_conn_end_sending(struct dstor_conn *c);
 
-/* It is not lost from here on, unless somebody loses it. Before dstor_conn_start(). */
+/* The connection counts as alive until a caller loses it. Before dstor_conn_start(). */
 static inline void dstor_conn_begin(struct dstor_conn *c)
 {
 	clear_bit(DSTOR_CONN_LOST, &c->flags);
@@ -392,7 +392,7 @@ static inline u32 dstor_tx_collected(const struct dstor_conn *c)
 /* send.c. Context: process, may sleep for the socket's lock. */
 /* Sends what is queued until the socket is full. Under tx.lock. */
 void dstor_tx_flush_locked(struct dstor_conn *c);
-/* The same, unless somebody else does it right now, who then sends ours too. */
+/* The same, unless another sender is at it, which then sends ours, too. */
 void dstor_tx_flush(struct dstor_conn *c);
 /* Any context; does not send by itself. */
 static inline bool dstor_tx_submit(struct dstor_conn *c, struct dstor_message *m)
@@ -412,7 +412,7 @@ static inline void dstor_conn_hold(struct dstor_conn *c)
 static inline void dstor_conn_release(struct dstor_conn *c)
 {
 	clear_bit(DSTOR_CONN_HELD, &c->flags);
-	smp_mb__after_atomic(); /* whoever found it held has submitted before */
+	smp_mb__after_atomic(); /* a sender that found it held has submitted before */
 	dstor_conn_kick(c);
 }
 

@@ -39,7 +39,7 @@ void dstor_digest_begin(struct dstor_digest *d, const struct dstor_frame *f);
 void dstor_digest_add(struct dstor_digest *d, const void *data, u32 len);
 void dstor_digest_end(struct dstor_digest *d, u8 *out);
 
-/* One that is not computed, because nobody has its data. */
+/* A digest that is not computed, because its data has no sink. */
 static inline void dstor_digest_skip(struct dstor_digest *d)
 {
 	d->count++;

@@ -256,7 +256,7 @@ void dstor_tx_flush(struct dstor_conn *c)
 			return;
 		dstor_tx_flush_locked(c);
 		mutex_unlock(&c->tx.lock);
-		smp_mb(); /* whoever failed to get the lock has submitted before */
+		smp_mb(); /* a sender that failed to get the lock has submitted before */
 	} while (!llist_empty(&c->submitted) && READ_ONCE(c->sock) && !dstor_conn_lost(c) &&
 		 !(c->flags & (BIT(DSTOR_CONN_TX_FULL) | BIT(DSTOR_CONN_HELD))));
 }

@@ -214,7 +214,7 @@ int dstor_nl_addresses(struct dstor_nl_request *r, struct genl_info *info, int a
 	return 0;
 }
 
-/* A rule in the clear proves nobody's name. */
+/* A rule in the clear proves no name. */
 static int take_rule_client(struct dstor_nl_request *r, const struct nlattr *a,
 			    struct dstor_rule *to)
 {

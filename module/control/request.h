@@ -50,7 +50,7 @@ int dstor_nl_handle(struct sk_buff *skb, struct genl_info *info, const struct nl
 /* Fails with -EINVAL: the request lacks @what. */
 int dstor_nl_lacks(struct dstor_nl_request *r, const char *what);
 int dstor_nl_need(struct dstor_nl_request *r, int attr, const char *what);
-/* Has @s no control characters? It will be shown on somebody's terminal. */
+/* Has @s no control characters? A terminal will show it. */
 bool dstor_nl_is_text(const char *s);
 /* @a, a NUL-terminated text, into @to; nothing when @a is NULL. */
 int dstor_nl_text(struct dstor_nl_request *r, const struct nlattr *a, char *to, size_t size);

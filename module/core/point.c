@@ -68,7 +68,7 @@ struct point {
 static struct point points[DSTOR_POINTS] = {
 	SLEEPS(SUBMIT),			/* admitted, not yet counted nor given to the disk */
 	FAILS(FILE_IO),			/* a blocking operation on the disk begins */
-	SPINS(DONE_BEFORE_KICK),	/* the peer can see the completion, nobody woke it */
+	SPINS(DONE_BEFORE_KICK),	/* the peer can see the completion, and was not woken */
 	SLEEPS(RESULT_BEFORE_ANSWER),	/* the slot has the result, no answer is queued */
 	SLEEPS(PEER_JOINED),		/* the session queue is taken, the fence not yet asked */
 	SLEEPS(FENCE_BEFORE_GRANT),	/* older peers have retired, export->lock is held */

@@ -52,7 +52,7 @@ enum dstor_point {
 int dstor_point_reached(enum dstor_point which);
 
 void dstor_points_init(void);
-/* Ends all orders and takes no new ones: nobody is held when the module goes. Sleeps. */
+/* Ends all orders and takes no new ones: no thread is held when the module goes. Sleeps. */
 void dstor_points_exit(void);
 
 #else

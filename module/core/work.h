@@ -16,7 +16,7 @@ extern struct workqueue_struct *dstor_lone_wq;	/* bound: granted peers, one requ
 extern struct workqueue_struct *dstor_disk_wq;	/* unbound: blocking disk operations */
 u64 dstor_now_ms(void);				/* monotonic */
 
-/* main.c calls both. Exit: nobody queues work any more; it waits for what runs. */
+/* main.c calls both. Exit: no part queues work any more; waits for running items. */
 int dstor_work_init(void);
 void dstor_work_exit(void);
 

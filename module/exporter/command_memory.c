@@ -27,7 +27,7 @@ static bool charge_memory(struct dstor_export *e, u32 bytes)
 	return true;
 }
 
-/* Memory came back: whoever waits for it tries again. */
+/* Memory came back: peers that wait for it try again. */
 static void wake_waiting(struct dstor_export *e)
 {
 	struct dstor_peer *p, *n;

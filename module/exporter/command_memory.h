@@ -18,7 +18,7 @@ struct dstor_command *dstor_command_new(struct dstor_peer *p, const struct dstor
 					u32 data);
 /* The peer is paused until memory comes back, or its tick tries again. Returns PAUSE. */
 enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p);
-/* Its data; whoever waits for memory is woken. */
+/* Frees its data, and wakes peers that wait for memory. */
 void dstor_command_free_data(struct dstor_command *cmd);
 void dstor_command_free(struct dstor_command *cmd);
 /* Gives back the pages that the peer keeps for its next commands. Also where it is freed. */

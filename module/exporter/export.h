@@ -85,7 +85,7 @@ struct dstor_export {
 	struct file *lease_file;	/* or NULL: nothing outlives us */
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
-	bool ending;			/* somebody waits for the end right now */
+	bool ending;			/* a caller waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work poll;
 	struct work_struct end_work;	/* when its network namespace is gone */

@@ -30,7 +30,7 @@ void dstor_listener_hold(struct dstor_listener *l)
 	kref_get(&l->kref);
 }
 
-/* Any socket wakes whoever polls it. Any context, under the lock of the wait queue. */
+/* Every kind of socket wakes its pollers. Any context, under the lock of the wait queue. */
 static int listener_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
 {
 	struct dstor_listener *l = container_of(entry, struct dstor_listener, wait);

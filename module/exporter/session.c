@@ -234,7 +234,7 @@ static bool is_of_client(const struct dstor_session *s, const struct dstor_peer 
 	       (p->peer_id.has_key || dstor_id_equal(s->client, p->hello.client));
 }
 
-/* The later a session was heard, the more likely somebody comes back to it. */
+/* The later a session was heard, the more likely its client comes back to it. */
 static struct dstor_session *session_older(struct dstor_session *a, struct dstor_session *b)
 {
 	return !a || time_before(b->heard, a->heard) ? b : a;

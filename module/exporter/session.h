@@ -57,7 +57,7 @@ struct dstor_session {
 	u32 retries;
 	bool established;		/* a peer was granted once */
 	bool joined;			/* was told so, and not yet that it left */
-	bool dormant;			/* nobody waits for it any more; kept while there is room */
+	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
 	struct dstor_session_queue queues[];

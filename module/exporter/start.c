@@ -127,7 +127,7 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 		__module_get(THIS_MODULE);
 		queue_delayed_work(dstor_watch_wq, &e->poll, 0);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_ADDED);
-		/* The last of it: from here on somebody else may end it, and free it. */
+		/* The last step: from here on an unexport may end the export, and free it. */
 		mutex_lock(&e->lock);
 		e->made = true;
 		mutex_unlock(&e->lock);

@@ -89,7 +89,7 @@ static void export_finish(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
-	/* Free for others, whoever still looks at the export. */
+	/* The name and the disk are free, even while a reader still holds the export. */
 	dstor_disk_close(e);
 	dstor_export_delist(e);
 	dstor_event_export(e, DSTOR_EVENT_EXPORT_REMOVED);
