@@ -7,16 +7,13 @@ from support import run
 # Older messages do not follow the rule.
 BASE = "4938a4f9a747f8e99e197b68369022955b659fa2"
 SUBJECT = 72
-BODY = 75		# as checkpatch
 TRIVIAL = 20		# changed lines that need no body
 AREA = r"[a-z0-9][a-z0-9_./-]*|Makefile|README|CHANGELOG|CONTRIBUTING|MAINTAINERS|SECURITY"
 SHAPE = re.compile(rf"(?:{AREA})(?:, (?:{AREA}))*: (.+)")
 # Forms of the first word that are no imperative; "need", "embed", "bring", "pass" and "focus" are.
 NOT_IMPERATIVE = re.compile(r"(?!(?:\w*eed|embed|shed|\w*(?:br|str)ing|ring|ping)\b)"
                             r"\w+(?:ed|ing|[^sui\W]s)\b")
-TRAILER = re.compile(r"^[A-Z][\w-]+: .*$", re.M)
-# A line of these is taken over as it is: a quotation, a table, an address.
-QUOTED = re.compile(r"^(?:\s{2,}|\t|>)|https?://")
+TRAILER = re.compile(r"^(?:[A-Z][\w-]+-by|Fixes|Link|Cc): .*$", re.M)
 
 
 def objections(subject, body, changed):
@@ -37,8 +34,6 @@ def objections(subject, body, changed):
             found.append(f'"{summary.split()[0]}" is no imperative')
     if changed > TRIVIAL and not TRAILER.sub("", body).strip():
         found.append(f"there is no body, and {changed} lines change")
-    if any(len(line) > BODY and not QUOTED.search(line) for line in body.splitlines()):
-        found.append(f"a line of the body has more than {BODY} characters")
     return found
 
 
