@@ -37,7 +37,7 @@ enum dstor_lease_answer {
 	DSTOR_LEASE_GRANTED,
 	DSTOR_LEASE_AFTER_FENCE,	/* granted once the holder's writes have drained */
 	DSTOR_LEASE_HELD,
-	DSTOR_LEASE_EXPIRED,	/* another wrote since: never again without a new attach */
+	DSTOR_LEASE_EXPIRED,	/* somebody else wrote since: never again without a new attach */
 };
 
 /* Would @r get the lease at @now_ms? Changes nothing. */
