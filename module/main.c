@@ -41,7 +41,7 @@ static void __net_exit netns_leave(struct net *net)
 	dstor_peers_leave(net);
 }
 
-/* Operations of a "device" come first, while the network still carries a farewell. */
+/* Operations of a "device" come first, while the network still carries a BYE. */
 static struct pernet_operations operations = { .exit = netns_leave };
 
 static int __init dstor_init(void)

@@ -127,7 +127,7 @@ err:
 	return ERR_PTR(ret);
 }
 
-/* The first welcome says what the device will be. */
+/* The first welcome determines the properties of the device. */
 static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	unsigned int i;

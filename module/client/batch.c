@@ -50,9 +50,9 @@ static void place_work(struct dstor_queue *q, bool large_read)
 }
 
 /*
- * A lone answer is received where it comes. When many are on their way the work
- * takes as many as have gathered, ends them together, and sends together what
- * is submitted then: one segment for several, on both sides.
+ * A lone answer is received where it arrives. When many are in flight, the work
+ * takes all that have gathered, ends them together, and sends together the
+ * requests that are submitted then: one segment for several, on both sides.
  */
 static void set_busy(struct dstor_queue *q, bool busy)
 {

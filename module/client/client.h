@@ -94,7 +94,7 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 int dstor_device_info(const char *name, bool next, struct dstor_device_info *info);
 void dstor_device_info_free(struct dstor_device_info *info);
 
-/* The machine goes down: what has no exporter fails from now on. */
+/* The machine shuts down: I/O of devices without an exporter fails from now on. */
 void dstor_devices_shutdown(void);
 /*
  * Ends all that has a socket in @net, which nobody can use any more; when it

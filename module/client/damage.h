@@ -45,7 +45,7 @@ void dstor_copies_give_back(struct dstor_transaction *t);
 enum dstor_rx_verdict dstor_transaction_damaged(struct dstor_transaction *t);
 /* The socket has taken its last byte after that. Under tx.lock. */
 void dstor_transaction_sent_damaged(struct dstor_transaction *t);
-/* Sends what arrived damaged again. In the queue's work, under tx.lock. */
+/* Resends requests whose data arrived damaged. In the queue's work, under tx.lock. */
 void dstor_queue_repeat_damaged(struct dstor_queue *q);
 
 #endif

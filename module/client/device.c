@@ -56,7 +56,7 @@ void dstor_device_declare_dead(struct dstor_device *dev)
 		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 }
 
-/* Says nothing of a device that has failed for good: what was told first stays. */
+/* Reports nothing for a device that has failed for good: the first reason stays. */
 static void device_note_reason(struct dstor_device *dev, const char *why, bool for_good)
 {
 	bool first;

@@ -285,7 +285,7 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 /* The work that takes dev->new_size over. Takes dev->lock. */
 void dstor_device_resize_work(struct work_struct *work);
 
-/* device_list.c: who is in it has its name to itself. Sleep. */
+/* device_list.c: names are unique within the list. These functions sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */

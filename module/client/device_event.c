@@ -64,7 +64,7 @@ out:
 	mutex_unlock(&dev->report.lock);
 }
 
-/* The state as it is by now: udev wants to know what is, not what was. */
+/* udev gets the present state, which may be a later one than that of the event. */
 void dstor_event_work(struct work_struct *work)
 {
 	struct dstor_device *dev = container_of(work, struct dstor_device, report.uevent);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The state of a device, from its queues and their transactions, and what it is
- * called.
+ * The state of a device, from its queues and their transactions, and its name.
  *
  * No locks: flags and states are read as they change. Any context.
  */

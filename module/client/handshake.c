@@ -52,7 +52,7 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h, const u8 *t
 	dstor_hello_set_crc(h);
 }
 
-/* All of @len bytes, as long as the exporter says something within its patience. */
+/* Reads all of @len bytes; gives up when the exporter is silent for too long. */
 static int read_all(struct dstor_queue *q, struct socket *sock, void *data, size_t len)
 {
 	u32 patience = max_t(u32, q->dev->config.policy.timeout_ms, ANSWER_MIN_MS);

@@ -24,8 +24,8 @@
 #define LINGERING_MAX_MS 4000		/* detach --force returns within 5 s (P8) */
 
 /*
- * The exporter's instance is another one: what was acked and not flushed on
- * the old one may be lost (P5). Under dev->lock.
+ * The exporter has another instance: writes acked but not flushed on the old
+ * one may be lost (P5). Under dev->lock.
  */
 static void new_instance(struct dstor_device *dev, const u8 *instance)
 {
@@ -160,7 +160,7 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	return 0;
 }
 
-/* Keeps what later connections need of @w. Under dev->lock. */
+/* Keeps the parts of @w that later connections need. Under dev->lock. */
 static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	struct dstor_device_recovery *r = &dev->recovery;
@@ -180,7 +180,7 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	dev->renewal.why[0] = 0;
 }
 
-/* May the device go on with what @g grants? Under dev->lock. */
+/* May the device go on with the grant @g? Under dev->lock. */
 static int check_grant(struct dstor_device *dev, const struct dstor_grant *g,
 		       struct dstor_error *err)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place that knows what differs between kernels. Each difference has
- * a name, DSTOR_HAVE_..., found by compiling a probe (compat/probes/) against
- * the kernel's headers, never by its version number.
+ * The only place that knows differences between kernels. Each has a name,
+ * DSTOR_HAVE_..., found by compiling a probe (compat/probes/) against the
+ * kernel's headers, never by a version number.
  */
 #ifndef DSTOR_COMPAT_H
 #define DSTOR_COMPAT_H

@@ -28,7 +28,7 @@ static unsigned int rekey_seals = DSTOR_REKEY_USES;
 module_param(rekey_seals, uint, 0600);
 MODULE_PARM_DESC(rekey_seals, "uses of one key; the same at both ends, for tests only");
 
-/* Names of ours for what the kernel calls otherwise. */
+/* DST's names of algorithms that the kernel calls otherwise. */
 static const char *cipher_kernel_name(const char *name)
 {
 	if (!strcmp(name, AES))

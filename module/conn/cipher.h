@@ -120,7 +120,7 @@ void dstor_threads_keep(struct dstor_threads *t, const char *name);
 
 /* 0; -ENOENT when the kernel has no such cipher, -EINVAL when it is none for us. */
 int dstor_cipher_check(const char *name);
-/* A list without "auto", and without what this kernel cannot do. -ENOENT: empty */
+/* A list without "auto", and without ciphers that this kernel lacks. -ENOENT: empty */
 int dstor_cipher_list(const char *wanted, char list[DSTOR_ALGO_LIST_LEN]);
 /* First of @wanted that is in @accepted, and that this kernel has. -ENOENT */
 int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DSTOR_ALGO_LEN]);
@@ -146,7 +146,7 @@ void dstor_job_start(struct dstor_job *job, struct dstor_half *h, struct workque
 /* @users of the key that the job ran with, noted before it was done: then it may be reused. */
 void dstor_job_end(struct dstor_cipher *x, atomic_t *users);
 
-/* encrypt.c - under tx.lock: encrypts what is queued, offers what is encrypted in c->tx.bv */
+/* encrypt.c - under tx.lock: encrypts queued messages, offers encrypted bytes in c->tx.bv */
 void dstor_encrypt_gather(struct dstor_conn *c);
 void dstor_encrypt_work(struct work_struct *work);
 

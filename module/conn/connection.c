@@ -118,7 +118,7 @@ static int conn_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, v
 	struct dstor_conn *c = container_of(entry, struct dstor_conn, wait);
 	__poll_t why = key_to_poll(key);
 
-	/* Room alone is news only to who waits for it. */
+	/* Room in the socket matters only to an owner that waits for it. */
 	if (!why || why & ~(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND) ||
 	    test_bit(DSTOR_CONN_TX_FULL, &c->flags))
 		dstor_conn_kick(c);

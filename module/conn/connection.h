@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A connection: one socket with its sending and receiving half. Client and
- * exporter share it; what a frame means is the owner's, through the ops.
+ * exporter share it; the owner interprets frames, through the ops.
  */
 #ifndef DSTOR_CONNECTION_H
 #define DSTOR_CONNECTION_H
@@ -79,9 +79,10 @@ struct dstor_conn_ops {
 	void *(*decrypt_begin)(struct dstor_conn *c);
 	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
 	/*
-	 * Where data is received to may change meanwhile, or be there twice: its digest
-	 * is computed before it is copied there. Else afterwards: what the other side sent
-	 * by reference may change in the socket, too (P4).
+	 * The memory that data is received to may change meanwhile, or be there
+	 * twice: the digest is computed before the data is copied there.
+	 * Otherwise it is computed afterwards: data that the other side sent by
+	 * reference may change in the socket, too (P4).
 	 */
 	bool sink_is_shared;
 };
@@ -214,7 +215,10 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);
  */
 void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
 			    struct kthread_work *work, struct workqueue_struct *lone_wq);
-/* Wakes everybody who uses it; dstor_conn_close() follows. Context: any but hard interrupt. */
+/*
+ * Wakes all users of the connection; dstor_conn_close() follows. Context: any
+ * but hard interrupt.
+ */
 void dstor_conn_lose(struct dstor_conn *c);
 /* Is the other side still there, as far as the socket knows? */
 bool dstor_conn_alive(const struct dstor_conn *c);
@@ -390,7 +394,7 @@ static inline u32 dstor_tx_collected(const struct dstor_conn *c)
 }
 
 /* send.c. Context: process, may sleep for the socket's lock. */
-/* Sends what is queued until the socket is full. Under tx.lock. */
+/* Sends queued messages until the socket is full. Under tx.lock. */
 void dstor_tx_flush_locked(struct dstor_conn *c);
 /* The same, unless another sender is at it, which then sends ours, too. */
 void dstor_tx_flush(struct dstor_conn *c);
@@ -401,8 +405,8 @@ static inline bool dstor_tx_submit(struct dstor_conn *c, struct dstor_message *m
 }
 
 /*
- * From now on what is submitted waits; what was collected before goes out. It ends
- * with dstor_conn_release(), or with the connection. Any context.
+ * From now on submitted messages wait; messages collected before go out. It
+ * ends with dstor_conn_release(), or with the connection. Any context.
  */
 static inline void dstor_conn_hold(struct dstor_conn *c)
 {
@@ -428,7 +432,7 @@ static inline bool dstor_tx_idle(const struct dstor_conn *c)
 	       !c->tx.count && list_empty(&c->tx.batch);
 }
 
-/* Moves what was submitted into the queue. Under tx.lock. */
+/* Moves submitted messages into the queue. Under tx.lock. */
 void dstor_tx_collect(struct dstor_conn *c);
 /*
  * Moves all that the socket has not wholly taken to the end of @unsent, in order.
@@ -438,7 +442,7 @@ void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent);
 /* A frame without data, for dstor_message.head. */
 void dstor_frame_init(struct dstor_frame *f, u8 type, u64 seq);
 
-/* receive.c - one pass over what has arrived, at most @frames frames. Returns frames handled. */
+/* receive.c - one pass over arrived bytes, at most @frames frames. Returns frames handled. */
 int dstor_rx_pass(struct dstor_conn *c, u32 frames);	/* process context */
 int dstor_rx_softirq(struct dstor_conn *c);		/* socket locked by the caller's context */
 /* May there be something to read? What comes later is told. Under tx.lock. */

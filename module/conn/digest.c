@@ -15,7 +15,7 @@
 #include "wire/hello.h"
 #include "core/words.h"
 
-/* Names of ours for what the kernel calls otherwise. */
+/* DST's names of algorithms that the kernel calls otherwise. */
 static const char *digest_kernel_name(const char *name)
 {
 	return strcmp(name, "xxh64") ? name : "xxhash64";

@@ -23,7 +23,7 @@ static void rx_lose(struct dstor_conn *c)
 	dstor_conn_lose(c);
 }
 
-/* Point rx.iter at what is left of the current bio; false when the sink is full. */
+/* Points rx.iter at the rest of the current bio; false when the sink is full. */
 static bool rx_aim(struct dstor_conn *c)
 {
 	struct dstor_bio_span *at = &c->rx.at;
@@ -199,7 +199,7 @@ static u32 rx_wanted(struct dstor_conn *c)
 	return min_t(size_t, c->rx.data_left, iov_iter_count(&c->rx.iter));
 }
 
-/* Copies what its digest was computed of, while the processor's cache has it. */
+/* Copies the bytes of the digest while the processor's cache has them. */
 static int rx_deliver(struct dstor_conn *c, const void *data, u32 n)
 {
 	dstor_digest_add(&c->rx_digest, data, n);

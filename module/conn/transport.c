@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Making sockets. Families, types and protocols are numbers that the utility
- * chose; only what a family needs beyond the socket calls is named here.
- * No locks. Called by link.c (client) and listener.c (exporter).
+ * chose; only special needs of a family are named here. No locks. Called by
+ * link.c (client) and listener.c (exporter).
  */
 #include <linux/file.h>
 #include <linux/tcp.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Takes requests of the family apart: refuses what is malformed, and turns
- * attributes into plain values.
+ * Parses requests of the family: refuses malformed ones, and turns attributes
+ * into plain values.
  *
- * No locks here; what is shared is the ring of error texts.
+ * No locks; only the ring of error texts is shared.
  */
 #include <linux/atomic.h>
 #include <linux/blkdev.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A message to who listens (dst monitor), of what happens to a device, an export
- * or a client. Nobody waits for it, and none of it allocates with I/O.
+ * A message to listeners (dst monitor) of an event of a device, an export or a
+ * client. No part waits for it, and none of it allocates with I/O.
  */
 #ifndef DSTOR_EVENT_H
 #define DSTOR_EVENT_H
@@ -21,12 +21,12 @@ struct dstor_event_message {
 /* netlink.c calls it before it registers @family, which all events are of. */
 void dstor_event_init(const struct genl_family *family);
 /*
- * False: nobody listens, there is no memory, or no @net; else dstor_event_end()
+ * False: there is no listener, no memory, or no @net; else dstor_event_end()
  * follows. Takes over the reference to @net. Any context.
  */
 bool dstor_event_begin(struct dstor_event_message *e, struct net *net, enum dstor_event what,
 		       const char *name);
-/* Sends it, unless @ret is an error of what was put into it. */
+/* Sends the message, unless @ret is an error of its attributes. */
 void dstor_event_end(struct dstor_event_message *e, struct net *net, int ret);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Network namespaces that devices, exports and listeners live in without a
- * reference. netns_lock is a leaf: it decides between who takes a reference
- * and who says that the namespace is gone.
+ * reference. netns_lock is a leaf: it orders taking a reference and marking the
+ * namespace as gone.
  */
 #include <linux/spinlock.h>
 

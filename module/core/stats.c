@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counters of exports and devices: each CPU counts for itself, without a lock
- * (this_cpu_inc() where things happen); who shows them adds up.
+ * (this_cpu_inc() at the event); a reader adds them up.
  */
 #include <linux/percpu.h>
 #include <linux/smp.h>
