@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * address.c - from a URI to what the socket calls take, and back to text. The
- * only place that knows socket families; the module does not look inside.
+ * address.c - socket addresses from a URI, and back to text. The only place
+ * that knows socket families; the module does not look inside.
  */
 #ifndef DST_ADDRESS_H
 #define DST_ADDRESS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * attached.c - what attach was told of a device and the module does not show: the
- * name of its key file. It is kept as long as the device, in a file for each.
+ * attached.c - settings of a device that the module does not show: the name of
+ * its key file. Each device has a file for them, as long as it exists.
  */
 #ifndef DST_ATTACHED_H
 #define DST_ATTACHED_H

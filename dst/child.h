@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Runs one command of the utility as if it were typed, in a process of its own.
- * Options from a file are so parsed in the same place as those of a command line.
+ * child.c - runs one command of the utility as if it were typed, in a process
+ * of its own. Options from a file are so parsed in the same place as those of a
+ * command line.
  */
 #ifndef DST_CHILD_H
 #define DST_CHILD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * choice.c - the arguments that up and down share, and what they choose of the
- * configuration file.
+ * choice.c - the arguments that up and down share, and the sections of the
+ * configuration file that they choose.
  */
 #ifndef DST_CHOICE_H
 #define DST_CHOICE_H

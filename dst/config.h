@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * config.c - the configuration file (/etc/dst/dst.conf), read and checked. Pure
- * but for reading the file; what to do about it is plan.c's.
+ * but for reading the file; plan.c decides on the steps.
  */
 #ifndef DST_CONFIG_H
 #define DST_CONFIG_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * disk.c - what PATH of an export is: a block device or a file, and which one.
+ * disk.c - the disk behind PATH of an export: a block device or a file, and
+ * which one.
  */
 #ifndef DST_DISK_H
 #define DST_DISK_H

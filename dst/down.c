@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst down: takes away what the configuration file names, devices first. What
- * cannot go stays, and does not keep the others.
+ * dst down: removes the objects that the configuration file names, devices
+ * first. One that cannot be removed stays, and does not stop the others.
  */
 #include <stdio.h>
 

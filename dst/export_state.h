@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The records of exports that are away, one file for each name: the identity of
- * the exporter, the UUIDs of its disks, the instance, whether it ended in order.
+ * export_state.c - the records of exports that are away, one file for each
+ * name: the identity of the exporter, the UUIDs of its disks, the instance,
+ * whether it ended in order.
  */
 #ifndef DST_EXPORT_STATE_H
 #define DST_EXPORT_STATE_H

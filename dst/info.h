@@ -81,7 +81,7 @@ struct info {
 	size_t n_devices;
 };
 
-/* Everything, or with @name only what is called so. 0 or -1; likewise. */
+/* All objects, or only those called @name. 0 or -1; likewise. */
 int info_load(struct netlink *nl, const char *name, struct info *info, struct reason *why);
 /* One export, which must be there. 0 or -1; @info is to be freed in either case. */
 int info_load_export(struct netlink *nl, const char *name, struct info *info,

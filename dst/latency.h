@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * latency.c - what a histogram of latencies says. Pure.
+ * latency.c - percentiles of a histogram of latencies. Pure functions.
  */
 #ifndef DST_LATENCY_H
 #define DST_LATENCY_H

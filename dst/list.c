@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst list: what would that exporter let me attach? Works without the module.
+ * dst list: the exports of an exporter, and the access to each. Works without
+ * the module.
  */
 #include <getopt.h>
 #include <json-c/json.h>

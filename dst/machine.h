@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * machine.c - who this machine is: towards exporters, and over its reboots.
+ * machine.c - the identity of this machine: towards exporters, and over its
+ * reboots.
  */
 #ifndef DST_MACHINE_H
 #define DST_MACHINE_H

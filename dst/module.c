@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Kernel modules are loaded by modprobe, which knows what the administrator
- * forbade. Called where a module has to be there first.
+ * Loads kernel modules by modprobe, which respects the blacklist of the
+ * administrator. Called where a module has to be there first.
  */
 #include <errno.h>
 #include <fcntl.h>

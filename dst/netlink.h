@@ -21,7 +21,7 @@ struct netlink {
 
 /* Loads the module when it is not there. 0 or -1. */
 int netlink_open(struct netlink *nl, struct reason *why);
-/* 1: there is no module, which is not an error for who only looks. */
+/* 1: there is no module, which is no error for a command that only shows. */
 int netlink_open_if_loaded(struct netlink *nl, struct reason *why);
 /* Joins the group of events; then netlink_listen() calls @each with every one, for ever. */
 int netlink_join(struct netlink *nl, struct reason *why);

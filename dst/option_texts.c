@@ -119,7 +119,7 @@ static void text_take(const struct option_spec *o, struct nlattr *a, void *membe
 		nla_strlcpy(member, a, o->size);
 }
 
-/* The module uses, or accepts, what it can do of the list that was wanted. */
+/* The module uses, or accepts, those words of the wanted list that it knows. */
 static bool list_same(const struct option_spec *o, const struct text_list *wanted,
 		      const struct text_list *has)
 {

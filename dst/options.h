@@ -67,7 +67,7 @@ struct option_type {
 	/* Adds a checked text to a request; NULL: the command does that. */
 	int (*put)(struct nl_msg *msg, const struct option_spec *o, const char *text,
 		   struct reason *why);
-	/* Stores an attribute of what the module shows; NULL: it shows none. */
+	/* Stores an attribute that the module shows; NULL: it shows none. */
 	void (*take)(const struct option_spec *o, struct nlattr *a, void *member);
 	/* Does @has satisfy @wanted? */
 	bool (*same)(const struct option_spec *o, const struct text_list *wanted,
@@ -111,7 +111,7 @@ const char *options_text(const struct option_values *v, const char *name, const 
 void options_texts(const struct option_values *v, const struct option_spec *o,
 		   struct text_list *l);
 
-/* A request's attributes for every option of @kind: what was given, or the default. */
+/* A request's attributes for every option of @kind: the given value, or the default. */
 int options_put(struct nl_msg *msg, enum object_kind kind, const struct option_values *v,
 		struct reason *why);
 /* @object: struct export_info or device_info, by @kind */

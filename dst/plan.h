@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * plan.c - what has to be done so that a machine has what its configuration
- * file says. Pure, but for following the links of an export's path.
+ * plan.c - the steps by which a machine comes to have the objects of its
+ * configuration file. Pure, but for following the links of an export's path.
  */
 #ifndef DST_PLAN_H
 #define DST_PLAN_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * primitives.c - what wire/ needs of cryptography, and SHA-256 for ids derived
+ * primitives.c - the cryptography that wire/ needs, and SHA-256 for ids derived
  * from other ids, by libsodium.
  */
 #ifndef DST_PRIMITIVES_H

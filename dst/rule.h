@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * rule.c - what stands behind --allow, taken apart, and what the module compares
+ * rule.c - a rule of --allow, parsed, and the bytes that the module compares
  * for it. Pure: the key file is only named here.
  */
 #ifndef DST_RULE_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst save: writes what runs as a configuration file, option by option of the
- * table in options.c. The module does not show a device's key, not even the name
- * of its file: attach keeps that (attached.c).
+ * dst save: writes the running configuration as a file, option by option of the
+ * table in options.c. The module does not show a device's key, not even the
+ * name of its file: attach keeps that (attached.c).
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * save.c - what runs, as a configuration file.
+ * save.c - the running configuration as a configuration file.
  */
 #ifndef DST_SAVE_H
 #define DST_SAVE_H

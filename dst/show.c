@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst show, or dst alone: what this machine exports and has attached, in one of
+ * dst show, or dst alone: the exports and devices of this machine, in one of
  * several forms (show_*.c).
  */
 #include <getopt.h>

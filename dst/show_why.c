@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst show --why: what somebody wants to know whose I/O is stuck, in one screen.
+ * dst show --why: explains on one screen why the I/O of a device is stuck.
  */
 #include <stdio.h>
 

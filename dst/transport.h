@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * transport.c - what a transport needs of this machine before and after use.
+ * transport.c - preparation and clean-up of this machine for a transport.
  */
 #ifndef DST_TRANSPORT_H
 #define DST_TRANSPORT_H

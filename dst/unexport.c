@@ -45,7 +45,7 @@ static int unexport_note_end(struct state_file *f, bool in_order, u64 token, str
 	return state_save(f, &s, why);
 }
 
-/* The clients that are still there, and what to do about them. */
+/* Names the clients that are still there, and a remedy. */
 static void unexport_name_clients(const struct export_info *e, struct reason *why)
 {
 	char names[200] = "";

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dst up: makes the machine have what the configuration file says. plan.c decides
- * on all steps before the first is done; if a step fails, those before it are
- * undone.
+ * dst up: applies the configuration file. plan.c decides on all steps before
+ * the first is done; if a step fails, those before it are undone.
  */
 #include <stdio.h>
 #include <stdlib.h>

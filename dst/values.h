@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * values.c - what people write for sizes, times, numbers and names, and back.
+ * values.c - sizes, times, numbers and names as people write them, and back.
  * Pure: the unit tests and fuzzers compile it alone.
  */
 #ifndef DST_VALUES_H
