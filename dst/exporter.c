@@ -187,9 +187,10 @@ static int take_greeting(struct exporter *x, u8 mode, struct reason *why)
 			      dstor_greeting_text(g.status));
 	if (dstor_greeting_check(&g, DSTOR_FEATURES_KNOWN, &unknown) || g.mode != mode ||
 	    le16_to_cpu(g.version) != DSTOR_VERSION)
-		return refuse(why, "exporter %s wants to speak in a way not known here", x->text);
+		return refuse(why, "exporter %s chose a mode or version not known here",
+			      x->text);
 	if (mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&x->channel, &g))
-		return refuse(why, "exporter %s: authentication failed, it has not this key",
+		return refuse(why, "exporter %s: authentication failed, it does not have this key",
 			      x->text);
 	x->closed_channel = mode == DSTOR_MODE_NOISE;
 	return 0;
@@ -353,7 +354,7 @@ int exporter_ping(struct exporter *x, u64 seq, u64 *us, struct reason *why)
 		if (error)
 			break;
 		if (!dstor_response_sane(&f, &none))
-			return refuse(why, "exporter %s sends frames that are none", x->text);
+			return refuse(why, "exporter %s sent a malformed frame", x->text);
 		if (f.type == DSTOR_FRAME_PONG && f.seq == ping.seq) {
 			*us = now_us() - start;
 			return 0;
@@ -365,7 +366,7 @@ int exporter_ping(struct exporter *x, u64 seq, u64 *us, struct reason *why)
 	}
 	if (error)
 		return exporter_failed(x, error, why);
-	return refuse(why, "exporter %s answers everything but the ping", x->text);
+	return refuse(why, "exporter %s did not answer the ping", x->text);
 }
 
 void exporter_close(struct exporter *x)

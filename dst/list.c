@@ -16,10 +16,9 @@ const char help_list[] =
 "Shows what an exporter would let this machine attach. The kernel module is not\n"
 "needed.\n"
 "\n"
-"  URI          dst://HOST[:PORT], and its like; an /EXPORT is not looked at\n"
+"  URI          dst://HOST[:PORT], or another transport; an /EXPORT is ignored\n"
 "  --json       for programs\n"
-"  --key FILE   the key of a rule of the exporter: what it shows to who has it,\n"
-"               encrypted\n";
+"  --key FILE   authenticate with this key, and list the access of its clients\n";
 
 enum { OPT_JSON = 256, OPT_KEY };
 

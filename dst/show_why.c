@@ -23,11 +23,11 @@ static const char *why_meaning(const struct device_info *d)
 			return "the exporter is there, but is slow to answer";
 		return d->in_flight ? "it works, and is busy" : "it works, and nothing waits";
 	case DSTOR_DEVICE_RECONNECTING:
-		return "no connection works; what is asked of it waits";
+		return "no connection works; I/O waits";
 	case DSTOR_DEVICE_SUSPENDED:
-		return "another disk or exporter is where its own was; what is asked of it waits";
+		return "another disk or exporter answers there; I/O waits for the right one";
 	case DSTOR_DEVICE_FAILED:
-		return "its session has ended; everything asked of it fails";
+		return "its session has ended; all I/O fails";
 	}
 	return "this dst does not know that state";
 }

@@ -154,7 +154,7 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 				sizeof(info->reason));
 		else if (cache_tells(dev))
 			strscpy(info->reason,
-				"acked writes may be lost: flush and FUA fail until all close it, or for 60 s",
+				"acked writes may be lost: flush and FUA fail for 60 s or until it is closed",
 				sizeof(info->reason));
 		else if (dev->renewal.why[0])
 			tell_former_keys(dev, info);

@@ -119,7 +119,7 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 		ret = handshake_check_greeting(g, mode, err);
 	if (!ret && mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
 		ret = dstor_fail(err, -EKEYREJECTED,
-				 "authentication failed: what answers there has not this key");
+				 "authentication failed: the exporter does not have this key");
 	if (!ret)
 		grant->features = dstor_features_agreed(g, dstor_features_client);
 	if (ret == -EKEYREJECTED)

@@ -248,7 +248,7 @@ static int take_rule(struct dstor_nl_request *r, const struct nlattr *nest, stru
 	if (to->bits && (!to->family || !tb[DSTOR_RULE_BYTES] ||
 			 to->bits > 8 * nla_len(tb[DSTOR_RULE_BYTES]) ||
 			 to->offset + DIV_ROUND_UP(to->bits, 8) > sizeof(struct sockaddr_storage)))
-		return dstor_fail(&r->err, -EINVAL, "a rule compares what is not there");
+		return dstor_fail(&r->err, -EINVAL, "a rule compares bytes outside of its address");
 	return take_rule_client(r, tb[DSTOR_RULE_CLIENT], to) ?:
 	       dstor_nl_text(r, tb[DSTOR_RULE_TEXT], to->text, sizeof(to->text));
 }

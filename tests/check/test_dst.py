@@ -578,11 +578,11 @@ def test_ping_once_among_other_frames():
 
 
 @pytest.mark.parametrize("answer, word", [
-    (lambda seq: frame(1, seq), "frames that are none"),
-    (lambda seq: frame(99, seq), "frames that are none"),
-    (lambda seq: b"x" * 32, "frames that are none"),
+    (lambda seq: frame(1, seq), "malformed frame"),
+    (lambda seq: frame(99, seq), "malformed frame"),
+    (lambda seq: b"x" * 32, "malformed frame"),
     (lambda seq: frame(PONG, seq + 1), "does not answer within 5 s"),
-    (lambda seq: frame(PONG, 0) * 2000, "everything but the ping"),
+    (lambda seq: frame(PONG, 0) * 2000, "did not answer the ping"),
 ], ids=["request", "unknown", "garbage", "other-seq", "flood"])
 def test_ping_of_an_exporter_that_errs(answer, word):
     with Exporter(pinger(answer=answer)) as e:
@@ -669,7 +669,7 @@ def spoilt(at):
 @pytest.mark.parametrize("talk, words", [
     (lambda sock, psk: sock.sendall(greeting(status=4)), ["authentication failed"]),
     (lambda sock, psk: sock.sendall(greeting()), ["not known here"]),
-    (lambda sock, psk: Channel(sock, psk, spoilt(100)), ["authentication failed", "has not this key"]),
+    (lambda sock, psk: Channel(sock, psk, spoilt(100)), ["authentication failed", "does not have this key"]),
     (lambda sock, psk: Channel(sock, psk, spoilt(24)), ["authentication failed"]),
     (lambda sock, psk: Channel(sock, psk, lambda a: a[:48] + bytes(76)), ["authentication failed"]),
     (lambda sock, psk: Channel(sock, psk).sock.sendall(bytes(656)), ["changed on the way"]),

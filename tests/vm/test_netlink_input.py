@@ -84,7 +84,7 @@ def test_rules_that_are_none(machine):
     try_it("very many", CMD.EXPORT_ADD, export("{disk}", rules=[nest(A.ALLOW, text(RULE.TEXT, "any"))] * 65))
     print(json.dumps(results))
     """)
-    none = ("EINVAL", "compares what is not there")
+    none = ("EINVAL", "compares bytes outside of its address")
     refused(got, {"bits of no family": none, "bits of no bytes": none, "more bits than bytes": none, "behind the address": none,
                   "far behind it": ("ERANGE", ""), "too many bits": ("ERANGE", ""), "short key": ("ERANGE", ""),
                   "text with a bell": ("EINVAL", "control characters"), "very many": ("E2BIG", "more than")})
