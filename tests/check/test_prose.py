@@ -6,6 +6,7 @@ import pytest
 
 from measure import HEADLESS, columns, comment_starts, prose_lines
 from support import TOP, sources
+from wrap import wrap
 
 WIDTH = 80
 HEADLESS_SHARE = 0.02	# of comments: of the kernel's own drivers 1 to 2 % begin so
@@ -28,7 +29,7 @@ def wide(text):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(TOP)))
 def test_prose_is_wrapped(page):
-    assert not wide(page.read_text())
+    assert not wide(page.read_text()), f"run tests/check/wrap.py {page.relative_to(TOP)}"
 
 
 @pytest.mark.parametrize("page", MANUALS, ids=lambda p: p.stem)
@@ -77,3 +78,23 @@ def test_comments_name_the_actor(folder):
     found = [f"{path.relative_to(TOP)}: {word}" for path, word in starts if word in HEADLESS]
     assert len(starts) > 100
     assert len(found) <= HEADLESS_SHARE * len(starts), "\n".join(found)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *MANUALS], ids=lambda p: str(p.relative_to(TOP)))
+def test_wrapped_pages_stay_as_they_are(page):
+    assert wrap(page.read_text(), page.suffix == ".scd") == page.read_text()
+
+
+def test_wrapping_keeps_words_and_blocks():
+    words = "word `a b` - " * 12
+    block = f"| {words} |\n\n    {words}\n\n```\n{words}\n```\n\n# {words}\n"
+    assert wrap(block) == block
+    for before in (words, f"- {words}\n- {words}", f"1. x\n   {words}"):
+        after = wrap(before)
+        assert after.split() == before.split() and max(map(len, after.splitlines())) <= WIDTH
+        assert len(re.findall(r"^(?:-|\d+\.) ", after, re.M)) == len(re.findall(r"^(?:-|\d+\.) ", before, re.M))
+        assert wrap(after) == after and after.count("`a b`") == 12 * before.count(words)
+    manual = f"*--x*\n\t{words}\n\n\t{words}++\n"
+    after = wrap(manual, manual=True).splitlines()
+    assert after[0] == "*--x*" and all(line.startswith("\t") for line in after[1:] if line)
+    assert after[-1] == f"\t{words}++"
