@@ -60,7 +60,7 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 }
 
 /* The newer generation takes the session queue; the older peer has to go. */
-static void session_take_queue(struct dstor_peer *p, struct dstor_session *s)
+static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access)
 {
 	struct dstor_session_queue *queue = &s->queues[le16_to_cpu(p->hello.queue)];
 
@@ -71,6 +71,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s)
 	}
 	queue->generation = p->generation;
 	queue->peer = p;
+	queue->access = access;
 	kref_get(&s->kref);
 	p->session = s;
 	p->queue = queue;
@@ -152,9 +153,8 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	/* A client of another disk must learn that, and not that this one has a writer. */
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;
-	s->access = access;
 	s->dormant = false;
-	session_take_queue(p, s);
+	session_take_queue(p, s, access);
 	return true;
 }
 
@@ -187,7 +187,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	const struct dstor_session *s = p->session;
 
 	w->status = DSTOR_WELCOME_OK;
-	w->access = s->access;
+	w->access = p->queue->access;
 	w->queues = cpu_to_le16(DSTOR_QUEUES_MAX);
 	w->slots = cpu_to_le16(s->slots);
 	w->max_io = cpu_to_le32(s->max_io);
@@ -213,7 +213,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 		.block = g->logical_block,
 		.max_io = s->max_io,
 		.slots = s->slots,
-		.read_only = s->access != DSTOR_ACCESS_WRITE,
+		.read_only = p->queue->access != DSTOR_ACCESS_WRITE,
 		.features = p->features,
 	};
 }
@@ -313,7 +313,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	rejoin = wait ? DSTOR_REJOIN_OK : dstor_rejoin_queue(&p->hello, &queue->past);
 	if (rejoin != DSTOR_REJOIN_OK)
 		return !refuse(w, DSTOR_WELCOME_EXPIRED, "%s", dstor_rejoin_text(rejoin));
-	if (!wait && p->session->access == DSTOR_ACCESS_WRITE &&
+	if (!wait && queue->access == DSTOR_ACCESS_WRITE &&
 	    !(e->config.flags & DSTOR_EXPORT_SHARED) &&
 	    lease_stands_in_the_way(p, w, &wait) && !wait)
 		return true;

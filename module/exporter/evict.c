@@ -38,16 +38,37 @@ static void evict_one(struct dstor_session *s)
 	dstor_session_end(s);
 }
 
-/* The client is admitted, but not with each key that it uses. */
-static void lose_former_keys(struct dstor_session *s)
+/* What the client may do with whichever of its keys and addresses allows the most. */
+static u8 access_left(struct dstor_session *s)
+{
+	struct dstor_export *e = s->export;
+	unsigned int i;
+	u8 access;
+
+	dstor_rules_name_client(e, &s->peer_id);
+	access = dstor_access_of_client(e, &s->peer_id);
+	for (i = 0; i < s->n_queues; i++) {
+		struct dstor_peer *p = s->queues[i].peer;
+
+		if (!p)
+			continue;
+		dstor_rules_name_client(e, &p->peer_id);
+		access = max(access, dstor_access_of_client(e, &p->peer_id));
+	}
+	return access;
+}
+
+/* The client is admitted, but not with each key and from each address that it uses. */
+static void lose_former_rights(struct dstor_session *s)
 {
 	unsigned int i;
 
 	for (i = 0; i < s->n_queues; i++) {
-		struct dstor_peer *p = s->queues[i].peer;
+		struct dstor_session_queue *queue = &s->queues[i];
 
-		if (p && dstor_access_of(s->export, &p->peer_id) < s->access)
-			dstor_conn_lose(&p->conn);
+		if (queue->peer &&
+		    dstor_access_of(s->export, &queue->peer->peer_id) < queue->access)
+			dstor_conn_lose(&queue->peer->conn);
 	}
 }
 
@@ -56,11 +77,10 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 	struct dstor_session *s, *n;
 
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
-		dstor_rules_name_client(e, &s->peer_id);
-		if (dstor_access_of_client(e, &s->peer_id) < s->access)
+		if (access_left(s) < dstor_session_access(s))
 			evict_one(s);
 		else
-			lose_former_keys(s);
+			lose_former_rights(s);
 	}
 }
 

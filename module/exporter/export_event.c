@@ -32,7 +32,7 @@ static int export_event_put_client(struct sk_buff *skb, const struct dstor_sessi
 	    nla_put(skb, DSTOR_CLIENT_SOCKADDR, s->peer_id.addr_len, &s->peer_id.addr) ||
 	    nla_put(skb, DSTOR_CLIENT_ID, DSTOR_ID_LEN, s->client) ||
 	    nla_put(skb, DSTOR_CLIENT_SESSION, DSTOR_ID_LEN, s->id) ||
-	    nla_put_u8(skb, DSTOR_CLIENT_ACCESS, s->access))
+	    nla_put_u8(skb, DSTOR_CLIENT_ACCESS, dstor_session_access(s)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -21,6 +21,7 @@ struct dstor_session_queue {
 	struct dstor_session *session;
 	u64 generation;			/* export->lock */
 	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
+	u8 access;			/* enum dstor_access, of that generation; export->lock */
 	unsigned int busy;		/* peers that were live and are not retired; export->lock */
 	struct dstor_slot *slots;
 	struct dstor_queue_past past;	/* with no live peer: export->lock; else the peer's work */
@@ -48,8 +49,7 @@ struct dstor_session {
 	u8 client[DSTOR_ID_LEN];
 	char client_name[DSTOR_NAME_LEN];
 	char address[DSTOR_TEXT_LEN];
-	u8 access;			/* enum dstor_access */
-	struct dstor_peer_id peer_id;
+	struct dstor_peer_id peer_id;	/* of its newest connection */
 	u16 n_queues;
 	u16 slots;
 	u32 max_io;
@@ -84,6 +84,8 @@ bool dstor_session_has_peer(const struct dstor_session *s);
 unsigned int dstor_session_busy(const struct dstor_session *s);
 unsigned int dstor_session_connections(const struct dstor_session *s);
 u32 dstor_session_in_flight(const struct dstor_session *s);
+/* An enum dstor_access: the most that the last connection of any of its queues may do. */
+u8 dstor_session_access(const struct dstor_session *s);
 u32 dstor_session_silent_ms(const struct dstor_session *s);
 /* A random writer token, never 0. Any context. */
 u64 dstor_session_new_token(void);

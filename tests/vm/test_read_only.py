@@ -84,3 +84,39 @@ def test_tools_see_that_it_is_read_only(machine):
     got = m.run(f"echo x | dd of={path} bs=512 conv=notrunc", check=False)
     assert got.status != 0 and "not permitted" in got.err, got
     assert device(m)["stats"]["writes"] == 0
+
+
+TWO_QUEUES = """
+    from rawclient import *
+    import json, subprocess
+    first = Raw("data", queues=2, **{first})
+    second = Raw("data", queues=2, queue=1, **{{"session": first.fields["session"], "client": first.fields["client"], **{second}}})
+    out = [first.welcome["access"], second.welcome["access"], first.write(0, b"before".ljust(4096))]
+    subprocess.run("dst set data {rules}", shell=True, check=True)
+    out += [first.write(0, b"after".ljust(4096)), second.read(0, 4096)[0]]
+    print(json.dumps(out))
+    """
+
+
+def test_right_is_lost_by_every_connection(machine):
+    """The newest connection of a session only reads; the one before it loses its right to write all the same."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow any")
+    got = guest_python(m, TWO_QUEUES.format(first={}, second='{"flags": READ_ONLY}', rules="allow=any,ro"))
+    assert got == [2, 1, "OK", "closed", "closed"]
+    assert m.run(f"head -c 6 {disk}").out == "before"
+    assert export(m)["clients"] == []
+    # and the lease with it
+    m.run("dst set data allow=any")
+    assert guest_python(m, 'from rawclient import *\nprint(Raw("data").welcome["access"])') == 2
+
+
+def test_right_of_one_address_is_lost(machine):
+    """A session may come from two addresses: what is taken from the one ends its connections, not those of the other."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow from=127.0.0.2/32 --allow from=127.0.0.3/32")
+    two = TWO_QUEUES.format(first={"source": "127.0.0.2"}, second={"source": "127.0.0.3"}, rules="allow=from=127.0.0.3/32")
+    assert guest_python(m, two) == [2, 2, "OK", "closed", "OK"]
+    assert m.run(f"head -c 6 {disk}").out == "before"
