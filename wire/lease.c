@@ -3,7 +3,7 @@
  * One writer (P15). An export that is not shared has one lease. It passes to
  * another session when its holder released it (detach), was silent for its
  * whole budget, or is the same client's former session that this client says
- * it no longer has (reboot). Each grant to a new session has a new token, and
+ * it no longer has (reboot) and that is not heard any more. Each grant to a new session has a new token, and
  * so has the first one to a session in each life of the exporter. A session that
  * comes back with an older token has been replaced, or was restored to an earlier
  * state of its memory, and may never write again.
@@ -13,6 +13,7 @@
 #include "retry.h"
 
 #define LEASE_MIN_MS 30000	/* P15 */
+#define ON_THE_WAY_MS 200	/* for what the holder had sent before it ended */
 
 static bool silent_too_long(const struct dstor_lease *l, u64 now_ms)
 {
@@ -24,7 +25,18 @@ static bool silent_too_long(const struct dstor_lease *l, u64 now_ms)
 static bool takes_over(const struct dstor_lease *l, const struct dstor_lease_request *r)
 {
 	return !dstor_id_is_zero(r->takeover) && dstor_id_equal(r->takeover, l->session) &&
-	       dstor_id_equal(r->client, l->client);
+	       r->same_client && dstor_id_equal(r->client, l->client);
+}
+
+/* Two machines may say that they are one client: then the holder is still heard. */
+static enum dstor_lease_answer take_over(const struct dstor_lease *l,
+					 const struct dstor_lease_request *r, u64 now_ms)
+{
+	if (l->heard_ms > r->asked_ms + ON_THE_WAY_MS)
+		return DSTOR_LEASE_ALIVE;
+	if (now_ms > l->heard_ms && now_ms - l->heard_ms >= l->silence_ms)
+		return DSTOR_LEASE_AFTER_FENCE;
+	return DSTOR_LEASE_WAIT;
 }
 
 /* A token that is not known may be any. */
@@ -41,8 +53,10 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 		return DSTOR_LEASE_EXPIRED;
 	if (!l->held || dstor_id_equal(r->session, l->session))
 		return DSTOR_LEASE_GRANTED;
-	if (takes_over(l, r) || silent_too_long(l, now_ms))
+	if (silent_too_long(l, now_ms))
 		return DSTOR_LEASE_AFTER_FENCE;
+	if (takes_over(l, r))
+		return take_over(l, r, now_ms);
 	return DSTOR_LEASE_HELD;
 }
 
@@ -80,6 +94,7 @@ u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r
 	l->held = true;
 	l->connected = true;
 	l->budget_ms = r->budget_ms;
+	l->silence_ms = r->silence_ms;
 	l->heard_ms = now_ms;
 	return l->token;
 }

@@ -20,6 +20,7 @@ struct dstor_lease {
 	u64 former;		/* accepted, too, until dstor_lease_settle(); 0: none */
 	u64 heard_ms;		/* last byte from the holder */
 	u64 budget_ms;		/* dstor_lease_ms() of the holder; a length of time */
+	u64 silence_ms;		/* dstor_silence_ms() of the holder: alive, it is heard within */
 	bool held;
 	bool connected;		/* the holder has a connection */
 	bool renew;		/* of a former life: the next grant renews the token */
@@ -30,13 +31,18 @@ struct dstor_lease_request {
 	u8 client[DSTOR_ID_LEN];
 	u8 takeover[DSTOR_ID_LEN];
 	u64 token;		/* 0: a new session */
+	u64 asked_ms;		/* when it came; it asks again until it has an answer */
 	u64 budget_ms;		/* all ones: silence never ends the lease */
+	u64 silence_ms;
+	bool same_client;	/* has shown a key of the holder's client, or neither has any */
 };
 
 enum dstor_lease_answer {
 	DSTOR_LEASE_GRANTED,
 	DSTOR_LEASE_AFTER_FENCE,	/* granted once the holder's writes have drained */
+	DSTOR_LEASE_WAIT,	/* until the holder is heard, or was silent: ask again */
 	DSTOR_LEASE_HELD,
+	DSTOR_LEASE_ALIVE,	/* held: what is to be taken over is no former session */
 	DSTOR_LEASE_EXPIRED,	/* somebody else wrote since: never again without a new attach */
 };
 

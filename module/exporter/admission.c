@@ -6,6 +6,8 @@
  *
  * A peer joins (hello), and is granted once older peers of its session queue have retired.
  */
+#include <net/ipv6.h>
+
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/admission.h"
@@ -18,6 +20,7 @@
 #include "wire/id.h"
 #include "wire/rejoin.h"
 #include "wire/resume.h"
+#include "wire/retry.h"
 
 /* Commands that older peers of the session queue still have on the disk, for people. */
 static unsigned int session_commands_left(const struct dstor_export *e)
@@ -59,6 +62,18 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
 }
 
+/* As people know it: an IPv4 client of a listener for both is no IPv6 one. */
+static void address_text(const struct dstor_peer *p, char text[DSTOR_TEXT_LEN])
+{
+	const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&p->peer_id.addr;
+
+	if (a->sin6_family == AF_INET6 && ipv6_addr_v4mapped(&a->sin6_addr))
+		snprintf(text, DSTOR_TEXT_LEN, "%pI4:%u", &a->sin6_addr.s6_addr32[3],
+			 ntohs(a->sin6_port));
+	else
+		strscpy(text, p->address, DSTOR_TEXT_LEN);
+}
+
 /* The newer generation takes the session queue; the older peer has to go. */
 static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access)
 {
@@ -76,7 +91,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	p->session = s;
 	p->queue = queue;
 	s->peer_id = p->peer_id;
-	strscpy(s->address, p->address, sizeof(s->address));
+	address_text(p, s->address);
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
@@ -218,16 +233,38 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	};
 }
 
-static bool in_use(struct dstor_export *e, struct dstor_peer *p, struct dstor_welcome *w)
+/* What its successor is to know: who it is, whether it still speaks, and the way out. */
+static bool in_use(struct dstor_export *e, const struct dstor_lease_request *r,
+		   struct dstor_welcome *w)
 {
-	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	const char *who = holder && !holder->client_name[0] ? holder->address :
+			  e->holder[0] ? e->holder : "another client";
 
-	refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name,
-	       holder && !holder->client_name[0] ? holder->address :
-	       e->holder[0] ? e->holder : "another client");
-	if (dstor_id_equal(e->lease.client, p->hello.client) &&
-	    (!holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id)))
+	if (e->lease.connected)
+		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name, who);
+	else
+		refuse(w, DSTOR_WELCOME_IN_USE,
+		       "export \"%s\" is in use by %s, silent for %llu s (evict it there: dst set %s evict=%s)",
+		       e->name, who, div_u64(dstor_now_ms() - e->lease.heard_ms, MSEC_PER_SEC),
+		       e->name, who);
+	if (r->same_client && dstor_id_equal(e->lease.client, r->client))
 		memcpy(w->holder, e->lease.session, DSTOR_ID_LEN);
+	return true;
+}
+
+/* Without the holder's id: the client would only ask again. */
+static bool in_use_by_twin(struct dstor_export *e, const struct dstor_peer *p,
+			   struct dstor_welcome *w)
+{
+	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	const char *where = holder ? holder->address : "an unknown address";
+
+	refuse(w, DSTOR_WELCOME_IN_USE,
+	       "export \"%s\" is in use by another machine with the same machine-id, at %s",
+	       e->name, where);
+	pr_warn_ratelimited("dstor: export %s: %s is refused: its writer is another machine with the same machine-id, at %s\n",
+			    e->name, p->session->address, where);
 	return true;
 }
 
@@ -255,36 +292,57 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 	return true;
 }
 
-/* The lease for a session that wants to write. True: @w is a refusal or *wait is set. */
-static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *w, bool *wait)
+static void fill_request(const struct dstor_peer *p, const struct dstor_session *holder,
+			 struct dstor_lease_request *r)
+{
+	memset(r, 0, sizeof(*r));
+	memcpy(r->session, p->hello.session, DSTOR_ID_LEN);
+	memcpy(r->client, p->hello.client, DSTOR_ID_LEN);
+	memcpy(r->takeover, p->hello.takeover, DSTOR_ID_LEN);
+	r->token = le64_to_cpu(p->hello.writer_token);
+	r->asked_ms = dstor_now_ms() - jiffies_to_msecs(jiffies - p->since);
+	r->budget_ms = dstor_lease_ms(p->timeout_ms, le32_to_cpu(p->hello.retries));
+	r->silence_ms = dstor_silence_ms(p->ping_ms, p->timeout_ms);
+	/* Another's key: the holder is not its own former session. */
+	r->same_client = !holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id);
+}
+
+/* True: it has gone. */
+static bool expel_holder(struct dstor_export *e, struct dstor_session *holder)
+{
+	if (!holder)
+		return true;
+	/* It waits for the same commands as we do: it is not silent, it has nothing to say. */
+	if (!dstor_session_is_waiting(holder))
+		dstor_session_end(holder);
+	return !e->lease.held;
+}
+
+/* The lease for a session that wants to write. True: @w is a refusal or *wait says why. */
+static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *w,
+				    const char **wait)
 {
 	struct dstor_export *e = p->export;
-	struct dstor_session *holder;
-	struct dstor_lease_request r = {
-		.token = le64_to_cpu(p->hello.writer_token),
-		.budget_ms = dstor_lease_ms(p->timeout_ms, le32_to_cpu(p->hello.retries)),
-	};
+	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	struct dstor_lease_request r;
 
-	memcpy(r.session, p->hello.session, DSTOR_ID_LEN);
-	memcpy(r.client, p->hello.client, DSTOR_ID_LEN);
-	holder = dstor_session_find(e, e->lease.session);
-	/* Another's key: the holder is not its own former session. */
-	if (!holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id))
-		memcpy(r.takeover, p->hello.takeover, DSTOR_ID_LEN);
+	fill_request(p, holder, &r);
 	refresh_lease(e);
 	switch (dstor_lease_ask(&e->lease, &r, dstor_now_ms())) {
 	case DSTOR_LEASE_HELD:
-		return in_use(e, p, w);
+		return in_use(e, &r, w);
+	case DSTOR_LEASE_ALIVE:
+		return in_use_by_twin(e, p, w);
 	case DSTOR_LEASE_EXPIRED:
 		return !refuse_ended(e, p->hello.session, w);
+	case DSTOR_LEASE_WAIT:
+		*wait = "is the former session of this client still heard?";
+		return true;
 	case DSTOR_LEASE_AFTER_FENCE:
-		if (holder)
-			dstor_session_end(holder);
-		if (holder && e->lease.held) {
-			*wait = true;
-			return true;
-		}
-		break;
+		if (expel_holder(e, holder))
+			break;
+		*wait = "writes of the former writer are still draining";
+		return true;
 	case DSTOR_LEASE_GRANTED:
 		break;
 	}
@@ -295,7 +353,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
 	struct dstor_session_queue *queue = p->queue;
-	bool wait = queue->busy > 0;
+	const char *wait = queue->busy > 0 ? "older writes are still draining" : NULL;
 	enum dstor_rejoin rejoin;
 
 	memset(w, 0, sizeof(*w));
@@ -318,7 +376,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	    lease_stands_in_the_way(p, w, &wait) && !wait)
 		return true;
 	if (wait) {
-		refuse(w, DSTOR_WELCOME_WAIT, "older writes are still draining");
+		refuse(w, DSTOR_WELCOME_WAIT, "%s", wait);
 		w->waiting = cpu_to_le32(session_commands_left(e));
 		return false;
 	}

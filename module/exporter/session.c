@@ -73,6 +73,19 @@ bool dstor_session_has_peer(const struct dstor_session *s)
 	return false;
 }
 
+bool dstor_session_is_waiting(const struct dstor_session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n_queues; i++) {
+		const struct dstor_peer *p = s->queues[i].peer;
+
+		if (p && p->state == DSTOR_PEER_DRAINING && !dstor_conn_lost(&p->conn))
+			return true;
+	}
+	return false;
+}
+
 unsigned int dstor_session_busy(const struct dstor_session *s)
 {
 	unsigned int i, n = 0;

@@ -80,6 +80,8 @@ bool dstor_session_make_room(struct dstor_peer *p);
 /* Has it the lease? */
 bool dstor_session_is_writer(const struct dstor_session *s);
 bool dstor_session_has_peer(const struct dstor_session *s);
+/* Has it a connection that waits to be granted? */
+bool dstor_session_is_waiting(const struct dstor_session *s);
 /* Peers that were live and have not retired. */
 unsigned int dstor_session_busy(const struct dstor_session *s);
 unsigned int dstor_session_connections(const struct dstor_session *s);

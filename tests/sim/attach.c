@@ -320,6 +320,10 @@ static void lease_request(const struct conn *c, struct dstor_lease_request *q)
 	q->token = mutated(LEASE_TOKEN_IGNORED) ? 0 : le64_to_cpu(c->hello.writer_token);
 	q->budget_ms = dstor_lease_ms(le32_to_cpu(c->hello.timeout_ms),
 				      le32_to_cpu(c->hello.retries));
+	q->silence_ms = dstor_silence_ms(le32_to_cpu(c->hello.ping_ms),
+					 le32_to_cpu(c->hello.timeout_ms));
+	q->asked_ms = c->heard_ms;	/* it says nothing more until it is answered */
+	q->same_client = true;		/* nobody has a key */
 }
 
 static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
@@ -342,6 +346,10 @@ static bool expel_holder(struct conn *c, const struct dstor_lease_request *q)
 
 	if (!holder)
 		return true;
+	/* it waits, as we do, and has nothing to say meanwhile */
+	for (u8 n = 0; n < QUEUES; n++)
+		if (holder->queue[n].pending && holder->queue[n].pending->established)
+			return false;
 	happened[takeover ? H_TAKEOVER : H_SILENT_HOLDER]++;
 	for (u8 n = 0; n < QUEUES; n++)
 		close_queue(holder, n);
@@ -386,8 +394,14 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 		if (!expel_holder(c, &q))
 			return LEASE_LATER;
 		break;
+	case DSTOR_LEASE_WAIT:
+		return LEASE_LATER;
 	case DSTOR_LEASE_HELD:
 		refuse(c, DSTOR_WELCOME_IN_USE, same ? x->lease.session : NULL);
+		return LEASE_REFUSED;
+	case DSTOR_LEASE_ALIVE:
+		happened[H_ALIVE]++;
+		refuse(c, DSTOR_WELCOME_IN_USE, NULL);
 		return LEASE_REFUSED;
 	case DSTOR_LEASE_EXPIRED:
 		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);

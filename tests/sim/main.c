@@ -77,6 +77,7 @@ static const char * const happenings[HAPPENINGS] = {
 	[H_TOKEN_RENEWED] = "token-renewed",
 	[H_EVICTED] = "evicted",
 	[H_TAKEOVER] = "takeover",
+	[H_ALIVE] = "takeover-from-the-living",
 	[H_SILENT_HOLDER] = "silent-holder",
 	[H_BYE] = "bye",
 	[H_FORGOTTEN] = "forgotten",

@@ -114,24 +114,61 @@ def test_lease_of_a_silent_writer_ends(machine):
 
 
 def test_rebooted_client_takes_its_own_lease_over(machine):
-    """The same machine id with a new session: IN_USE names the old session, takeover fences it."""
+    """The same machine id with a new session: IN_USE names the old session, takeover fences it once it is silent."""
     m = machine
     m.run(f"dst export data {m.ramdisk(8)} --allow any")
     got = guest_python(m, """
         from rawclient import *
         import json
         me = bytes(range(16))
-        a = Raw("data", client=me)
+        a = Raw("data", client=me, ping_ms=500, timeout_ms=500)
         assert a.write(0, b"a" * 4096) == "OK"
         b = Raw("data", client=me)
         out = [b.welcome["status"], b.welcome["holder"] == a.fields["session"]]
         other = Raw("data", takeover=a.fields["session"])
         out += [other.welcome["status"], other.welcome["holder"] == bytes(16)]
         b = Raw("data", client=me, takeover=a.fields["session"])
-        out += [b.welcome["status"], b.write(0, b"b" * 4096), a.write(0, b"x" * 4096), b.read(0, 1 << 12)[1] == b"b" * 4096]
+        out += [b.waits > 0, b.welcome["status"], b.write(0, b"b" * 4096), a.write(0, b"x" * 4096),
+                b.read(0, 1 << 12)[1] == b"b" * 4096]
         print(json.dumps(out))
         """)
-    assert got == ["IN_USE", True, "IN_USE", True, "OK", "OK", "closed", True]
+    assert got == ["IN_USE", True, "IN_USE", True, True, "OK", "OK", "closed", True]
+
+
+TWIN = """
+    from rawclient import *
+    import json
+    c = Raw("data", client=bytes.fromhex("{id}"), takeover=bytes.fromhex("{session}"))
+    print(json.dumps([c.welcome["status"], c.welcome["reason"], c.welcome["holder"] == bytes(16)]))
+    """
+
+
+def test_twin_takes_nothing_from_the_living(machine):
+    """Two machines that were cloned with their machine-id: the second is refused, and both sides say why."""
+    m = machine
+    path = export_and_attach(m, m.ramdisk(8), attach="--connections 2 --ping 300ms")
+    write_block(m, path, "first")
+    first = export(m)["clients"][0]
+    twin = "another machine with the same machine-id, at 127.0.0.1:"
+    status, reason, nameless = guest_python(m, TWIN.format(**first))
+    assert status == "IN_USE" and twin in reason and nameless, reason
+    assert twin in m.run("dmesg").out
+    d = device(m)
+    assert d["state"] == "connected" and d["stats"]["reconnects"] == 0, d
+    write_block(m, path, "again")
+    assert [c["session"] for c in export(m)["clients"]] == [first["session"]]
+    # and when it goes without a word, it is its successor's
+    m.run("ip link set lo down; dst detach d --force; ip link set lo up")
+    assert guest_python(m, TWIN.format(**first))[0] == "OK"
+
+
+def test_successor_learns_since_when_the_writer_is_silent(machine):
+    m = machine
+    export_and_attach(m, m.ramdisk(8))
+    m.run("ip link set lo down; dst detach d --force; ip link set lo up")
+    m.wait_for("dst show data --json | grep -q '\"connections\": *0'")
+    status, reason = guest_python(m, RIVAL)
+    assert status == "IN_USE" and f"{m.name}, silent for " in reason and f"dst set data evict={m.name}" in reason, reason
 
 
 def test_write_to_a_device_whose_lease_is_elsewhere_is_refused_by_name(machine):

@@ -168,10 +168,12 @@ static void slot_late_news_of_another_seq_changes_nothing(void **state)
 /* --- lease --- */
 
 #define BUDGET 120000ULL
+#define SILENCE 3500ULL
 
 static struct dstor_lease_request asks(u8 session, u8 client, u64 token)
 {
-	struct dstor_lease_request r = { .token = token, .budget_ms = BUDGET };
+	struct dstor_lease_request r = { .token = token, .budget_ms = BUDGET,
+					 .silence_ms = SILENCE, .same_client = true };
 
 	fill_id(r.session, session);
 	fill_id(r.client, client);
@@ -225,12 +227,37 @@ static void lease_taken_over_by_the_same_client(void **state)
 	struct dstor_lease_request r = asks(2, 100, 0), former = asks(1, 100, 11);
 
 	/* the same client, but it does not say that its former session is gone */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_HELD);
 	fill_id(r.takeover, 1);
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_AFTER_FENCE);
-	assert_int_equal(dstor_lease_grant(&l, &r, 22, 1001), 22);
+	r.asked_ms = 5000;
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_AFTER_FENCE);
+	assert_int_equal(dstor_lease_grant(&l, &r, 22, 5000), 22);
 	assert_memory_equal(l.session, r.session, DSTOR_ID_LEN);
-	assert_int_equal(dstor_lease_ask(&l, &former, 1002), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &former, 5001), DSTOR_LEASE_EXPIRED);
+}
+
+/* A client that rebooted is silent; two machines that say they are one client are not. */
+static void lease_not_taken_over_from_the_living(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request r = asks(2, 100, 0);
+
+	fill_id(r.takeover, 1);
+	r.asked_ms = 1500;
+	assert_int_equal(dstor_lease_ask(&l, &r, 1500), DSTOR_LEASE_WAIT);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + SILENCE - 1), DSTOR_LEASE_WAIT);
+	assert_int_equal(dstor_lease_ask(&l, &r, 1000 + SILENCE), DSTOR_LEASE_AFTER_FENCE);
+	/* the clock was read just before the holder was heard */
+	assert_int_equal(dstor_lease_ask(&l, &r, 999), DSTOR_LEASE_WAIT);
+	/* what was still on its way */
+	l.heard_ms = 1700;
+	assert_int_equal(dstor_lease_ask(&l, &r, 1800), DSTOR_LEASE_WAIT);
+	l.heard_ms = 1701;
+	assert_int_equal(dstor_lease_ask(&l, &r, 1800), DSTOR_LEASE_ALIVE);
+	/* it had its chance to speak, whatever comes after: the next hello asks anew */
+	assert_int_equal(dstor_lease_ask(&l, &r, 9000), DSTOR_LEASE_ALIVE);
+	r.asked_ms = 9000;
+	assert_int_equal(dstor_lease_ask(&l, &r, 9000), DSTOR_LEASE_AFTER_FENCE);
 }
 
 static void lease_not_taken_over_by_another_client(void **state)
@@ -239,12 +266,15 @@ static void lease_not_taken_over_by_another_client(void **state)
 	struct dstor_lease_request r = asks(2, 200, 0);
 
 	fill_id(r.takeover, 1);	/* the right session, the wrong client */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_HELD);
 	r = asks(2, 100, 0);
 	fill_id(r.takeover, 3);	/* the right client, the wrong session */
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_HELD);
 	memset(r.takeover, 0, DSTOR_ID_LEN);
-	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_HELD);
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_HELD);
+	fill_id(r.takeover, 1);	/* the right ones, another's key */
+	r.same_client = false;
+	assert_int_equal(dstor_lease_ask(&l, &r, 5000), DSTOR_LEASE_HELD);
 }
 
 static void lease_silence_exactly_at_the_budget(void **state)
@@ -589,6 +619,7 @@ int main(void)
 		cmocka_unit_test(lease_granted_then_held),
 		cmocka_unit_test(lease_released_goes_to_the_next),
 		cmocka_unit_test(lease_taken_over_by_the_same_client),
+		cmocka_unit_test(lease_not_taken_over_from_the_living),
 		cmocka_unit_test(lease_not_taken_over_by_another_client),
 		cmocka_unit_test(lease_silence_exactly_at_the_budget),
 		cmocka_unit_test(lease_survives_the_silence_nobody_used),
