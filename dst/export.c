@@ -54,8 +54,7 @@ static void export_put(struct nl_msg *msg, const struct export_wanted *w, const 
 	put_bytes(msg, DSTOR_A_INSTANCE, s->instance, DSTOR_ID_LEN);
 	put_bytes(msg, DSTOR_A_EXPORTER, s->exporter, DSTOR_ID_LEN);
 	put_u64(msg, DSTOR_A_WRITER_TOKEN, token);
-	/* No export's name begins with a dot. */
-	snprintf(lease, sizeof(lease), "%s/.lease-%s", STATE_FOLDER, w->name);
+	state_lease_path(w->name, lease);
 	put_text(msg, DSTOR_A_LEASE_FILE, lease);
 }
 
@@ -101,7 +100,8 @@ static int export_start(struct netlink *nl, struct nl_msg *msg, const struct exp
 
 	had = state_load(f, &before, &why);
 	now = before;
-	if (had < 0 || export_begin(&now, w, &token, &why) || state_save(f, &now, &why)) {
+	if (had < 0 || state_make_lease(f, &why) || export_begin(&now, w, &token, &why) ||
+	    state_save(f, &now, &why)) {
 		netlink_drop(msg);
 		return fail("%s", why.text);
 	}

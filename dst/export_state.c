@@ -246,6 +246,16 @@ int state_load(struct state_file *f, struct state *s, struct reason *why)
 	return 1;
 }
 
+/* No export's name begins with a dot. */
+#define LEASE_NAME ".lease-%s"
+/* What the module takes for a lease of which nothing is known yet. */
+#define LEASE_FRESH "DSTfresh"
+
+void state_lease_path(const char *name, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, STATE_FOLDER "/" LEASE_NAME, name);
+}
+
 static bool write_all(int fd, const char *text)
 {
 	size_t n = strlen(text);
@@ -253,24 +263,45 @@ static bool write_all(int fd, const char *text)
 	return write(fd, text, n) == (ssize_t)n;
 }
 
-int state_save(struct state_file *f, const struct state *s, struct reason *why)
+/* After a crash there is the former file, or the new one, in whole. */
+static bool replace_file(const struct state_file *f, const char *name, const char *text)
 {
-	char text[STATE_TEXT_MAX], new[sizeof(f->name) + 8];
+	char new[sizeof(f->name) + 16];
+	int fd, error;
 	bool done;
-	int fd;
 
-	state_format(s, text);
 	snprintf(new, sizeof(new), ".%s.new", f->name);
 	fd = openat(f->folder, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	done = fd >= 0 && write_all(fd, text) && !fsync(fd);
 	if (fd >= 0 && close(fd))
 		done = false;
-	if (!done || renameat(f->folder, new, f->folder, f->name) || fsync(f->folder)) {
-		refuse(why, "cannot write %s: %s", f->path, strerror(errno));
-		unlinkat(f->folder, new, 0);
-		return -1;
-	}
-	return 0;
+	if (done && !renameat(f->folder, new, f->folder, name) && !fsync(f->folder))
+		return true;
+	error = errno;
+	unlinkat(f->folder, new, 0);
+	errno = error;
+	return false;
+}
+
+int state_save(struct state_file *f, const struct state *s, struct reason *why)
+{
+	char text[STATE_TEXT_MAX];
+
+	state_format(s, text);
+	return replace_file(f, f->name, text) ? 0 :
+	       refuse(why, "cannot write %s: %s", f->path, strerror(errno));
+}
+
+int state_make_lease(struct state_file *f, struct reason *why)
+{
+	char name[sizeof(f->name) + 8];
+
+	snprintf(name, sizeof(name), LEASE_NAME, f->name + strlen("export-"));
+	if (!faccessat(f->folder, name, F_OK, AT_SYMLINK_NOFOLLOW))
+		return 0;
+	if (errno == ENOENT && replace_file(f, name, LEASE_FRESH))
+		return 0;
+	return refuse(why, "cannot make %s/%s: %s", STATE_FOLDER, name, strerror(errno));
 }
 
 int state_remove(struct state_file *f)

@@ -73,5 +73,9 @@ void state_close(struct state_file *f);
 int state_load(struct state_file *f, struct state *s, struct reason *why);
 int state_save(struct state_file *f, const struct state *s, struct reason *why);
 int state_remove(struct state_file *f);
+/* The file in which the module keeps who may write: made in one step, if there is none. */
+int state_make_lease(struct state_file *f, struct reason *why);
+/* Its path. */
+void state_lease_path(const char *name, char path[PATH_MAX]);
 
 #endif

@@ -239,7 +239,7 @@ static bool in_use(struct dstor_export *e, const struct dstor_lease_request *r,
 {
 	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
 	const char *who = holder && !holder->client_name[0] ? holder->address :
-			  e->holder[0] ? e->holder : "another client";
+			  e->holder.name[0] ? e->holder.name : "another client";
 
 	if (e->lease.connected)
 		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name, who);
@@ -258,7 +258,7 @@ static bool in_use_by_twin(struct dstor_export *e, const struct dstor_peer *p,
 			   struct dstor_welcome *w)
 {
 	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
-	const char *where = holder ? holder->address : "an unknown address";
+	const char *where = holder ? holder->address : e->holder.address;
 
 	refuse(w, DSTOR_WELCOME_IN_USE,
 	       "export \"%s\" is in use by another machine with the same machine-id, at %s",
@@ -268,21 +268,33 @@ static bool in_use_by_twin(struct dstor_export *e, const struct dstor_peer *p,
 	return true;
 }
 
+static void fill_holder(const struct dstor_session *s, struct dstor_export_holder *h)
+{
+	strscpy(h->name, s->client_name, sizeof(h->name));
+	strscpy(h->address, s->address, sizeof(h->address));
+	h->peer_id = s->peer_id;
+}
+
 /* Kept before anybody is told. False: @w is a refusal. */
 static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r,
 		       struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
 	struct dstor_lease before = e->lease;
+	struct dstor_export_holder holder_before = e->holder;
 	u64 token = dstor_lease_grant(&e->lease, r, dstor_session_new_token(), dstor_now_ms());
 	bool same = before.held && before.token == token &&
 		    before.budget_ms == e->lease.budget_ms &&
-		    dstor_id_equal(before.session, e->lease.session);
+		    before.silence_ms == e->lease.silence_ms &&
+		    dstor_id_equal(before.session, e->lease.session) &&
+		    dstor_id_equal(e->holder.peer_id.fingerprint, p->peer_id.fingerprint) &&
+		    !strcmp(e->holder.peer_id.client, p->peer_id.client);
 
 	if (!same) {
-		strscpy(e->holder, p->session->client_name, sizeof(e->holder));
+		fill_holder(p->session, &e->holder);
 		if (dstor_lease_file_save(e)) {
 			e->lease = before;
+			e->holder = holder_before;
 			refuse(w, DSTOR_WELCOME_BUSY,
 			       "the exporter cannot keep the lease of \"%s\"", e->name);
 			return false;

@@ -97,7 +97,7 @@ int dstor_session_evict(struct dstor_export *e, const char *client)
 		evict_one(s);
 	}
 	/* A writer from before our restart that has not come back. */
-	if (!found && e->lease.held && !strcmp(client, e->holder)) {
+	if (!found && e->lease.held && !strcmp(client, e->holder.name)) {
 		memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX],
 		       e->lease.session, DSTOR_ID_LEN);
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());

@@ -12,6 +12,7 @@
 #include "conn/cipher.h"
 #include "exporter/disk.h"
 #include "exporter/exporter.h"
+#include "exporter/rules.h"
 #include "wire/lease.h"
 
 struct dstor_listener;
@@ -59,6 +60,19 @@ struct dstor_export_sessions {
 	unsigned int n_ended;
 };
 
+/* Who has the lease, or had it last: the session may be of a former life. export->lock. */
+struct dstor_export_holder {
+	char name[DSTOR_NAME_LEN];	/* its client's */
+	char address[DSTOR_TEXT_LEN];
+	struct dstor_peer_id peer_id;	/* of a former life: without an address */
+};
+
+/* export->lock */
+struct dstor_lease_file {
+	struct file *file;		/* or NULL: nothing outlives us */
+	u64 number;			/* of the last save */
+};
+
 struct dstor_export {
 	struct list_head entry;
 	struct kref kref;
@@ -81,8 +95,8 @@ struct dstor_export {
 	struct dstor_rule *rules;
 	struct dstor_export_sessions sessions;
 	struct dstor_lease lease;
-	char holder[DSTOR_NAME_LEN];	/* its client's name */
-	struct file *lease_file;	/* or NULL: nothing outlives us */
+	struct dstor_export_holder holder;
+	struct dstor_lease_file lease_file;
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* a caller waits for the end right now */

@@ -6,6 +6,11 @@
  * was replaced before the crash, and would give the lease away while its holder
  * is still on the way back.
  *
+ * The file has two records, and the one with the higher number counts. Each save
+ * overwrites the other one, so a save that a crash tears loses nothing: it was not
+ * yet told to anybody. A file that was made says so, by a word of its own; one
+ * without a record and without that word is damaged, and is not believed.
+ *
  * Under export->lock; sleeps. The file is opened in the context of whoever exports.
  */
 #include <linux/fs.h>
@@ -17,17 +22,41 @@
 #include "wire/crc32c.h"
 #include "wire/id.h"
 
-#define MAGIC "DSTlease"
+#define MAGIC "DSTleas2"
+#define FRESH "DSTfresh"	/* by dst export, in one step: nothing is known yet */
+#define FORMER_MAGIC "DSTlease"	/* one record, as versions before this one had it */
+#define RECORD_STEP 4096	/* no two records in one block of a disk */
 
 struct lease_record {
 	u8 magic[8];
+	__le64 number;			/* of the save, from 1 */
 	u8 uuid[DSTOR_ID_LEN];		/* of the disk it is about */
 	u8 session[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
 	__le64 token;
 	__le64 former;			/* accepted, too, until the holder has shown the token */
 	__le64 budget_ms;
+	__le64 silence_ms;
 	char name[DSTOR_NAME_LEN];	/* of the client, for people */
+	char address[DSTOR_TEXT_LEN];	/* likewise */
+	char rule_client[DSTOR_NAME_LEN]; /* as the rule named it that its key passed */
+	u8 fingerprint[DSTOR_ID_LEN];	/* of its key */
+	u8 has_key;
+	u8 held;
+	u8 reserved[2];
+	__le32 crc;
+};
+static_assert(sizeof(struct lease_record) <= 512);
+
+struct former_record {
+	u8 magic[8];
+	u8 uuid[DSTOR_ID_LEN];
+	u8 session[DSTOR_ID_LEN];
+	u8 client[DSTOR_ID_LEN];
+	__le64 token;
+	__le64 former;
+	__le64 budget_ms;
+	char name[DSTOR_NAME_LEN];
 	u8 held;
 	u8 reserved[3];
 	__le32 crc;
@@ -38,72 +67,171 @@ static __le32 crc_of(const struct lease_record *r)
 	return cpu_to_le32(dstor_crc32c(r, offsetof(struct lease_record, crc)));
 }
 
+static bool is_record(const struct lease_record *r)
+{
+	return !memcmp(r->magic, MAGIC, sizeof(r->magic)) && r->crc == crc_of(r);
+}
+
+/* Makes a record of a former one: with the number 0, and without what that does not know. */
+static void convert_former(struct lease_record *r)
+{
+	struct former_record f;
+
+	memcpy(&f, r, sizeof(f));
+	if (memcmp(f.magic, FORMER_MAGIC, sizeof(f.magic)) ||
+	    f.crc != cpu_to_le32(dstor_crc32c(&f, offsetof(struct former_record, crc))))
+		return;
+	memset(r, 0, sizeof(*r));
+	memcpy(r->magic, MAGIC, sizeof(r->magic));
+	memcpy(r->uuid, f.uuid, DSTOR_ID_LEN);
+	memcpy(r->session, f.session, DSTOR_ID_LEN);
+	memcpy(r->client, f.client, DSTOR_ID_LEN);
+	r->token = f.token;
+	r->former = f.former;
+	r->budget_ms = f.budget_ms;
+	memcpy(r->name, f.name, sizeof(r->name));
+	r->held = f.held;
+	r->crc = crc_of(r);
+}
+
+static void take_record(struct dstor_export *e, const struct lease_record *r)
+{
+	struct dstor_export_holder *h = &e->holder;
+
+	memcpy(e->lease.session, r->session, DSTOR_ID_LEN);
+	memcpy(e->lease.client, r->client, DSTOR_ID_LEN);
+	e->lease.token = le64_to_cpu(r->token);
+	e->lease.former = le64_to_cpu(r->former);
+	e->lease.budget_ms = le64_to_cpu(r->budget_ms);
+	e->lease.silence_ms = le64_to_cpu(r->silence_ms);
+	e->lease.held = r->held;
+	dstor_lease_new_life(&e->lease, dstor_now_ms());
+	strscpy(h->name, r->name, sizeof(h->name));
+	strscpy(h->address, r->address, sizeof(h->address));
+	strscpy(h->peer_id.client, r->rule_client, sizeof(h->peer_id.client));
+	memcpy(h->peer_id.fingerprint, r->fingerprint, DSTOR_ID_LEN);
+	h->peer_id.has_key = r->has_key;
+}
+
+static void fill_record(const struct dstor_export *e, struct lease_record *r)
+{
+	const struct dstor_export_holder *h = &e->holder;
+
+	memset(r, 0, sizeof(*r));
+	memcpy(r->magic, MAGIC, sizeof(r->magic));
+	r->number = cpu_to_le64(e->lease_file.number + 1);
+	memcpy(r->uuid, e->config.uuid, DSTOR_ID_LEN);
+	memcpy(r->session, e->lease.session, DSTOR_ID_LEN);
+	memcpy(r->client, e->lease.client, DSTOR_ID_LEN);
+	r->token = cpu_to_le64(e->lease.token);
+	r->former = cpu_to_le64(e->lease.former);
+	r->budget_ms = cpu_to_le64(e->lease.budget_ms);
+	r->silence_ms = cpu_to_le64(e->lease.silence_ms);
+	r->held = e->lease.held;
+	strscpy(r->name, h->name, sizeof(r->name));
+	strscpy(r->address, h->address, sizeof(r->address));
+	strscpy(r->rule_client, h->peer_id.client, sizeof(r->rule_client));
+	memcpy(r->fingerprint, h->peer_id.fingerprint, DSTOR_ID_LEN);
+	r->has_key = h->peer_id.has_key;
+	r->crc = crc_of(r);
+}
+
+static int write_at(struct file *file, const void *data, size_t len, loff_t pos)
+{
+	ssize_t n = dstor_point_fails(LEASE_SAVE);
+
+	if (!n)
+		n = kernel_write(file, data, len, &pos);
+	if (n == len)
+		return vfs_fsync(file, 1);
+	return n < 0 ? n : -EIO;
+}
+
+static int lease_file_read(struct dstor_export *e, const char *path, struct dstor_error *err)
+{
+	struct lease_record r[2] = { };
+	const struct lease_record *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(r); i++) {
+		loff_t pos = i * RECORD_STEP;
+		ssize_t n = kernel_read(e->lease_file.file, &r[i], sizeof(r[i]), &pos);
+
+		if (n < 0)
+			return dstor_fail(err, n, "cannot read %s: error %zd", path, -n);
+		convert_former(&r[i]);
+		if (is_record(&r[i]) &&
+		    (!best || le64_to_cpu(r[i].number) > le64_to_cpu(best->number)))
+			best = &r[i];
+	}
+	if (!best && memcmp(r[0].magic, FRESH, sizeof(r[0].magic)))
+		return dstor_fail(err, -EUCLEAN,
+				  "%s is damaged: who wrote last is not known; see that no former client writes, then remove it",
+				  path);
+	if (!best)
+		return 0;
+	e->lease_file.number = le64_to_cpu(best->number);
+	/* About another disk: nothing is known. */
+	if (dstor_id_equal(best->uuid, e->config.uuid))
+		take_record(e, best);
+	return 0;
+}
+
+/*
+ * dst export has made it, in one step. One of a former release has not: a crash before
+ * the word is written leaves a file that the next export refuses.
+ */
+static struct file *open_or_make(const char *path)
+{
+	const int flags = O_RDWR | O_DSYNC | O_NOFOLLOW | O_LARGEFILE;
+	struct file *file = filp_open(path, flags, 0);
+	int ret;
+
+	if (PTR_ERR_OR_ZERO(file) != -ENOENT)
+		return file;
+	file = filp_open(path, flags | O_CREAT | O_EXCL, 0600);
+	if (IS_ERR(file))
+		return file;
+	ret = write_at(file, FRESH, sizeof(FRESH) - 1, 0);
+	if (!ret)
+		return file;
+	fput(file);
+	return ERR_PTR(ret);
+}
+
 int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor_error *err)
 {
-	struct lease_record r;
-	loff_t pos = 0;
-	struct file *file;
-	ssize_t n;
+	struct file *file = open_or_make(path);
 
-	file = filp_open(path, O_RDWR | O_CREAT | O_DSYNC | O_NOFOLLOW | O_LARGEFILE, 0600);
 	if (IS_ERR(file))
 		return dstor_fail(err, PTR_ERR(file), "cannot open %s: error %ld", path,
 				  -PTR_ERR(file));
-	e->lease_file = file;
-	n = kernel_read(file, &r, sizeof(r), &pos);
-	if (n < 0)
-		return dstor_fail(err, n, "cannot read %s: error %zd", path, -n);
-	/* Empty, torn, or about another disk: nothing is known. */
-	if (n != sizeof(r) || memcmp(r.magic, MAGIC, sizeof(r.magic)) || r.crc != crc_of(&r) ||
-	    !dstor_id_equal(r.uuid, e->config.uuid))
-		return 0;
-	memcpy(e->lease.session, r.session, DSTOR_ID_LEN);
-	memcpy(e->lease.client, r.client, DSTOR_ID_LEN);
-	e->lease.token = le64_to_cpu(r.token);
-	e->lease.former = le64_to_cpu(r.former);
-	e->lease.budget_ms = le64_to_cpu(r.budget_ms);
-	e->lease.held = r.held;
-	dstor_lease_new_life(&e->lease, dstor_now_ms());
-	memcpy(e->holder, r.name, sizeof(e->holder));
-	e->holder[sizeof(e->holder) - 1] = 0;
-	return 0;
+	e->lease_file.file = file;
+	return lease_file_read(e, path, err);
 }
 
 int dstor_lease_file_save(struct dstor_export *e)
 {
-	struct lease_record r = {
-		.token = cpu_to_le64(e->lease.token),
-		.former = cpu_to_le64(e->lease.former),
-		.budget_ms = cpu_to_le64(e->lease.budget_ms),
-		.held = e->lease.held,
-	};
-	loff_t pos = 0;
-	ssize_t n;
+	struct lease_record r;
+	int ret;
 
 	lockdep_assert_held(&e->lock);
-	if (!e->lease_file)
+	if (!e->lease_file.file)
 		return 0;
-	memcpy(r.magic, MAGIC, sizeof(r.magic));
-	memcpy(r.uuid, e->config.uuid, DSTOR_ID_LEN);
-	memcpy(r.session, e->lease.session, DSTOR_ID_LEN);
-	memcpy(r.client, e->lease.client, DSTOR_ID_LEN);
-	memcpy(r.name, e->holder, sizeof(r.name));
-	r.crc = crc_of(&r);
-	n = dstor_point_fails(LEASE_SAVE);
-	if (!n)
-		n = kernel_write(e->lease_file, &r, sizeof(r), &pos);
-	if (n == sizeof(r))
-		n = vfs_fsync(e->lease_file, 1);
-	else if (n >= 0)
-		n = -EIO;
-	if (n)
-		pr_err("dstor: export %s: the lease cannot be kept: error %zd\n", e->name, -n);
-	return n;
+	fill_record(e, &r);
+	/* Until it is complete the record before it counts, which stays as it is. */
+	ret = write_at(e->lease_file.file, &r, sizeof(r),
+		       (le64_to_cpu(r.number) & 1) * RECORD_STEP);
+	if (ret)
+		pr_err("dstor: export %s: the lease cannot be kept: error %d\n", e->name, -ret);
+	else
+		e->lease_file.number++;
+	return ret;
 }
 
 void dstor_lease_file_close(struct dstor_export *e)
 {
-	if (e->lease_file)
-		fput(e->lease_file);
-	e->lease_file = NULL;
+	if (e->lease_file.file)
+		fput(e->lease_file.file);
+	e->lease_file.file = NULL;
 }

@@ -312,6 +312,29 @@ static void test_files(void **state)
 	state_close(&f);
 }
 
+static void test_lease_is_made_once(void **state)
+{
+	char text[32] = "";
+	struct state_file f;
+	struct reason why;
+	int fd;
+
+	assert_int_equal(state_open(&f, "lib", "data", &why), 0);
+	assert_int_equal(state_make_lease(&f, &why), 0);
+	fd = open("lib/.lease-data", O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof(text)), 8);
+	close(fd);
+	assert_string_equal(text, "DSTfresh");
+	assert_int_equal(access("lib/..lease-data.new", F_OK), -1);
+	/* what the module has written since stays */
+	write_file("lib/.lease-data", "a lease", 0600);
+	assert_int_equal(state_make_lease(&f, &why), 0);
+	fd = open("lib/.lease-data", O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof(text)), 7);
+	close(fd);
+	state_close(&f);
+}
+
 static void test_folder_that_cannot_be(void **state)
 {
 	struct state_file f;
@@ -363,6 +386,8 @@ int main(void)
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test_setup_teardown(test_files, enter_folder, leave_folder),
+		cmocka_unit_test_setup_teardown(test_lease_is_made_once, enter_folder,
+						leave_folder),
 		cmocka_unit_test_setup_teardown(test_folder_that_cannot_be, enter_folder,
 						leave_folder),
 		cmocka_unit_test_setup_teardown(test_lock, enter_folder, leave_folder),
