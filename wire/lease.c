@@ -3,10 +3,11 @@
  * One writer (P15). An export that is not shared has one lease. It passes to
  * another session when its holder released it (detach), was silent for its
  * whole budget, or is the same client's former session that this client says
- * it no longer has (reboot) and that is not heard any more. Each grant to a new session has a new token, and
- * so has the first one to a session in each life of the exporter. A session that
- * comes back with an older token has been replaced, or was restored to an earlier
- * state of its memory, and may never write again.
+ * it no longer has (reboot) and that is not heard any more. Each grant to a new
+ * session has a new token, and so has the first one to a session in each life
+ * of the exporter. A session that comes back with an older token has been
+ * replaced, or was restored to an earlier state of its memory, and may never
+ * write again.
  */
 #include "id.h"
 #include "lease.h"
@@ -39,6 +40,16 @@ static enum dstor_lease_answer take_over(const struct dstor_lease *l,
 	return DSTOR_LEASE_WAIT;
 }
 
+/*
+ * In this life the caller knows the session. Of the life before only its id is known,
+ * which is no secret: it needs the token, or a key of the client.
+ */
+static bool is_holder(const struct dstor_lease *l, const struct dstor_lease_request *r)
+{
+	return dstor_id_equal(r->session, l->session) &&
+	       (!l->renew || r->token || (r->has_key && r->same_client));
+}
+
 /* A token that is not known may be any. */
 static bool token_is_old(const struct dstor_lease *l, const struct dstor_lease_request *r)
 {
@@ -51,7 +62,7 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 	/* A session that was the writer once: is it still the last one, as it was? */
 	if (token_is_old(l, r))
 		return DSTOR_LEASE_EXPIRED;
-	if (!l->held || dstor_id_equal(r->session, l->session))
+	if (!l->held || is_holder(l, r))
 		return DSTOR_LEASE_GRANTED;
 	if (silent_too_long(l, now_ms))
 		return DSTOR_LEASE_AFTER_FENCE;

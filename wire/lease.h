@@ -35,6 +35,7 @@ struct dstor_lease_request {
 	u64 budget_ms;		/* all ones: silence never ends the lease */
 	u64 silence_ms;
 	bool same_client;	/* has shown a key of the holder's client, or neither has any */
+	bool has_key;
 };
 
 enum dstor_lease_answer {

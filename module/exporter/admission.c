@@ -307,6 +307,8 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 static void fill_request(const struct dstor_peer *p, const struct dstor_session *holder,
 			 struct dstor_lease_request *r)
 {
+	struct dstor_export *e = p->export;
+
 	memset(r, 0, sizeof(*r));
 	memcpy(r->session, p->hello.session, DSTOR_ID_LEN);
 	memcpy(r->client, p->hello.client, DSTOR_ID_LEN);
@@ -315,8 +317,11 @@ static void fill_request(const struct dstor_peer *p, const struct dstor_session 
 	r->asked_ms = dstor_now_ms() - jiffies_to_msecs(jiffies - p->since);
 	r->budget_ms = dstor_lease_ms(p->timeout_ms, le32_to_cpu(p->hello.retries));
 	r->silence_ms = dstor_silence_ms(p->ping_ms, p->timeout_ms);
-	/* Another's key: the holder is not its own former session. */
-	r->same_client = !holder || dstor_rules_same_client(&holder->peer_id, &p->peer_id);
+	r->has_key = p->peer_id.has_key;
+	/* Another's key: the holder is not its own former session, also of a former life. */
+	dstor_rules_name_client(e, &e->holder.peer_id);
+	r->same_client = dstor_rules_same_client(holder ? &holder->peer_id : &e->holder.peer_id,
+						 &p->peer_id);
 }
 
 /* True: it has gone. */

@@ -46,6 +46,7 @@ struct lease_record {
 	u8 reserved[2];
 	__le32 crc;
 };
+
 static_assert(sizeof(struct lease_record) <= 512);
 
 struct former_record {
@@ -121,13 +122,13 @@ static void fill_record(const struct dstor_export *e, struct lease_record *r)
 	memcpy(r->magic, MAGIC, sizeof(r->magic));
 	r->number = cpu_to_le64(e->lease_file.number + 1);
 	memcpy(r->uuid, e->config.uuid, DSTOR_ID_LEN);
+	r->held = e->lease.held;
 	memcpy(r->session, e->lease.session, DSTOR_ID_LEN);
 	memcpy(r->client, e->lease.client, DSTOR_ID_LEN);
 	r->token = cpu_to_le64(e->lease.token);
 	r->former = cpu_to_le64(e->lease.former);
 	r->budget_ms = cpu_to_le64(e->lease.budget_ms);
 	r->silence_ms = cpu_to_le64(e->lease.silence_ms);
-	r->held = e->lease.held;
 	strscpy(r->name, h->name, sizeof(r->name));
 	strscpy(r->address, h->address, sizeof(r->address));
 	strscpy(r->rule_client, h->peer_id.client, sizeof(r->rule_client));

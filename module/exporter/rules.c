@@ -103,7 +103,8 @@ void dstor_rules_name_client(struct dstor_export *e, struct dstor_peer_id *peer_
 	for (i = 0; peer_id->has_key && i < e->n_rules; i++) {
 		const struct dstor_rule *r = &e->rules[i];
 
-		if (!r->has_key || !rule_matches(r, peer_id))
+		if (!r->has_key || !key_matches(r, peer_id) ||
+		    (peer_id->addr_len && !address_matches(r, peer_id)))
 			continue;
 		found = r;
 		if (r->client[0])

@@ -26,8 +26,8 @@ u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id);
 /* The same, with whichever key its client has. */
 u8 dstor_access_of_client(struct dstor_export *e, const struct dstor_peer_id *peer_id);
 /*
- * Sets the name of the client, by the first matching rule that has one. Under
- * export->lock. Unchanged when no rule matches the key: what was known stays.
+ * Sets the name of the client, by the first matching rule that has one; without an
+ * address by its key alone. Under export->lock. Unchanged when no rule matches the key: what was known stays.
  */
 void dstor_rules_name_client(struct dstor_export *e, struct dstor_peer_id *peer_id);
 /* One name, or the same key where none is named. True for two peers in the clear. */

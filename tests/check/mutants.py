@@ -162,6 +162,8 @@ MUTANTS = {
                               "lease_not_taken_over_by_another_client", "slot"),
     "takeover-from-the-living": ("lease", "l->heard_ms > r->asked_ms + ON_THE_WAY_MS", "false",
                                  "lease_not_taken_over_from_the_living", "slot"),
+    "lease-by-the-id-of-a-session": ("lease", "(!l->renew || r->token || (r->has_key && r->same_client))", "true",
+                                     "lease_of_a_former_life_needs_proof", "slot"),
     "takeover-at-once": ("lease", "now_ms - l->heard_ms >= l->silence_ms", "true",
                          "lease_not_taken_over_from_the_living", "slot"),
     "lease-ends-early": ("lease", "now_ms - l->heard_ms >= l->budget_ms;", "now_ms - l->heard_ms >= l->budget_ms - 1;",

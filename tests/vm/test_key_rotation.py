@@ -113,13 +113,18 @@ def test_client_that_rebooted_takes_over_with_either_key(machine, before, after)
     assert client(m)["session"] not in [c["session"] for c in former]
 
 
-def test_other_clients_key_takes_nothing_over(machine):
-    """The machine is the same, the client is not: its lease stays its own."""
+@pytest.mark.parametrize("restarted", [False, True])
+def test_other_clients_key_takes_nothing_over(machine, restarted):
+    """The machine is the same, the client is not: its lease stays its own, in the next life of the exporter, too."""
     m = machine
-    offer(m, BOTH + " --allow client=other,key=/tmp/c.key")
+    rules = BOTH + " --allow client=other,key=/tmp/c.key"
+    disk = offer(m, rules)
     path = attach(m)
     start_load(m, path, runtime=60)
     vanish(m)
+    if restarted:
+        m.run(f"dst unexport data --force && dst export data {disk} {rules}")
+        time.sleep(4)
     fails(m, "dst attach dst://127.0.0.1/data --name d --key /tmp/c.key", "in use")
     attach(m, NEW)
 

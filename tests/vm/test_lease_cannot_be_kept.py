@@ -6,6 +6,7 @@ from common import attach_to, export, fails, guest_python, read_block, write_blo
 
 LEASE = "/var/lib/dst/.lease-data"
 STRANGER = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data').welcome['status']))\n"
+FIRST = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data', client_name=b'first').write(0, bytes(4096))))\n"
 
 # Overwrites the first bytes of the newer of the two records, or of both.
 DAMAGE = f"""
@@ -56,7 +57,7 @@ def test_save_that_was_torn_loses_nothing(machine):
     disk = m.ramdisk(8)
     m.run(f"dst export data {disk} --allow any")
     assert m.get(LEASE) == b"DSTfresh"
-    guest_python(m, 'from rawclient import *\nprint(Raw("data", client_name=b"first").write(0, bytes(4096)) == "OK" or exit(1))')
+    assert guest_python(m, FIRST) == "OK"
     m.run("dst set data evict=first && dst unexport data --force")
     before = m.get(LEASE)
     for damaged, status in ((False, "OK"), (True, "IN_USE")):

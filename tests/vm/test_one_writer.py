@@ -162,6 +162,24 @@ def test_twin_takes_nothing_from_the_living(machine):
     assert guest_python(m, TWIN.format(**first))[0] == "OK"
 
 
+def test_id_of_a_session_proves_nothing_after_a_restart(machine):
+    """The exporter knows the holder from its file alone: who shows its ids, and no token, is anybody."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow any")
+    got = guest_python(m, f"""
+        from rawclient import *
+        import json, subprocess
+        a = Raw("data", client_name=b"alpha")
+        out = [a.write(0, b"a" * 4096)]
+        subprocess.run("dst unexport data --force && dst export data {disk} --allow any", shell=True, check=True)
+        out += [a.resume(writer_token=0).welcome["status"], Raw("data", session=a.fields["session"]).welcome["status"]]
+        a = a.resume(generation=9)
+        print(json.dumps(out + [a.welcome["status"], a.write(0, b"b" * 4096)]))
+        """)
+    assert got == ["OK", "IN_USE", "IN_USE", "OK", "OK"]
+
+
 def test_successor_learns_since_when_the_writer_is_silent(machine):
     m = machine
     export_and_attach(m, m.ramdisk(8))

@@ -358,6 +358,24 @@ static void lease_renewed_in_a_new_life(void **state)
 	assert_int_equal(dstor_lease_ask(&l, &old, 55), DSTOR_LEASE_EXPIRED);
 }
 
+/* Of a former life the id of a session alone is no proof. */
+static void lease_of_a_former_life_needs_proof(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request r = asks(1, 100, 0);
+
+	/* in the same life: the caller has compared its key */
+	assert_int_equal(dstor_lease_ask(&l, &r, 1001), DSTOR_LEASE_GRANTED);
+	dstor_lease_new_life(&l, 50);
+	assert_int_equal(dstor_lease_ask(&l, &r, 51), DSTOR_LEASE_HELD);
+	r.has_key = true;
+	assert_int_equal(dstor_lease_ask(&l, &r, 51), DSTOR_LEASE_GRANTED);
+	r.same_client = false;
+	assert_int_equal(dstor_lease_ask(&l, &r, 51), DSTOR_LEASE_HELD);
+	r.token = 11;
+	assert_int_equal(dstor_lease_ask(&l, &r, 51), DSTOR_LEASE_GRANTED);
+}
+
 /* Two lives in which no welcome arrived: what the client shows is still accepted. */
 static void lease_renewed_twice(void **state)
 {
@@ -625,6 +643,7 @@ int main(void)
 		cmocka_unit_test(lease_survives_the_silence_nobody_used),
 		cmocka_unit_test(lease_exporter_forgot),
 		cmocka_unit_test(lease_renewed_in_a_new_life),
+		cmocka_unit_test(lease_of_a_former_life_needs_proof),
 		cmocka_unit_test(lease_renewed_twice),
 		cmocka_unit_test(lease_of_a_new_session_in_a_new_life),
 		cmocka_unit_test(lease_revoked),
