@@ -128,6 +128,24 @@ static bool refuse_ended(struct dstor_export *e, const u8 id[DSTOR_ID_LEN], stru
 		      e->name);
 }
 
+/*
+ * A lease of a former life belongs to a session that is not here yet. Whoever else
+ * comes with its id, to read for instance, would be in its way.
+ */
+static bool takes_holders_id(struct dstor_export *e, const struct dstor_peer *p)
+{
+	const struct dstor_hello *h = &p->hello;
+	u64 token = le64_to_cpu(h->writer_token);
+
+	if (!e->lease.held || !dstor_id_equal(h->session, e->lease.session))
+		return false;
+	if (token && (token == e->lease.token || token == e->lease.former))
+		return false;
+	dstor_rules_name_client(e, &e->holder.peer_id);
+	return !dstor_rules_same_client(&e->holder.peer_id, &p->peer_id) ||
+	       !dstor_id_equal(h->client, e->lease.client);
+}
+
 static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
@@ -156,7 +174,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		return refuse(w, DSTOR_WELCOME_EXPIRED, "%s", dstor_rejoin_text(rejoin));
 	if (!choose_protection(p, w))
 		return false;
-	if (s && !same_session(s, p))
+	if (s ? !same_session(s, p) : takes_holders_id(e, p))
 		return refuse(w, DSTOR_WELCOME_MALFORMED, "the session was made otherwise");
 	if (s && le64_to_cpu(h->generation) <=
 		 s->queues[le16_to_cpu(h->queue)].generation)
@@ -187,7 +205,7 @@ bool dstor_session_join(struct dstor_peer *p, struct dstor_welcome *w)
 
 static void refresh_lease(struct dstor_export *e)
 {
-	struct dstor_session *s = e->lease.held ? dstor_session_find(e, e->lease.session) : NULL;
+	struct dstor_session *s = dstor_session_writer(e);
 
 	if (!s)
 		return;
@@ -237,7 +255,7 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 static bool in_use(struct dstor_export *e, const struct dstor_lease_request *r,
 		   struct dstor_welcome *w)
 {
-	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	const struct dstor_session *holder = dstor_session_writer(e);
 	const char *who = holder && !holder->client_name[0] ? holder->address :
 			  e->holder.name[0] ? e->holder.name : "another client";
 
@@ -257,7 +275,7 @@ static bool in_use(struct dstor_export *e, const struct dstor_lease_request *r,
 static bool in_use_by_twin(struct dstor_export *e, const struct dstor_peer *p,
 			   struct dstor_welcome *w)
 {
-	const struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	const struct dstor_session *holder = dstor_session_writer(e);
 	const char *where = holder ? holder->address : e->holder.address;
 
 	refuse(w, DSTOR_WELCOME_IN_USE,
@@ -300,6 +318,7 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 			return false;
 		}
 	}
+	p->session->writer = true;
 	w->writer_token = cpu_to_le64(token);
 	return true;
 }
@@ -340,7 +359,7 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 				    const char **wait)
 {
 	struct dstor_export *e = p->export;
-	struct dstor_session *holder = dstor_session_find(e, e->lease.session);
+	struct dstor_session *holder = dstor_session_writer(e);
 	struct dstor_lease_request r;
 
 	fill_request(p, holder, &r);

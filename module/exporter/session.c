@@ -51,7 +51,14 @@ bool dstor_session_is_writer(const struct dstor_session *s)
 {
 	const struct dstor_lease *l = &s->export->lease;
 
-	return l->held && dstor_id_equal(l->session, s->id);
+	return s->writer && l->held && dstor_id_equal(l->session, s->id);
+}
+
+struct dstor_session *dstor_session_writer(struct dstor_export *e)
+{
+	struct dstor_session *s = dstor_session_find(e, e->lease.session);
+
+	return s && dstor_session_is_writer(s) ? s : NULL;
 }
 
 unsigned int dstor_session_connections(const struct dstor_session *s)
@@ -365,7 +372,7 @@ void dstor_session_settle_lease(struct dstor_export *e)
 	lockdep_assert_held(&e->lock);
 	if (!e->lease.former || !e->lease.held)
 		return;
-	s = dstor_session_find(e, e->lease.session);
+	s = dstor_session_writer(e);
 	if (!s)
 		return;
 	for (i = 0; i < s->n_queues; i++)

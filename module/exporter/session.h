@@ -57,6 +57,7 @@ struct dstor_session {
 	u32 retries;
 	bool established;		/* a peer was granted once */
 	bool joined;			/* was told so, and not yet that it left */
+	bool writer;			/* had the lease in this life: one that only has its id is not */
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
@@ -80,6 +81,8 @@ bool dstor_session_make_room(struct dstor_peer *p);
 /* Has it the lease? */
 bool dstor_session_is_writer(const struct dstor_session *s);
 bool dstor_session_has_peer(const struct dstor_session *s);
+/* The one that has it, or NULL: nobody, or one of a former life that is not back yet. */
+struct dstor_session *dstor_session_writer(struct dstor_export *e);
 /* Has it a connection that waits to be granted? */
 bool dstor_session_is_waiting(const struct dstor_session *s);
 /* Peers that were live and have not retired. */

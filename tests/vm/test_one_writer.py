@@ -173,11 +173,33 @@ def test_id_of_a_session_proves_nothing_after_a_restart(machine):
         a = Raw("data", client_name=b"alpha")
         out = [a.write(0, b"a" * 4096)]
         subprocess.run("dst unexport data --force && dst export data {disk} --allow any", shell=True, check=True)
-        out += [a.resume(writer_token=0).welcome["status"], Raw("data", session=a.fields["session"]).welcome["status"]]
+        out.append(a.resume(writer_token=0).welcome["status"])
+        # nor has it let go of the lease when it is gone
+        for fields in ({{}}, {{"flags": READ_ONLY}}, {{"flags": READ_ONLY, "client": a.fields["client"]}}):
+            c = Raw("data", session=a.fields["session"], **fields)
+            out.append(c.welcome["status"])
+            c.sock.close()
+        out.append(Raw("data").welcome["status"])
         a = a.resume(generation=9)
         print(json.dumps(out + [a.welcome["status"], a.write(0, b"b" * 4096)]))
         """)
-    assert got == ["OK", "IN_USE", "IN_USE", "OK", "OK"]
+    assert got == ["OK", "IN_USE", "MALFORMED", "MALFORMED", "OK", "IN_USE", "OK", "OK"]
+
+
+def test_absent_writer_is_evicted_beside_a_reader(machine):
+    """After a restart it is known by its name alone; others that are attached are in nobody's way."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow any")
+    guest_python(m, 'from rawclient import *\nprint(0 if Raw("data", client_name=b"alpha").welcome["status"] == "OK" else 1)')
+    m.run(f"dst unexport data --force && dst export data {disk} --allow any")
+    attach_to(m, "dst://127.0.0.1/data --read-only", name="r")
+    status, reason = guest_python(m, RIVAL)
+    assert status == "IN_USE" and "alpha" in reason
+    fails(m, "dst set data evict=beta", 'has no client "beta"', f"it has {m.name}")
+    m.run("dst set data evict=alpha")
+    assert guest_python(m, RIVAL)[::2] == ["OK", "OK"]
+    assert device(m, "r")["state"] == "connected" and device(m, "r")["stats"]["reconnects"] == 0
 
 
 def test_successor_learns_since_when_the_writer_is_silent(machine):
