@@ -62,6 +62,9 @@ enum dstor_lease_answer dstor_lease_ask(const struct dstor_lease *l,
 	/* A session that was the writer once: is it still the last one, as it was? */
 	if (token_is_old(l, r))
 		return DSTOR_LEASE_EXPIRED;
+	if (l->revoked)
+		return dstor_id_equal(r->session, l->session) ? DSTOR_LEASE_EXPIRED :
+								DSTOR_LEASE_AFTER_FENCE;
 	if (!l->held || is_holder(l, r))
 		return DSTOR_LEASE_GRANTED;
 	if (silent_too_long(l, now_ms))
@@ -102,6 +105,7 @@ u64 dstor_lease_grant(struct dstor_lease *l, const struct dstor_lease_request *r
 		l->token = new_token;
 	}
 	l->renew = false;
+	l->revoked = false;
 	l->held = true;
 	l->connected = true;
 	l->budget_ms = r->budget_ms;
@@ -121,18 +125,22 @@ bool dstor_lease_settle(struct dstor_lease *l)
 void dstor_lease_release(struct dstor_lease *l)
 {
 	l->held = false;
+	l->revoked = false;
 	l->connected = false;
 	memset(l->session, 0, DSTOR_ID_LEN);
 }
 
-/*
- * The list of evicted sessions may be lost. An exporter keeps only the token, so it
- * must be stored before the eviction is reported.
- */
+/* The list of evicted sessions may be lost: the token tells them from others. */
 void dstor_lease_revoke(struct dstor_lease *l, u64 new_token)
 {
+	l->revoked = l->held;
 	l->token = new_token;
 	l->former = 0;
+}
+
+bool dstor_lease_outlives(const struct dstor_lease *l)
+{
+	return l->held && !l->revoked;
 }
 
 u64 dstor_lease_ms(u32 timeout_ms, u32 retries)

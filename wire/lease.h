@@ -24,6 +24,7 @@ struct dstor_lease {
 	bool held;
 	bool connected;		/* the holder has a connection */
 	bool renew;		/* of a former life: the next grant renews the token */
+	bool revoked;		/* the holder is evicted: it drains, and is the holder no more */
 };
 
 struct dstor_lease_request {
@@ -76,9 +77,13 @@ void dstor_lease_release(struct dstor_lease *l);
 
 /*
  * The holder is evicted. Its token is worth nothing from now on, also after a
- * restart of the exporter if the caller stores @new_token before it answers anybody.
+ * restart of the exporter if the caller keeps the lease before it answers anybody.
+ * Nobody else gets it before dstor_lease_release(), once the holder has drained.
  */
 void dstor_lease_revoke(struct dstor_lease *l, u64 new_token);
+
+/* Is there a holder who may come back after a restart of the exporter? */
+bool dstor_lease_outlives(const struct dstor_lease *l);
 
 /*
  * Silence of a writer with @timeout_ms and @retries after which another may take

@@ -29,7 +29,7 @@ static void evict_one(struct dstor_session *s)
 	lockdep_assert_held(&e->lock);
 	memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX], s->id,
 	       DSTOR_ID_LEN);
-	/* The list of the evicted does not outlive us; the token does, in the utility. */
+	/* The list of the evicted does not outlive us; the lease does, and says "not held". */
 	if (dstor_session_is_writer(s)) {
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_file_save(e);

@@ -122,8 +122,10 @@ static void fill_record(const struct dstor_export *e, struct lease_record *r)
 	memcpy(r->magic, MAGIC, sizeof(r->magic));
 	r->number = cpu_to_le64(e->lease_file.number + 1);
 	memcpy(r->uuid, e->config.uuid, DSTOR_ID_LEN);
-	r->held = e->lease.held;
-	memcpy(r->session, e->lease.session, DSTOR_ID_LEN);
+	/* One that is evicted drains in this life; a next one knows nothing of it. */
+	r->held = dstor_lease_outlives(&e->lease);
+	if (r->held)
+		memcpy(r->session, e->lease.session, DSTOR_ID_LEN);
 	memcpy(r->client, e->lease.client, DSTOR_ID_LEN);
 	r->token = cpu_to_le64(e->lease.token);
 	r->former = cpu_to_le64(e->lease.former);

@@ -164,6 +164,8 @@ MUTANTS = {
                                  "lease_not_taken_over_from_the_living", "slot"),
     "lease-by-the-id-of-a-session": ("lease", "(!l->renew || r->token || (r->has_key && r->same_client))", "true",
                                      "lease_of_a_former_life_needs_proof", "slot"),
+    "evicted-outlives": ("lease", "return l->held && !l->revoked;", "return l->held;", "lease_revoked", "slot"),
+    "evicted-holds-on": ("lease", "if (l->revoked)", "if (false)", "lease_revoked", "slot"),
     "takeover-at-once": ("lease", "now_ms - l->heard_ms >= l->silence_ms", "true",
                          "lease_not_taken_over_from_the_living", "slot"),
     "lease-ends-early": ("lease", "now_ms - l->heard_ms >= l->budget_ms;", "now_ms - l->heard_ms >= l->budget_ms - 1;",

@@ -2,8 +2,12 @@
 """Without --shared one client writes; the next one only after it left, was evicted, or was silent for its budget."""
 import time
 
-from common import (attach_to, device, export, export_and_attach, fails, guest_python, read_block, wait_state, write_block,
-                    writes_on)
+import pytest
+
+from common import (attach_to, device, export, export_and_attach, fails, guest_python, mapped, read_block, wait_state,
+                    write_block, writes_on)
+
+LEASE = "/var/lib/dst/.lease-data"
 
 # A second client, of another machine as far as the exporter can tell.
 RIVAL = """
@@ -82,6 +86,76 @@ def test_evicted_with_io_under_way(machine):
     assert job.wait(10).status != 0
     wait_state(m, "failed")
     m.run("dst detach d")
+
+
+def test_evicted_while_it_drains_stays_evicted(machine):
+    """Its write is on a disk that hangs: the file says at once that nobody is the writer, and the next one waits all the same."""
+    m = machine
+    m.run("modprobe -q dm_mod")
+    disk = mapped(m, "x", f"0 16384 linear {m.ramdisk(8)} 0")
+    m.run(f"dst export data {disk} --allow any")
+    got = guest_python(m, f"""
+        from rawclient import *
+        import json, subprocess
+
+        def sh(command):
+            subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+
+        a = Raw("data", client_name=b"alpha")
+        out = [a.write(0, b"a" * 4096)]
+        sh("dmsetup suspend --noflush x")
+        a.request(WRITE, 0, 4096, b"b" * 4096)
+        time.sleep(0.5)
+        sh("dst set data evict=alpha --wait 0s")
+        kept = open("{LEASE}", "rb").read()
+        b = Raw("data", hello=False)
+        b.greet()
+        b.sock.sendall(hello(**b.fields))
+        first = b.exactly(WELCOME_LEN)
+        out.append(parse_welcome(first)["status"])
+        sh("dmsetup resume x")
+        while parse_welcome(first)["status"] == "WAIT":
+            first = b.exactly(WELCOME_LEN)
+        out.append(parse_welcome(first)["status"])
+        # what was kept when it was evicted is what a crash would have left
+        sh("dst unexport data --force")
+        open("{LEASE}", "wb").write(kept)
+        sh("dst export data {disk} --allow any")
+        out.append(a.resume().welcome["status"])
+        c = Raw("data")
+        print(json.dumps(out + [c.welcome["status"], c.read(0, 4096)[1][:1] == b"b"]))
+        """)
+    assert got == ["OK", "WAIT", "OK", "EXPIRED", "OK", True]
+
+
+@pytest.mark.parametrize("shared", ["", "--shared"])
+@pytest.mark.parametrize("change", ["evict=alpha", "allow=any,ro"])
+def test_eviction_returns_when_the_fence_holds(machine, shared, change):
+    """Until then a write may still land, and on a shared export nobody else waits for it."""
+    m = machine
+    m.run("modprobe -q dm_mod")
+    disk = mapped(m, "x", f"0 16384 linear {m.ramdisk(8)} 0")
+    m.run(f"dst export data {disk} --allow any {shared}")
+    job = guest_python(m, """
+        from rawclient import *
+        import subprocess
+        a = Raw("data", client_name=b"alpha")
+        subprocess.run("dmsetup suspend --noflush x", shell=True, check=True)
+        a.request(WRITE, 0, 4096, b"b" * 4096)
+        time.sleep(60)
+        """, start=True)
+    m.wait_for("dmsetup info x | grep -q SUSPENDED && dst show data --json | grep -q '\"in_flight\": 1'")
+    began = time.monotonic()
+    fails(m, f"dst set data {change} --wait 2s", "has changed", "still on its disk")
+    assert time.monotonic() - began >= 2
+    again = m.start("dst set data allow=any,ro --wait 30s")
+    time.sleep(1)
+    assert again.running
+    m.run("dmsetup resume x")
+    again.wait(10, check=True)
+    assert m.run(f"head -c 2 {disk}").out == "bb"
+    job.kill()
+    assert export(m)["clients"] == []
 
 
 def test_lease_of_a_silent_writer_ends(machine):

@@ -416,14 +416,21 @@ static void lease_revoked(void **state)
 {
 	struct dstor_lease l = held_lease(), restarted = {0};
 	struct dstor_lease_request evicted = asks(1, 100, 11), other = asks(2, 200, 0);
-	struct dstor_lease_request newest = asks(1, 100, 13);
+	struct dstor_lease_request newest = asks(1, 100, 13), unknown = asks(1, 100, 0);
 
 	dstor_lease_new_life(&l, 50);
 	assert_int_equal(dstor_lease_grant(&l, &evicted, 13, 51), 13);
+	assert_true(dstor_lease_outlives(&l));
 	dstor_lease_revoke(&l, 12);
 	assert_int_equal(dstor_lease_ask(&l, &evicted, 52), DSTOR_LEASE_EXPIRED);
 	assert_int_equal(dstor_lease_ask(&l, &newest, 52), DSTOR_LEASE_EXPIRED);
+	/* it drains: it is the holder no more, and nobody else is yet */
+	assert_true(l.held);
+	assert_false(dstor_lease_outlives(&l));
+	assert_int_equal(dstor_lease_ask(&l, &unknown, 52), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &other, 52), DSTOR_LEASE_AFTER_FENCE);
 	dstor_lease_release(&l);
+	assert_int_equal(dstor_lease_ask(&l, &other, 53), DSTOR_LEASE_GRANTED);
 	assert_int_equal(dstor_lease_ask(&l, &newest, 1001), DSTOR_LEASE_EXPIRED);
 	assert_int_equal(dstor_lease_ask(&l, &evicted, 1001), DSTOR_LEASE_EXPIRED);
 	restarted.token = l.token;
