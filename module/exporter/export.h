@@ -71,6 +71,7 @@ struct dstor_export_holder {
 struct dstor_lease_file {
 	struct file *file;		/* or NULL: nothing outlives us */
 	u64 number;			/* of the last save */
+	int error;			/* of the last try, which poll.c repeats; or 0 */
 };
 
 struct dstor_export {

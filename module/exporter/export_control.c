@@ -46,6 +46,11 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 	if (c->evict && !dstor_session_evict(e, c->evict))
 		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
 				 c->evict);
+	/* What was done stays done: a writer that is out is better than one that is not. */
+	else if ((c->evict || c->n_rules) && e->lease_file.error)
+		ret = dstor_fail(err, e->lease_file.error,
+				 "export \"%s\" has changed, but its lease cannot be written (error %d): after a restart a former writer may be let in; make room, it is tried again each second",
+				 name, -e->lease_file.error);
 out_unlock:
 	mutex_unlock(&e->lock);
 	kfree_sensitive(rules);

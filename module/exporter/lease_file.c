@@ -225,11 +225,21 @@ int dstor_lease_file_save(struct dstor_export *e)
 	/* Until it is complete the record before it counts, which stays as it is. */
 	ret = write_at(e->lease_file.file, &r, sizeof(r),
 		       (le64_to_cpu(r.number) & 1) * RECORD_STEP);
-	if (ret)
-		pr_err("dstor: export %s: the lease cannot be kept: error %d\n", e->name, -ret);
-	else
+	if (!ret)
 		e->lease_file.number++;
+	if (ret && ret != e->lease_file.error)
+		pr_err("dstor: export %s: the lease cannot be kept: error %d\n", e->name, -ret);
+	else if (!ret && e->lease_file.error)
+		pr_info("dstor: export %s: the lease is kept again\n", e->name);
+	e->lease_file.error = ret;
 	return ret;
+}
+
+void dstor_lease_file_retry(struct dstor_export *e)
+{
+	/* When the export is stopped its writer has not left: see drop_lease(). */
+	if (e->lease_file.error && !e->stopping)
+		dstor_lease_file_save(e);
 }
 
 void dstor_lease_file_close(struct dstor_export *e)

@@ -16,6 +16,7 @@
 #include "exporter/disk.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/lease_file.h"
 #include "exporter/listener.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
@@ -113,6 +114,7 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" has %u client(s)", name,
 				 count_clients(e));
 	if (!ret) {
+		dstor_lease_file_retry(e);
 		e->stopping = true;
 		e->ending = true;
 	}
