@@ -3,6 +3,7 @@
  * dst set: changes a live device or export. The keys decide which of the two a
  * name means, since a device and an export may be called the same.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ const char help_set[] =
 struct change {
 	int kinds;		/* that have all the options given */
 	struct option_values values;
+	char others[200];	/* clients beside the one that is to be evicted, which is not among them */
 };
 
 /* The kinds of objects that have a live option of that name. */
@@ -76,14 +78,17 @@ static const u8 *set_named_by(const struct client_info *c, const char *who)
 	return NULL;
 }
 
-/* The module is told an id, which alone is certain. */
-static int set_put_evict(struct netlink *nl, struct nl_msg *msg, const char *name,
-			 const char *evict, struct reason *why)
+/*
+ * The module is told an id, which alone is certain. It may know the client when we do
+ * not: a writer from before a restart of the exporter has no session to be shown.
+ */
+static int set_put_evict(struct netlink *nl, struct nl_msg *msg, struct change *c,
+			 const char *name, const char *evict, struct reason *why)
 {
 	const struct client_info *client;
 	const u8 *found = NULL, *id;
 	struct info info = { };
-	char others[200] = "";
+	char *others = c->others;
 	int ret = -1;
 	size_t i;
 
@@ -93,7 +98,7 @@ static int set_put_evict(struct netlink *nl, struct nl_msg *msg, const char *nam
 		size_t len = strlen(others);
 
 		client = &info.exports[0].clients[i];
-		snprintf(others + len, sizeof(others) - len, "%s%s", len ? ", " : "",
+		snprintf(others + len, sizeof(c->others) - len, "%s%s", len ? ", " : "",
 			 client->name[0] ? client->name : client->address);
 		id = set_named_by(client, evict);
 		if (!id)
@@ -105,14 +110,10 @@ static int set_put_evict(struct netlink *nl, struct nl_msg *msg, const char *nam
 		}
 		found = id;
 	}
-	/* A writer from before a restart of the exporter is known to the module alone, by name. */
-	if (found || !others[0]) {
-		put_text(msg, DSTOR_A_EVICT, found ? hex_text(found).s : evict);
-		ret = 0;
-	} else {
-		refuse(why, "export \"%s\" has no client \"%s\" (it has %s)", name, evict,
-		       others);
-	}
+	if (found)
+		others[0] = '\0';
+	put_text(msg, DSTOR_A_EVICT, found ? hex_text(found).s : evict);
+	ret = 0;
 out:
 	info_free(&info);
 	return ret;
@@ -133,8 +134,8 @@ static int set_find_kind(struct netlink *nl, struct change *c, const char *name,
 	return ret;
 }
 
-static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *c,
-		   const char *name, struct reason *why)
+static int set_put(struct netlink *nl, struct nl_msg *msg, struct change *c, const char *name,
+		   struct reason *why)
 {
 	size_t i;
 	int ret = 0;
@@ -147,7 +148,7 @@ static int set_put(struct netlink *nl, struct nl_msg *msg, const struct change *
 		if (o->type->put)
 			ret = o->type->put(msg, o, v->text, why);
 		else
-			ret = set_put_evict(nl, msg, name, v->text, why);
+			ret = set_put_evict(nl, msg, c, name, v->text, why);
 	}
 	return ret;
 }
@@ -211,6 +212,11 @@ static int set_change(struct change *c, const char *name, struct reason *why)
 			netlink_drop(msg);
 		else
 			ret = netlink_ask(&nl, msg, NULL, NULL, why);
+		if (ret == -ENOENT && c->others[0]) {
+			struct reason what = *why;
+
+			refuse(why, "%.300s (it has %s)", what.text, c->others);
+		}
 		if (!ret && set_unseen(c))
 			set_keep(&nl, c, name);
 	}

@@ -84,12 +84,27 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 	}
 }
 
+static bool holder_is_called(const struct dstor_export *e, const char *client)
+{
+	char id[2 * DSTOR_ID_LEN + 1];
+
+	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, e->lease.client);
+	if (!strcmp(client, e->holder.name) || !strcmp(client, e->holder.peer_id.client) ||
+	    !strcmp(client, e->holder.address) || !strcmp(client, id))
+		return true;
+	snprintf(id, sizeof(id), "%*phN", DSTOR_ID_LEN, e->lease.session);
+	return !strcmp(client, id);
+}
+
 int dstor_session_evict(struct dstor_export *e, const char *client)
 {
 	struct dstor_session *s, *n;
 	int found = 0;
 
 	lockdep_assert_held(&e->lock);
+	/* Which is what a client without a name is called. */
+	if (!client[0])
+		return 0;
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
 		if (!is_called(s, client))
 			continue;
@@ -97,7 +112,7 @@ int dstor_session_evict(struct dstor_export *e, const char *client)
 		evict_one(s);
 	}
 	/* A writer from before our restart that has not come back. */
-	if (!found && e->lease.held && !strcmp(client, e->holder.name)) {
+	if (e->lease.held && !dstor_session_writer(e) && holder_is_called(e, client)) {
 		memcpy(e->sessions.evicted[e->sessions.n_evicted++ % DSTOR_EVICTED_MAX],
 		       e->lease.session, DSTOR_ID_LEN);
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
