@@ -15,11 +15,24 @@
 
 const char help_set[] =
 "Changes a live device or export. Rules of allow= replace all former ones.\n"
+"\n"
+"  --wait TIME  with evict= or allow=: how long to wait until nothing can be\n"
+"               written any more of what has lost its right (10s; 0s: do not wait)\n"
 "\n";
+
+#define WAIT_DEFAULT_MS 10000
+
+enum { OPT_WAIT = 256 };
+
+static const struct option options[] = {
+	{ "wait", required_argument, NULL, OPT_WAIT },
+	{ }
+};
 
 struct change {
 	int kinds;		/* that have all the options given */
 	struct option_values values;
+	u32 wait_ms;
 	char others[200];	/* clients beside the one that is to be evicted, which is not among them */
 };
 
@@ -141,6 +154,8 @@ static int set_put(struct netlink *nl, struct nl_msg *msg, struct change *c, con
 	int ret = 0;
 
 	put_text(msg, DSTOR_A_NAME, name);
+	if (options_get(&c->values, "evict") || options_get(&c->values, "allow"))
+		put_u32(msg, DSTOR_A_WAIT_MS, c->wait_ms);
 	for (i = 0; !ret && i < c->values.n; i++) {
 		const struct option_value *v = &c->values.value[i];
 		const struct option_spec *o = option_find(v->option->name, c->kinds);
@@ -238,14 +253,17 @@ static int set_arguments(struct change *c, int argc, char **argv, char name[DSTO
 
 int cmd_set(int argc, char **argv)
 {
-	static const struct option none[] = { { } };
-	struct change c = { .kinds = OBJECT_EXPORT | OBJECT_DEVICE };
+	struct change c = { .kinds = OBJECT_EXPORT | OBJECT_DEVICE, .wait_ms = WAIT_DEFAULT_MS };
 	char name[DSTOR_NAME_LEN];
 	struct reason why;
-	int ret;
+	int o, ret;
 
-	if (next_option(argc, argv, none) != -1)
-		return DST_EXIT_USAGE;
+	while ((o = next_option(argc, argv, options)) != -1) {
+		if (o == '?')
+			return DST_EXIT_USAGE;
+		if (parse_time(optarg, &c.wait_ms, &why))
+			return bad_usage("--wait: %s", why.text);
+	}
 	if (argc - optind < 2)
 		return bad_usage("a NAME and at least one KEY=VALUE are needed (dst set --help)");
 	if (set_arguments(&c, argc, argv, name, &why))

@@ -38,6 +38,7 @@ static const struct nla_policy export_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_MAX_INFLIGHT] = NLA_POLICY_FULL_RANGE(NLA_U64, &inflight_range),
 	[DSTOR_A_EVICT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
 	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
+	[DSTOR_A_WAIT_MS] = { .type = NLA_U32 },
 };
 
 static int act_export_add(struct dstor_nl_request *r, struct genl_info *info)
@@ -100,6 +101,7 @@ static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 		c->crypto_threads = nla_data(r->tb[DSTOR_A_CRYPTO_THREADS]);
 	if (r->tb[DSTOR_A_MAX_INFLIGHT])
 		c->max_inflight = nla_get_u64(r->tb[DSTOR_A_MAX_INFLIGHT]);
+	c->wait_ms = dstor_nl_u32_or(r->tb[DSTOR_A_WAIT_MS], 0);
 	c->rules = r->rules;
 	c->n_rules = r->n_rules;
 	return dstor_export_set(name, c, &r->err);

@@ -68,7 +68,7 @@ static void lose_former_rights(struct dstor_session *s)
 
 		if (queue->peer &&
 		    dstor_access_of(s->export, &queue->peer->peer_id) < queue->access)
-			dstor_conn_lose(&queue->peer->conn);
+			dstor_session_cut(queue);
 	}
 }
 

@@ -54,6 +54,7 @@ struct dstor_export_memory {
 struct dstor_export_sessions {
 	struct list_head list;
 	unsigned int n;
+	unsigned int n_draining;	/* session queues that were cut and are busy */
 	u8 evicted[DSTOR_EVICTED_MAX][DSTOR_ID_LEN];
 	unsigned int n_evicted;		/* ever; the ring holds the last ones */
 	u8 ended[DSTOR_ENDED_MAX][DSTOR_ID_LEN];	/* a late hello must not revive them */

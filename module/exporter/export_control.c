@@ -11,6 +11,23 @@
 #include "exporter/session.h"
 #include "wire/id.h"
 
+/* Who was evicted can send nothing more; what it had submitted may still be written. */
+static int await_fence(struct dstor_export *e, const struct dstor_export_change *c,
+		       struct dstor_error *err)
+{
+	long left;
+
+	if (!c->wait_ms || !(c->evict || c->n_rules))
+		return 0;
+	left = wait_event_killable_timeout(e->wait, dstor_sessions_drained(e),
+					   msecs_to_jiffies(c->wait_ms));
+	if (left > 0)
+		return 0;
+	return dstor_fail(err, left ? -EINTR : -ETIMEDOUT,
+			  "export \"%s\" has changed, but writes from before are still on its disk: they may land until that answers",
+			  e->name);
+}
+
 int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		     struct dstor_error *err)
 {
@@ -54,6 +71,8 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 out_unlock:
 	mutex_unlock(&e->lock);
 	kfree_sensitive(rules);
+	if (!ret)
+		ret = await_fence(e, c, err);
 out:
 	dstor_export_put(e);
 	return ret;

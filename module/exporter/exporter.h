@@ -51,6 +51,7 @@ struct dstor_export_config {
 
 struct dstor_export_change {
 	const char *evict;		/* name, id (32 hex digits) or address text; NULL: nobody */
+	u32 wait_ms;			/* how long for what was evicted to drain */
 	u64 max_inflight;		/* 0: unchanged */
 	const u32 *crypto_threads;	/* NULL: unchanged */
 	unsigned int n_rules;		/* 0: unchanged */

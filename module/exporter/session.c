@@ -176,19 +176,37 @@ void dstor_session_forget(struct dstor_session *s)
 	dstor_session_put(s);
 }
 
-static void lose_peers(struct dstor_session *s)
+static void set_draining(struct dstor_session_queue *queue, bool draining)
 {
-	unsigned int i;
+	struct dstor_export_sessions *all = &queue->session->export->sessions;
 
-	for (i = 0; i < s->n_queues; i++)
-		if (s->queues[i].peer)
-			dstor_conn_lose(&s->queues[i].peer->conn);
+	if (queue->draining == draining)
+		return;
+	queue->draining = draining;
+	/* dstor_sessions_drained() reads it without the lock */
+	WRITE_ONCE(all->n_draining, all->n_draining + (draining ? 1 : -1));
+}
+
+void dstor_session_cut(struct dstor_session_queue *queue)
+{
+	if (queue->busy)
+		set_draining(queue, true);
+	if (queue->peer)
+		dstor_conn_lose(&queue->peer->conn);
+}
+
+bool dstor_sessions_drained(const struct dstor_export *e)
+{
+	return !READ_ONCE(e->sessions.n_draining);
 }
 
 void dstor_session_end(struct dstor_session *s)
 {
+	unsigned int i;
+
 	s->ended = true;
-	lose_peers(s);
+	for (i = 0; i < s->n_queues; i++)
+		dstor_session_cut(&s->queues[i]);
 	if (!dstor_session_busy(s) && !list_empty(&s->entry))
 		dstor_session_forget(s);
 }
@@ -315,7 +333,8 @@ void dstor_session_leave(struct dstor_peer *p)
 
 	mutex_lock(&e->lock);
 	if (p->counted) {
-		queue->busy--;
+		if (!--queue->busy)
+			set_draining(queue, false);
 		if (time_after(dstor_conn_heard(&p->conn), s->heard))
 			s->heard = dstor_conn_heard(&p->conn);
 	}

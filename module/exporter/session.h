@@ -23,6 +23,7 @@ struct dstor_session_queue {
 	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
 	u8 access;			/* enum dstor_access, of that generation; export->lock */
 	unsigned int busy;		/* peers that were live and are not retired; export->lock */
+	bool draining;			/* they may not write any more, and are busy; export->lock */
 	struct dstor_slot *slots;
 	struct dstor_queue_past past;	/* with no live peer: export->lock; else the peer's work */
 };
@@ -56,8 +57,8 @@ struct dstor_session {
 	u32 timeout_ms;
 	u32 retries;
 	bool established;		/* a peer was granted once */
-	bool joined;			/* was told so, and not yet that it left */
 	bool writer;			/* had the lease in this life: one that only has its id is not */
+	bool joined;			/* was told so, and not yet that it left */
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
@@ -80,9 +81,9 @@ struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST
 bool dstor_session_make_room(struct dstor_peer *p);
 /* Has it the lease? */
 bool dstor_session_is_writer(const struct dstor_session *s);
-bool dstor_session_has_peer(const struct dstor_session *s);
 /* The one that has it, or NULL: nobody, or one of a former life that is not back yet. */
 struct dstor_session *dstor_session_writer(struct dstor_export *e);
+bool dstor_session_has_peer(const struct dstor_session *s);
 /* Has it a connection that waits to be granted? */
 bool dstor_session_is_waiting(const struct dstor_session *s);
 /* Peers that were live and have not retired. */
@@ -96,9 +97,13 @@ u32 dstor_session_silent_ms(const struct dstor_session *s);
 u64 dstor_session_new_token(void);
 /* Out of the list; the lease falls with it. Drops the list's reference. */
 void dstor_session_forget(struct dstor_session *s);
+/* Its connection ends: what it has submitted still runs, see export->sessions.n_draining. */
+void dstor_session_cut(struct dstor_session_queue *queue);
 /* It may never write again; it goes when its last command is done. */
 void dstor_session_end(struct dstor_session *s);
 void dstor_session_end_all(struct dstor_export *e);
+/* Does nothing run any more of what was cut? Without the lock; export->wait tells. */
+bool dstor_sessions_drained(const struct dstor_export *e);
 /* The peer is closed and none of its commands runs. Takes the lock. */
 void dstor_session_leave(struct dstor_peer *p);
 /* Sessions that were silent for too long expire: they become dormant and lose the lease. */

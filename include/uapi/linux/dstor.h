@@ -127,6 +127,7 @@ enum dstor_attr {
 	DSTOR_A_EVENT,		/* u8: enum dstor_event */
 	DSTOR_A_READ_LATENCY,	/* binary: DSTOR_LATENCY_BUCKETS + 1 of u64 */
 	DSTOR_A_WRITE_LATENCY,	/* binary: likewise */
+	DSTOR_A_WAIT_MS,	/* u32: EXPORT_SET, for what was evicted to drain; 0: do not wait */
 	__DSTOR_A_MAX,
 };
 
