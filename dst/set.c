@@ -16,8 +16,8 @@
 const char help_set[] =
 "Changes a live device or export. Rules of allow= replace all former ones.\n"
 "\n"
-"  --wait TIME  with evict= or allow=: how long to wait until nothing can be\n"
-"               written any more of what has lost its right (10s; 0s: do not wait)\n"
+"With evict= and allow= it returns when nothing more can be written by who has\n"
+"lost that right. It waits for 10s at most, or as long as --wait TIME says.\n"
 "\n";
 
 #define WAIT_DEFAULT_MS 10000
@@ -33,7 +33,7 @@ struct change {
 	int kinds;		/* that have all the options given */
 	struct option_values values;
 	u32 wait_ms;
-	char others[200];	/* clients beside the one that is to be evicted, which is not among them */
+	char others[200];	/* the clients, when the one to be evicted is not among them */
 };
 
 /* The kinds of objects that have a live option of that name. */

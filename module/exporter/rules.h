@@ -27,7 +27,8 @@ u8 dstor_access_of(struct dstor_export *e, const struct dstor_peer_id *peer_id);
 u8 dstor_access_of_client(struct dstor_export *e, const struct dstor_peer_id *peer_id);
 /*
  * Sets the name of the client, by the first matching rule that has one; without an
- * address by its key alone. Under export->lock. Unchanged when no rule matches the key: what was known stays.
+ * address by its key alone. Under export->lock. Unchanged when no rule matches the key:
+ * what was known stays.
  */
 void dstor_rules_name_client(struct dstor_export *e, struct dstor_peer_id *peer_id);
 /* One name, or the same key where none is named. True for two peers in the clear. */

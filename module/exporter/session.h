@@ -23,7 +23,7 @@ struct dstor_session_queue {
 	struct dstor_peer *peer;	/* of that generation, or NULL; export->lock */
 	u8 access;			/* enum dstor_access, of that generation; export->lock */
 	unsigned int busy;		/* peers that were live and are not retired; export->lock */
-	bool draining;			/* they may not write any more, and are busy; export->lock */
+	bool draining;			/* they were cut, and are busy; export->lock */
 	struct dstor_slot *slots;
 	struct dstor_queue_past past;	/* with no live peer: export->lock; else the peer's work */
 };
@@ -57,7 +57,7 @@ struct dstor_session {
 	u32 timeout_ms;
 	u32 retries;
 	bool established;		/* a peer was granted once */
-	bool writer;			/* had the lease in this life: one that only has its id is not */
+	bool writer;			/* had the lease in this life */
 	bool joined;			/* was told so, and not yet that it left */
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */

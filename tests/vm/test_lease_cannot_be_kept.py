@@ -6,7 +6,7 @@ from common import attach_to, export, fails, guest_python, read_block, write_blo
 
 LEASE = "/var/lib/dst/.lease-data"
 STRANGER = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data').welcome['status']))\n"
-FIRST = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data', client_name=b'first').write(0, bytes(4096))))\n"
+FIRST = "from rawclient import *\nimport json\nc = Raw('data')\nprint(json.dumps(c.write(0, bytes(4096))))\nc.bye()\n"
 
 # Overwrites the first bytes of the newer of the two records, or of both.
 DAMAGE = f"""
@@ -58,7 +58,7 @@ def test_save_that_was_torn_loses_nothing(machine):
     m.run(f"dst export data {disk} --allow any")
     assert m.get(LEASE) == b"DSTfresh"
     assert guest_python(m, FIRST) == "OK"
-    m.run("dst set data evict=first && dst unexport data --force")
+    m.run("dst unexport data")
     before = m.get(LEASE)
     for damaged, status in ((False, "OK"), (True, "IN_USE")):
         m.put(LEASE, before)

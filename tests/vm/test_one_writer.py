@@ -106,7 +106,7 @@ def test_evicted_while_it_drains_stays_evicted(machine):
         sh("dmsetup suspend --noflush x")
         a.request(WRITE, 0, 4096, b"b" * 4096)
         time.sleep(0.5)
-        sh("dst set data evict=alpha --wait 0s")
+        sh("! dst set data evict=alpha --wait 100ms")
         kept = open("{LEASE}", "rb").read()
         b = Raw("data", hello=False)
         b.greet()
