@@ -112,16 +112,6 @@ u32 dstor_session_in_flight(const struct dstor_session *s)
 	return n;
 }
 
-u8 dstor_session_access(const struct dstor_session *s)
-{
-	u8 access = DSTOR_ACCESS_NONE;
-	unsigned int i;
-
-	for (i = 0; i < s->n_queues; i++)
-		access = max(access, s->queues[i].access);
-	return access;
-}
-
 static unsigned long last_heard(const struct dstor_session *s)
 {
 	unsigned long heard = s->heard;

@@ -91,7 +91,16 @@ unsigned int dstor_session_busy(const struct dstor_session *s);
 unsigned int dstor_session_connections(const struct dstor_session *s);
 u32 dstor_session_in_flight(const struct dstor_session *s);
 /* An enum dstor_access: the most that the last connection of any of its queues may do. */
-u8 dstor_session_access(const struct dstor_session *s);
+static inline u8 dstor_session_access(const struct dstor_session *s)
+{
+	u8 access = DSTOR_ACCESS_NONE;
+	unsigned int i;
+
+	for (i = 0; i < s->n_queues; i++)
+		access = max(access, s->queues[i].access);
+	return access;
+}
+
 u32 dstor_session_silent_ms(const struct dstor_session *s);
 /* A random writer token, never 0. Any context. */
 u64 dstor_session_new_token(void);
