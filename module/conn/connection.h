@@ -119,7 +119,7 @@ struct dstor_conn {
 	int cpu;			/* the work's; WORK_CPU_UNBOUND: where it is kicked */
 	struct kthread_worker *thread;	/* who does the same instead, or NULL */
 	struct kthread_work *thread_work;
-	bool lone;			/* one message at a time: the work serves it, not the thread */
+	bool lone;			/* one message at a time: the work serves it */
 	unsigned long flags;
 	bool frames;			/* the handshake is over */
 	bool inline_rx;			/* TCP: receives in softirq, as far as the owner cares */
