@@ -119,7 +119,6 @@ enum dstor_notice {
 	DSTOR_NOTICE_STOP,		/* accept nothing more */
 	DSTOR_NOTICE_FLUSHED,		/* all is durable: tell and end */
 	DSTOR_NOTICE_UNFLUSHED,		/* the flush failed: end */
-	DSTOR_NOTICE_EVICTED,
 };
 
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
