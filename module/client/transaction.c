@@ -310,15 +310,19 @@ static void raise_mark(struct dstor_queue *q, u64 mark)
 static void transaction_finish(struct dstor_transaction *t)
 {
 	struct dstor_queue *q = t->queue;
+	struct request *rq = blk_mq_rq_from_pdu(t);
 	blk_status_t status = dstor_status_to_blk(t->status);
 
+	/* The right to write was taken away: no defect of a disk, and nothing for the log. */
+	if (t->status == DSTOR_STATUS_READ_ONLY)
+		rq->rq_flags |= RQF_QUIET;
 	if (!status && needs_cache_mark(t)) {
 		u64 mark = dstor_flush_mark_acked(&q->dev->cache);
 
 		dstor_point(CACHE_MARK);
 		raise_mark(q, mark);
 	}
-	if (!status && asks_durable(t, blk_mq_rq_from_pdu(t)->cmd_flags) && !durable_is_true(t))
+	if (!status && asks_durable(t, rq->cmd_flags) && !durable_is_true(t))
 		status = BLK_STS_IOERR;
 	dstor_transaction_end(t, status);
 }

@@ -319,6 +319,7 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 		}
 	}
 	p->session->writer = true;
+	p->session->downgraded = false;
 	w->writer_token = cpu_to_le64(token);
 	return true;
 }

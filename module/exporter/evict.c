@@ -58,6 +58,26 @@ static u8 access_left(struct dstor_session *s)
 	return access;
 }
 
+/*
+ * It may go on to read. Its connections end, so that no write is admitted any more; it
+ * comes back for reading, and the lease is given back when they have drained.
+ */
+static void downgrade_one(struct dstor_session *s)
+{
+	unsigned int i;
+
+	s->downgraded = true;
+	for (i = 0; i < s->n_queues; i++) {
+		struct dstor_session_queue *queue = &s->queues[i];
+
+		if (queue->access <= DSTOR_ACCESS_READ)
+			continue;
+		queue->access = DSTOR_ACCESS_READ;
+		dstor_session_cut(queue);
+	}
+	dstor_session_give_lease_back(s);
+}
+
 /* The client is admitted, but not with each key and from each address that it uses. */
 static void lose_former_rights(struct dstor_session *s)
 {
@@ -77,8 +97,12 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 	struct dstor_session *s, *n;
 
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {
-		if (access_left(s) < dstor_session_access(s))
+		u8 left = access_left(s);
+
+		if (left == DSTOR_ACCESS_NONE)
 			evict_one(s);
+		else if (left < dstor_session_access(s))
+			downgrade_one(s);
 		else
 			lose_former_rights(s);
 	}

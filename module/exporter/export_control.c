@@ -28,6 +28,24 @@ static int await_fence(struct dstor_export *e, const struct dstor_export_change 
 			  e->name);
 }
 
+/* What was done stays done: a writer that is out is better than one that is not. */
+static int check_lease_is_kept(struct dstor_export *e, const struct dstor_export_change *c,
+			       struct dstor_error *err)
+{
+	int error;
+
+	if (!c->evict && !c->n_rules)
+		return 0;
+	mutex_lock(&e->lock);
+	error = e->lease_file.error;
+	mutex_unlock(&e->lock);
+	if (!error)
+		return 0;
+	return dstor_fail(err, error,
+			  "export \"%s\" has changed, but its lease cannot be written (error %d): after a restart a former writer may be let in; make room, it is tried again each second",
+			  e->name, -error);
+}
+
 int dstor_export_set(const char *name, const struct dstor_export_change *c,
 		     struct dstor_error *err)
 {
@@ -63,16 +81,11 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 	if (c->evict && !dstor_session_evict(e, c->evict))
 		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
 				 c->evict);
-	/* What was done stays done: a writer that is out is better than one that is not. */
-	else if ((c->evict || c->n_rules) && e->lease_file.error)
-		ret = dstor_fail(err, e->lease_file.error,
-				 "export \"%s\" has changed, but its lease cannot be written (error %d): after a restart a former writer may be let in; make room, it is tried again each second",
-				 name, -e->lease_file.error);
 out_unlock:
 	mutex_unlock(&e->lock);
 	kfree_sensitive(rules);
 	if (!ret)
-		ret = await_fence(e, c, err);
+		ret = await_fence(e, c, err) ?: check_lease_is_kept(e, c, err);
 out:
 	dstor_export_put(e);
 	return ret;

@@ -185,6 +185,19 @@ void dstor_session_cut(struct dstor_session_queue *queue)
 		dstor_conn_lose(&queue->peer->conn);
 }
 
+void dstor_session_give_lease_back(struct dstor_session *s)
+{
+	unsigned int i;
+
+	if (!s->downgraded)
+		return;
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].draining)
+			return;
+	s->downgraded = false;
+	drop_lease(s);
+}
+
 bool dstor_sessions_drained(const struct dstor_export *e)
 {
 	return !READ_ONCE(e->sessions.n_draining);
@@ -327,6 +340,7 @@ void dstor_session_leave(struct dstor_peer *p)
 			set_draining(queue, false);
 		if (time_after(dstor_conn_heard(&p->conn), s->heard))
 			s->heard = dstor_conn_heard(&p->conn);
+		dstor_session_give_lease_back(s);
 	}
 	if (queue->peer == p)
 		queue->peer = NULL;

@@ -59,6 +59,7 @@ struct dstor_session {
 	bool established;		/* a peer was granted once */
 	bool writer;			/* had the lease in this life */
 	bool joined;			/* was told so, and not yet that it left */
+	bool downgraded;		/* may only read by now, and has the lease until it drained */
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
@@ -111,6 +112,8 @@ void dstor_session_cut(struct dstor_session_queue *queue);
 /* It may never write again; it goes when its last command is done. */
 void dstor_session_end(struct dstor_session *s);
 void dstor_session_end_all(struct dstor_export *e);
+/* Of a session that may only read by now: when its last write is done. Under the lock. */
+void dstor_session_give_lease_back(struct dstor_session *s);
 /* Does nothing run any more of what was cut? Without the lock; export->wait tells. */
 bool dstor_sessions_drained(const struct dstor_export *e);
 /* The peer is closed and none of its commands runs. Takes the lock. */

@@ -155,7 +155,7 @@ def test_eviction_returns_when_the_fence_holds(machine, shared, change):
     again.wait(10, check=True)
     assert m.run(f"head -c 2 {disk}").out == "bb"
     job.kill()
-    assert export(m)["clients"] == []
+    assert (export(m)["clients"] == []) == (change == "evict=alpha")
 
 
 def test_lease_of_a_silent_writer_ends(machine):

@@ -2,7 +2,8 @@
 """Read-only is enforced by the exporter, whatever the client believes."""
 import pytest
 
-from common import attach_to, device, export, fails, guest_python, sums, wait_state
+from common import (PROXY, Proxy, attach_to, device, export, fails, guest_python, read_block, sums, wait_state,
+                    write_block)
 
 WAYS = {"export": ("--allow any --read-only", ""), "rule": ("--allow any,ro", ""), "client": ("--allow any", "--read-only")}
 
@@ -104,12 +105,55 @@ def test_right_is_lost_by_every_connection(machine):
     disk = m.ramdisk(8)
     m.run(f"dst export data {disk} --allow any")
     got = guest_python(m, TWO_QUEUES.format(first={}, second='{"flags": READ_ONLY}', rules="allow=any,ro"))
-    assert got == [2, 1, "OK", "closed", "closed"]
+    assert got == [2, 1, "OK", "closed", "OK"]
     assert m.run(f"head -c 6 {disk}").out == "before"
-    assert export(m)["clients"] == []
     # and the lease with it
     m.run("dst set data allow=any")
     assert guest_python(m, 'from rawclient import *\nprint(Raw("data").welcome["access"])') == 2
+
+
+ANOTHER = """
+    from rawclient import *
+    import json
+    c = Raw("data")
+    print(json.dumps(c.write(0, bytes(4096))))
+    c.bye()
+    """
+
+
+def test_right_to_write_is_taken_away_live(machine):
+    """Reads go on, nobody is evicted, what was acked is flushed; and it writes again unless somebody else did."""
+    m = machine
+    disk = m.ramdisk(16)
+    m.run(f"dst export data {disk} --allow any")
+    only_reads = "dst show --why d | grep -q 'only reading'"
+    with Proxy(m) as proxy:
+        path = attach_to(m, f"dst://127.0.0.1:{PROXY}/data --ping 300ms")
+        once = "dd bs=64k count=64 conv=notrunc status=none"
+        writer = m.start(f"while {once} if=/dev/urandom of={path} oflag=direct; do :; done")
+        reader = m.start(f"for i in $(seq 5); do {once} if={path} of=/dev/null iflag=direct || exit; sleep 0.1; done")
+        m.wait_for("dst show d --json | grep -q '\"write_bytes\": [1-9]'")
+        m.run("dst set data allow=any,ro")
+        writer.wait(20)
+        reader.wait(60, check=True)
+        m.run(only_reads)
+        wait_state(m, "connected")
+        assert [c["access"] for c in export(m)["clients"]] == ["read"]
+        # what it wrote before can be made durable all the same
+        m.run(f"blockdev --flushbufs {path}")
+
+        m.run("dst set data allow=any")
+        proxy.do("cut", "go")
+        m.wait_for(f"! {only_reads}", 20)
+        write_block(m, path, "again")
+        assert read_block(m, disk) == "again"
+
+        m.run("dst set data allow=any,ro")
+        m.wait_for(only_reads, 20)
+        m.run("dst set data allow=any")
+        assert guest_python(m, ANOTHER) == "OK"
+        proxy.do("cut", "go")
+        assert "another client became the writer" in wait_state(m, "failed", timeout=20)["reason"]
 
 
 def test_right_of_one_address_is_lost(machine):
