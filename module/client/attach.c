@@ -252,11 +252,13 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 	queue_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
 	for (i = 1; i < dev->n_queues; i++)
 		queue_delayed_work(dstor_link_wq, &dev->queues[i].link, 0);
+	dstor_device_scan_begin(dev);
 	ret = device_add_disk(NULL, dev->disk, dstor_device_groups);
 	if (!ret) {
 		mutex_lock(&dev->lock);
 		dev->added = true;
 		mutex_unlock(&dev->lock);
+		dstor_device_scan_end(dev);
 		dstor_point(ATTACH_ADDED);
 		/* From "added" on another process may detach the device. */
 		mutex_lock(&dev->report.lock);

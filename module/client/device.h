@@ -180,6 +180,7 @@ struct dstor_device_geometry {
 	u16 depth;			/* slots of a queue */
 	u32 max_io;			/* bytes */
 	u32 disk_flags;			/* enum dstor_disk_flags */
+	atomic64_t new_size;		/* from CHANGE, 0: none */
 };
 
 /* The exporter that the device holds on to, and its last grant. dev->lock. */
@@ -233,11 +234,11 @@ struct dstor_device {
 	bool stopping;			/* detach: no new connections */
 	bool running;			/* others may start its watchdog, until it is stopping */
 	bool added;			/* the disk can be seen */
+	bool scanning;			/* it is being added; the list's lock */
 	bool removing;			/* one detach at a time */
 	bool dead;			/* transactions fail at once */
 	bool failed;			/* evicted or replaced: for ever */
 	char reason[DSTOR_ERROR_LEN];
-	atomic64_t new_size;		/* from CHANGE, 0: none */
 	struct work_struct resize;
 	struct delayed_work watchdog;
 
@@ -282,12 +283,15 @@ void dstor_device_say_bye(struct dstor_device *dev);
 /* disk.c. Sleep. */
 /* Makes dev->disk as @w says; it is not visible yet. 0 or a negative errno. */
 int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w);
-/* The work that takes dev->new_size over. Takes dev->lock. */
+/* The work that takes dev->geometry.new_size over. Takes dev->lock. */
 void dstor_device_resize_work(struct work_struct *work);
 
-/* device_list.c: names are unique within the list. These functions sleep. */
+/* device_list.c: names are unique in the list, and among partitions. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
+/* Around device_add_disk(); no end when that failed. */
+void dstor_device_scan_begin(struct dstor_device *dev);
+void dstor_device_scan_end(struct dstor_device *dev);
 /* Is @session one of a device of this machine? */
 bool dstor_device_has_session(const u8 session[DSTOR_ID_LEN]);
 /* A device with a reference, or NULL. @next: the first visible one behind @name. */

@@ -124,7 +124,7 @@ void dstor_device_resize_work(struct work_struct *work)
 	u64 size;
 
 	mutex_lock(&dev->lock);
-	size = atomic64_read(&dev->new_size);
+	size = atomic64_read(&dev->geometry.new_size);
 	if (!dev->disk || dev->stopping || size <= dev->geometry.identity.size ||
 	    size & (dev->geometry.identity.block - 1))
 		size = 0;

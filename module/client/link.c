@@ -154,7 +154,7 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	/* It may have been told to learn it. */
 	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
 	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
-		atomic64_set(&dev->new_size, le64_to_cpu(w->size));
+		atomic64_set(&dev->geometry.new_size, le64_to_cpu(w->size));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
 	return 0;

@@ -112,7 +112,7 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 	u16 flags = le16_to_cpu(f->flags);
 
 	if (flags & DSTOR_CHANGE_SIZE) {
-		atomic64_set(&dev->new_size, le64_to_cpu(f->offset));
+		atomic64_set(&dev->geometry.new_size, le64_to_cpu(f->offset));
 		queue_work(dstor_link_wq, &dev->resize);
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
