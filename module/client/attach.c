@@ -104,6 +104,7 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	INIT_LIST_HEAD(&dev->copies.free);
 	INIT_LIST_HEAD(&dev->entry);
 	INIT_WORK(&dev->resize, dstor_device_resize_work);
+	INIT_WORK(&dev->geometry.relimit, dstor_device_relimit_work);
 	INIT_DELAYED_WORK(&dev->watchdog, dstor_watchdog_work);
 	get_random_bytes(dev->recovery.session, DSTOR_ID_LEN);
 	dev->stats = alloc_percpu(struct dstor_stats);

@@ -41,6 +41,7 @@ void dstor_device_stop_works(struct dstor_device *dev)
 	}
 	/* The queues receive no more CHANGE that would start this work. */
 	cancel_work_sync(&dev->resize);
+	cancel_work_sync(&dev->geometry.relimit);
 	cancel_work_sync(&dev->report.uevent);
 }
 

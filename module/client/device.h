@@ -174,13 +174,15 @@ struct dstor_device_settings {
 	char ciphers[DSTOR_ALGO_LIST_LEN];
 };
 
-/* Sizes of the disk and of its requests, as the first welcome granted them. */
+/* The disk and its requests, as the first welcome granted them, unless a comment says else. */
 struct dstor_device_geometry {
 	struct dstor_identity identity;	/* dev->lock once it is attached */
 	u16 depth;			/* slots of a queue */
 	u32 max_io;			/* bytes */
 	u32 disk_flags;			/* enum dstor_disk_flags */
 	atomic64_t new_size;		/* from CHANGE, 0: none */
+	struct dstor_disk_limits limits; /* of the newest welcome; dev->lock */
+	struct work_struct relimit;	/* the disk takes them over */
 };
 
 /* The exporter that the device holds on to, and its last grant. dev->lock. */
@@ -285,6 +287,9 @@ void dstor_device_say_bye(struct dstor_device *dev);
 int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w);
 /* The work that takes dev->geometry.new_size over. Takes dev->lock. */
 void dstor_device_resize_work(struct work_struct *work);
+/* The limits of a later welcome, and the work that takes them over. Under dev->lock; takes it. */
+void dstor_device_take_limits(struct dstor_device *dev, const struct dstor_welcome *w);
+void dstor_device_relimit_work(struct work_struct *work);
 
 /* device_list.c: names are unique in the list, and among partitions. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);

@@ -55,35 +55,75 @@ static bool may_have_checksums(const struct dstor_device *dev)
 	return false;
 }
 
-static void fill_limits(struct dstor_device *dev, const struct dstor_welcome *w,
+/*
+ * The cache stays what it was at first: where there was none, writes have FUA (see
+ * transaction.c). So does the logical block; a larger one is refused (wire/resume.c).
+ */
+static void fill_limits(const struct dstor_device *dev, const struct dstor_welcome *w,
 			struct dstor_disk_limits *l)
 {
-	*l = (struct dstor_disk_limits) {
-		.logical_block = le32_to_cpu(w->logical_block),
-		.physical_block = le32_to_cpu(w->physical_block),
-		.io_min = le32_to_cpu(w->io_min),
-		.io_opt = le32_to_cpu(w->io_opt),
-		.max_io = dev->geometry.max_io,
-		.write_cache = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE,
-		.fua = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE,
-		.rotational = dev->geometry.disk_flags & DSTOR_DISK_ROTATIONAL,
-		.stable_writes = may_have_checksums(dev),
-		/* Each needs its entry in the cipher's scatterlist. */
-		.max_segments = dev->config.has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX,
-	};
-	if (dev->geometry.disk_flags & DSTOR_DISK_DISCARD) {
+	u32 flags = le32_to_cpu(w->disk_flags);
+
+	memset(l, 0, sizeof(*l)); /* compared as bytes */
+	l->logical_block = dev->geometry.identity.block;
+	l->physical_block = max(le32_to_cpu(w->physical_block), l->logical_block);
+	l->io_min = le32_to_cpu(w->io_min);
+	l->io_opt = le32_to_cpu(w->io_opt);
+	l->max_io = dev->geometry.max_io;
+	l->write_cache = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE;
+	l->fua = dev->geometry.disk_flags & DSTOR_DISK_VOLATILE;
+	l->rotational = flags & DSTOR_DISK_ROTATIONAL;
+	l->stable_writes = may_have_checksums(dev);
+	/* Each needs its entry in the cipher's scatterlist. */
+	l->max_segments = dev->config.has_key ? DSTOR_SEGMENTS_MAX : USHRT_MAX;
+	if (flags & DSTOR_DISK_DISCARD) {
 		l->discard_granularity = le32_to_cpu(w->discard_granularity);
 		l->discard_alignment = le32_to_cpu(w->discard_alignment);
 		l->max_discard = min(le32_to_cpu(w->max_discard), DSTOR_EXTENT_MAX);
 	}
-	if (dev->geometry.disk_flags & DSTOR_DISK_WRITE_ZEROES)
+	if (flags & DSTOR_DISK_WRITE_ZEROES)
 		l->max_write_zeroes = min(le32_to_cpu(w->max_write_zeroes),
 					  DSTOR_EXTENT_MAX);
 }
 
-int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
+void dstor_device_take_limits(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	struct dstor_disk_limits limits;
+
+	lockdep_assert_held(&dev->lock);
+	fill_limits(dev, w, &limits);
+	if (!memcmp(&limits, &dev->geometry.limits, sizeof(limits)))
+		return;
+	memcpy(&dev->geometry.limits, &limits, sizeof(limits));
+	/* It waits for requests: not in a place that recovery needs. */
+	queue_work(DSTOR_UNBOUND_WQ, &dev->geometry.relimit);
+}
+
+void dstor_device_relimit_work(struct work_struct *work)
+{
+	struct dstor_device *dev = container_of(work, struct dstor_device, geometry.relimit);
+	struct dstor_disk_limits limits;
+	struct gendisk *disk;
+	int ret;
+
+	mutex_lock(&dev->lock);
+	limits = dev->geometry.limits;
+	disk = dev->stopping ? NULL : dev->disk;
+	mutex_unlock(&dev->lock);
+	/* The disk is there until this work is cancelled. */
+	if (!disk)
+		return;
+	ret = dstor_compat_change_limits(disk, &limits);
+	if (ret)
+		pr_warn("dstor: dst-%s: it keeps its limits, other than its exporter's now: error %d; attach it again\n",
+			dev->name, -ret);
+	else
+		pr_notice("dstor: dst-%s: its limits are others now, as its exporter says (queue/ in sysfs)\n",
+			  dev->name);
+}
+
+int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome *w)
+{
 	struct gendisk *disk;
 	int ret;
 
@@ -101,8 +141,8 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 	ret = blk_mq_alloc_tag_set(&dev->tag_set);
 	if (ret)
 		return ret;
-	fill_limits(dev, w, &limits);
-	disk = dstor_compat_alloc_disk(&dev->tag_set, &limits, dev);
+	fill_limits(dev, w, &dev->geometry.limits);
+	disk = dstor_compat_alloc_disk(&dev->tag_set, &dev->geometry.limits, dev);
 	if (IS_ERR(disk)) {
 		blk_mq_free_tag_set(&dev->tag_set);
 		return PTR_ERR(disk);

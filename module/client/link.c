@@ -168,6 +168,7 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	lockdep_assert_held(&dev->lock);
 	if (!dstor_id_equal(r->instance, w->instance))
 		new_instance(dev, w->instance);
+	dstor_device_take_limits(dev, w);
 	/* A grant for reading has no token: keep the one that proves that no other wrote (P15). */
 	if (w->writer_token)
 		r->writer_token = le64_to_cpu(w->writer_token);

@@ -12,35 +12,67 @@
 
 #ifdef DSTOR_HAVE_ALLOC_DISK_LIMITS
 
+static void fill_changeable(struct queue_limits *lim, const struct dstor_disk_limits *l)
+{
+	lim->physical_block_size = l->physical_block;
+	lim->io_min = l->io_min;
+	lim->io_opt = l->io_opt;
+	lim->discard_granularity = l->discard_granularity;
+	lim->discard_alignment = l->discard_alignment;
+	lim->max_hw_discard_sectors = l->max_discard >> SECTOR_SHIFT;
+	lim->max_write_zeroes_sectors = l->max_write_zeroes >> SECTOR_SHIFT;
+	if (l->rotational)
+		lim->features |= BLK_FEAT_ROTATIONAL;
+	else
+		lim->features &= ~BLK_FEAT_ROTATIONAL;
+}
+
 struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 					const struct dstor_disk_limits *l, void *data)
 {
 	struct queue_limits lim = {
 		.logical_block_size = l->logical_block,
-		.physical_block_size = l->physical_block,
-		.io_min = l->io_min,
-		.io_opt = l->io_opt,
 		.max_hw_sectors = l->max_io >> SECTOR_SHIFT,
 		.max_segments = l->max_segments,
 		.max_segment_size = UINT_MAX,
-		.discard_granularity = l->discard_granularity,
-		.discard_alignment = l->discard_alignment,
-		.max_hw_discard_sectors = l->max_discard >> SECTOR_SHIFT,
-		.max_write_zeroes_sectors = l->max_write_zeroes >> SECTOR_SHIFT,
 	};
 
+	fill_changeable(&lim, l);
 	if (l->write_cache)
 		lim.features |= BLK_FEAT_WRITE_CACHE;
 	if (l->fua)
 		lim.features |= BLK_FEAT_FUA;
-	if (l->rotational)
-		lim.features |= BLK_FEAT_ROTATIONAL;
 	if (l->stable_writes)
 		lim.features |= BLK_FEAT_STABLE_WRITES;
 	return blk_mq_alloc_disk(set, &lim, data);
 }
 
+int dstor_compat_change_limits(struct gendisk *disk, const struct dstor_disk_limits *l)
+{
+	struct queue_limits lim = queue_limits_start_update(disk->queue);
+
+	fill_changeable(&lim, l);
+	return queue_limits_commit_update_frozen(disk->queue, &lim);
+}
+
 #else
+
+static void set_changeable(struct request_queue *q, const struct dstor_disk_limits *l)
+{
+	blk_queue_physical_block_size(q, l->physical_block);
+	blk_queue_io_min(q, l->io_min);
+	/* It sets the disk's read-ahead, too, which somebody may have chosen. */
+	if (l->io_opt != queue_io_opt(q))
+		blk_queue_io_opt(q, l->io_opt);
+	q->limits.discard_granularity = l->discard_granularity;
+	q->limits.discard_alignment = l->discard_alignment;
+	blk_queue_max_discard_sectors(q, l->max_discard >> SECTOR_SHIFT);
+	blk_queue_max_write_zeroes_sectors(q, l->max_write_zeroes >> SECTOR_SHIFT);
+	if (l->rotational)
+		blk_queue_flag_clear(QUEUE_FLAG_NONROT, q);
+	else
+		blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+}
 
 struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 					const struct dstor_disk_limits *l, void *data)
@@ -52,23 +84,22 @@ struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 		return disk;
 	q = disk->queue;
 	blk_queue_logical_block_size(q, l->logical_block);
-	blk_queue_physical_block_size(q, l->physical_block);
-	if (l->io_min)
-		blk_queue_io_min(q, l->io_min);
-	blk_queue_io_opt(q, l->io_opt);
 	blk_queue_max_hw_sectors(q, l->max_io >> SECTOR_SHIFT);
 	blk_queue_max_segments(q, l->max_segments);
 	blk_queue_max_segment_size(q, UINT_MAX);
-	q->limits.discard_granularity = l->discard_granularity;
-	q->limits.discard_alignment = l->discard_alignment;
-	blk_queue_max_discard_sectors(q, l->max_discard >> SECTOR_SHIFT);
-	blk_queue_max_write_zeroes_sectors(q, l->max_write_zeroes >> SECTOR_SHIFT);
 	blk_queue_write_cache(q, l->write_cache, l->fua);
-	if (!l->rotational)
-		blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
 	if (l->stable_writes)
 		blk_queue_flag_set(QUEUE_FLAG_STABLE_WRITES, q);
+	set_changeable(q, l);
 	return disk;
+}
+
+int dstor_compat_change_limits(struct gendisk *disk, const struct dstor_disk_limits *l)
+{
+	blk_mq_freeze_queue(disk->queue);
+	set_changeable(disk->queue, l);
+	blk_mq_unfreeze_queue(disk->queue);
+	return 0;
 }
 
 #endif
