@@ -4,6 +4,7 @@
  * the parts in order.
  */
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/reboot.h>
 #include <net/net_namespace.h>
 
@@ -72,7 +73,12 @@ err_reboot:
 	return ret;
 }
 
-/* A device or export holds a reference to the module, so there is none here. */
+/*
+ * Nothing is attached or exported: each holds a reference to the module. The task that
+ * dropped the last one, perhaps by closing a disk that was detached, may be preempted on
+ * its way out of the module. synchronize_rcu(), which the kernel calls before it frees the
+ * text, does not wait for that. It does not sleep there, so RCU-tasks does.
+ */
 static void __exit dstor_exit(void)
 {
 	dstor_points_exit();
@@ -82,6 +88,7 @@ static void __exit dstor_exit(void)
 	dstor_peers_end();
 	dstor_sockets_exit();
 	dstor_work_exit();
+	synchronize_rcu_tasks();
 }
 
 module_init(dstor_init);

@@ -34,6 +34,11 @@ static void free_device(struct kref *kref)
 	kfree(dev->config.uri);
 	dstor_threads_stop(&dev->threads);
 	kfree_sensitive(dev);
+	/*
+	 * The disk's fops->owner does not hold the module so long: the block layer drops that
+	 * before the disk that calls us. Whoever unloads it waits until we have returned, too:
+	 * see dstor_exit().
+	 */
 	module_put(THIS_MODULE);
 }
 

@@ -37,8 +37,8 @@ struct gendisk *dstor_compat_alloc_disk(struct blk_mq_tag_set *set,
 					const struct dstor_disk_limits *l, void *data);
 
 /*
- * What may change while requests are made for a disk: sizes that are hints, discard,
- * write-zeroes, rotational. The queue is frozen for it: sleeps until no request is
+ * Changes the limits that may change while requests are made for a disk: sizes that are
+ * hints, discard, write-zeroes, rotational. The queue is frozen for it: sleeps until no request is
  * under way. 0 or a negative errno.
  */
 int dstor_compat_change_limits(struct gendisk *disk, const struct dstor_disk_limits *l);
