@@ -36,6 +36,7 @@ MUTANTS = {
     "reuse-page-early": "P4",
     "no-established-check": "P4",
     "takeover-without-fence": "P15 P2",
+    "takeover-not-awaited": "P15",
     "silence-without-fence": "P15 P2",
     "evict-without-fence": "P15 P2",
     "eviction-forgotten": "P15",

@@ -333,7 +333,7 @@ static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 
 	lease_keep(x);	/* on its own disk, before it answers */
 	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
-	oracle_granted(x, c->session, !dstor_id_is_zero(q->takeover), q->budget_ms);
+	oracle_granted(x, c->session, q);
 	return token;
 }
 
@@ -380,6 +380,9 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	answer = dstor_lease_ask(&x->lease, &q, w.now);
 	same = x->lease.held && dstor_id_equal(q.client, x->lease.client);
 	if (answer == DSTOR_LEASE_HELD && mutated(LEASE_NO_EXPIRY_CHECK))
+		answer = DSTOR_LEASE_AFTER_FENCE;
+	if ((answer == DSTOR_LEASE_WAIT || answer == DSTOR_LEASE_ALIVE) &&
+	    mutated(TAKEOVER_FROM_THE_LIVING))
 		answer = DSTOR_LEASE_AFTER_FENCE;
 	if (c->promised && mutated(GRANT_WITHOUT_ASKING_AGAIN)) {
 		const struct record *holder = record_find(x, x->lease.session);

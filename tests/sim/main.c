@@ -36,6 +36,7 @@ static const char * const mutants[MUTANTS] = {
 	[REUSE_PAGE_EARLY] = "reuse-page-early",
 	[NO_ESTABLISHED_CHECK] = "no-established-check",
 	[TAKEOVER_WITHOUT_FENCE] = "takeover-without-fence",
+	[TAKEOVER_FROM_THE_LIVING] = "takeover-not-awaited",
 	[SILENCE_WITHOUT_FENCE] = "silence-without-fence",
 	[EVICT_WITHOUT_FENCE] = "evict-without-fence",
 	[EVICTION_FORGOTTEN] = "eviction-forgotten",

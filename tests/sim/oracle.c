@@ -8,6 +8,7 @@
  */
 #include "sim.h"
 #include "frame.h"
+#include "id.h"
 
 #define P8_SLACK_MS 2000	/* a pass of the scan, and the way of an answer */
 #define FORCED_MS 5000
@@ -498,8 +499,9 @@ void oracle_told_durable(const struct machine *m, u8 queue)
 
 /* --- one writer --- */
 
-void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms)
+void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_request *q)
 {
+	bool takeover = !dstor_id_is_zero(q->takeover);
 	struct disk *d = x->disk;
 	struct session *s = &w.sessions[session], *old = &w.sessions[d->holder];
 	const struct machine *m = &w.machines[s->machine];
@@ -517,7 +519,7 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 
 		if (!old->bye && !old->evicted && !old->gave_back && !d->holder_expired &&
 		    !forgot && silent < old->lease_ms &&
-		    !(takeover && old->machine == s->machine))
+		    !(takeover && old->machine == s->machine && silent >= old->silence_ms))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));
 		old->expelled[n] = true;
@@ -526,7 +528,8 @@ void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms
 	for (u32 i = 1; i < w.n_sessions; i++)
 		w.sessions[i].expelled[n] |= i != session && w.sessions[i].gave_back == n + 1;
 	s->gave_back = 0;
-	s->lease_ms = lease_ms;
+	s->lease_ms = q->budget_ms;
+	s->silence_ms = q->silence_ms;
 	d->holder = session;
 	d->holder_expired = false;
 	d->holder_life = x->life;

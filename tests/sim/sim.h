@@ -75,6 +75,7 @@ enum mutant {
 	REUSE_PAGE_EARLY,
 	NO_ESTABLISHED_CHECK,
 	TAKEOVER_WITHOUT_FENCE,
+	TAKEOVER_FROM_THE_LIVING,
 	SILENCE_WITHOUT_FENCE,
 	EVICT_WITHOUT_FENCE,
 	EVICTION_FORGOTTEN,
@@ -478,6 +479,7 @@ struct session {
 	bool expelled[DISKS];	/* another is or was the writer since */
 	u64 heard_ms[EXPORTERS];
 	u64 lease_ms;
+	u64 silence_ms;
 	struct {
 		u64 gen;	/* highest with a welcome OK */
 		u32 life;
@@ -698,7 +700,7 @@ void oracle_executed(struct exporter *x, struct request *r);
 void oracle_applied(struct bio *b, u8 i);
 void oracle_heard(struct conn *c);
 void oracle_answered(struct conn *c);
-void oracle_granted(struct exporter *x, u16 session, bool takeover, u64 lease_ms);
+void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_request *q);
 void oracle_told_durable(const struct machine *m, u8 queue);
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
