@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * An address of a socket, as netlink brings it and the socket calls take it.
+ * An address of a socket, as netlink brings it and the socket calls take it, and
+ * address.c, which writes one for people.
  */
 #ifndef DSTOR_ADDRESS_H
 #define DSTOR_ADDRESS_H
@@ -19,5 +20,8 @@ struct dstor_address {
 	struct sockaddr_storage addr;
 	char text[DSTOR_TEXT_LEN];
 };
+
+/* @addr is zero behind its end. */
+void dstor_sockaddr_text(const struct sockaddr_storage *addr, char text[DSTOR_TEXT_LEN]);
 
 #endif

@@ -6,8 +6,6 @@
  *
  * A peer joins (hello), and is granted once older peers of its session queue have retired.
  */
-#include <net/ipv6.h>
-
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/admission.h"
@@ -62,18 +60,6 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
 }
 
-/* As people know it: an IPv4 client of a listener for both is no IPv6 one. */
-static void address_text(const struct dstor_peer *p, char text[DSTOR_TEXT_LEN])
-{
-	const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&p->peer_id.addr;
-
-	if (a->sin6_family == AF_INET6 && ipv6_addr_v4mapped(&a->sin6_addr))
-		snprintf(text, DSTOR_TEXT_LEN, "%pI4:%u", &a->sin6_addr.s6_addr32[3],
-			 ntohs(a->sin6_port));
-	else
-		strscpy(text, p->address, DSTOR_TEXT_LEN);
-}
-
 /* The newer generation takes the session queue; the older peer has to go. */
 static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access)
 {
@@ -91,7 +77,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	p->session = s;
 	p->queue = queue;
 	s->peer_id = p->peer_id;
-	address_text(p, s->address);
+	strscpy(s->address, p->address, sizeof(s->address));
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);

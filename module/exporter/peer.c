@@ -484,10 +484,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	INIT_DELAYED_WORK(&p->run.tick, tick_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
 	p->peer_id.addr_len = len > 0 ? len : 0;
-	if (p->peer_id.addr.ss_family == AF_INET || p->peer_id.addr.ss_family == AF_INET6)
-		snprintf(p->address, sizeof(p->address), "%pISpc", &p->peer_id.addr);
-	else
-		snprintf(p->address, sizeof(p->address), "family %u", p->peer_id.addr.ss_family);
+	dstor_sockaddr_text(&p->peer_id.addr, p->address);
 	dstor_socket_for_exporter(sock);
 	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->run.work, &tx_key);
 	dstor_conn_begin(&p->conn);
