@@ -237,21 +237,35 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	};
 }
 
+/* @at: its address in parentheses, or empty. False: it is cut off at the end. */
+static bool say_in_use(const struct dstor_export *e, const char *who, const char *at,
+		       struct dstor_welcome *w)
+{
+	if (e->lease.connected)
+		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s%s", e->name, who, at);
+	else
+		refuse(w, DSTOR_WELCOME_IN_USE,
+		       "export \"%s\" is in use by %s%s, silent for %llu s (evict it there: dst set %s evict=%s)",
+		       e->name, who, at, div_u64(dstor_now_ms() - e->lease.heard_ms, MSEC_PER_SEC),
+		       e->name, who);
+	return strlen(w->reason) < sizeof(w->reason) - 1;
+}
+
 /* What its successor is to know: who it is, whether it still speaks, and the way out. */
 static bool in_use(struct dstor_export *e, const struct dstor_lease_request *r,
 		   struct dstor_welcome *w)
 {
 	const struct dstor_session *holder = dstor_session_writer(e);
-	const char *who = holder && !holder->client_name[0] ? holder->address :
-			  e->holder.name[0] ? e->holder.name : "another client";
+	const char *name = holder ? holder->client_name : e->holder.name;
+	const char *where = holder ? holder->address : e->holder.address;
+	const char *who = name[0] ? name : where[0] ? where : "another client";
+	char at[DSTOR_TEXT_LEN + 4] = "";
 
-	if (e->lease.connected)
-		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s", e->name, who);
-	else
-		refuse(w, DSTOR_WELCOME_IN_USE,
-		       "export \"%s\" is in use by %s, silent for %llu s (evict it there: dst set %s evict=%s)",
-		       e->name, who, div_u64(dstor_now_ms() - e->lease.heard_ms, MSEC_PER_SEC),
-		       e->name, who);
+	if (who == name && where[0])
+		snprintf(at, sizeof(at), " (%s)", where);
+	/* Its end is a command, which must be whole. */
+	if (!say_in_use(e, who, at, w))
+		say_in_use(e, who, "", w);
 	if (r->same_client && dstor_id_equal(e->lease.client, r->client))
 		memcpy(w->holder, e->lease.session, DSTOR_ID_LEN);
 	return true;
