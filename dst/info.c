@@ -95,6 +95,8 @@ void info_take_client(struct client_info *c, struct nlattr *nest)
 	c->access = take_u8(tb[DSTOR_CLIENT_ACCESS]);
 	take_text(c->key, sizeof(c->key), tb[DSTOR_CLIENT_KEY]);
 	take_text(c->rule_client, sizeof(c->rule_client), tb[DSTOR_CLIENT_RULE_CLIENT]);
+	take_text(c->checksum, sizeof(c->checksum), tb[DSTOR_CLIENT_CHECKSUM]);
+	take_text(c->cipher, sizeof(c->cipher), tb[DSTOR_CLIENT_CIPHER]);
 	c->connections = take_u32(tb[DSTOR_CLIENT_CONNECTIONS]);
 	c->in_flight = take_u32(tb[DSTOR_CLIENT_IN_FLIGHT]);
 	c->silent_ms = take_u32(tb[DSTOR_CLIENT_SILENT_MS]);
@@ -259,6 +261,19 @@ bool info_encrypted(enum object_kind kind, const void *object)
 	const struct device_info *d = object;
 
 	return kind == OBJECT_DEVICE && d->cipher[0] && strcmp(d->cipher, "none");
+}
+
+const char *protection_text(const char *cipher, const char *checksum, char *text, size_t size)
+{
+	bool summed = checksum[0] && strcmp(checksum, "none");
+
+	if (cipher[0] && strcmp(cipher, "none"))
+		snprintf(text, size, "encrypted (%s)", cipher);
+	else if (cipher[0])
+		snprintf(text, size, "authenticated, not encrypted (%s)", checksum);
+	else
+		snprintf(text, size, "in the clear (%s)", summed ? checksum : "no checksum");
+	return text;
 }
 
 void info_free(struct info *info)

@@ -30,6 +30,8 @@ struct client_info {
 	u8 access;		/* enum dstor_access */
 	char key[DSTOR_TEXT_LEN];	/* empty: in the clear */
 	char rule_client[DSTOR_NAME_LEN];	/* as its rule names it, or empty */
+	char checksum[DSTOR_ALGO_LEN];
+	char cipher[DSTOR_ALGO_LEN];	/* "none": a key, and no encryption; empty: no key */
 	u32 connections;
 	u32 in_flight;
 	u32 silent_ms;
@@ -92,6 +94,8 @@ const struct device_info *info_device(const struct info *info, const char *name)
 /* An object with cipher "none" has a key and no encryption. @object: as for options_take() */
 bool info_has_key(enum object_kind kind, const void *object);
 bool info_encrypted(enum object_kind kind, const void *object);
+/* How a connection with these two is protected, in words. */
+const char *protection_text(const char *cipher, const char *checksum, char *text, size_t size);
 void info_free(struct info *info);
 const char *stats_name(int attr);
 const char *state_name(u8 state);	/* enum dstor_device_state */

@@ -109,6 +109,8 @@ static struct json_object *json_client(const struct client_info *c)
 	json_object_object_add(o, "key", c->key[0] ? json_object_new_string(c->key) : NULL);
 	json_object_object_add(o, "rule_client",
 			       c->rule_client[0] ? json_object_new_string(c->rule_client) : NULL);
+	json_text(o, "cipher", c->cipher[0] ? c->cipher : "none");
+	json_text(o, "checksum", c->checksum[0] ? c->checksum : "none");
 	json_text(o, "access", c->access == DSTOR_ACCESS_WRITE ? "write" : "read");
 	json_number(o, "connections", c->connections);
 	json_number(o, "in_flight", c->in_flight);

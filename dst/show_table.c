@@ -10,6 +10,9 @@
 #include "latency.h"
 #include "show.h"
 
+#define PROTECTION_LEN (DSTOR_ALGO_LEN + 40)
+#define STATE_LEN 12	/* of the longest name of a state */
+
 enum style { PLAIN, BOLD, GREEN, YELLOW, RED };
 
 static const char *table_style(enum style s)
@@ -65,11 +68,14 @@ static void print_texts(const char *what, const struct text_list *l)
 
 static void print_client(const struct client_info *c)
 {
+	char protection[PROTECTION_LEN];
+
 	printf("  client %s %s: %s, %u connection%s, %u in flight", c->name, c->address,
 	       c->access == DSTOR_ACCESS_WRITE ? "writes" : "reads", c->connections,
 	       c->connections == 1 ? "" : "s", c->in_flight);
 	if (!c->connections)
 		printf(", silent for %s", time_text(c->silent_ms).s);
+	printf(", %s", protection_text(c->cipher, c->checksum, protection, sizeof(protection)));
 	if (c->rule_client[0])
 		printf(", client %s", c->rule_client);
 	printf("%s%s\n", c->key[0] ? ", key " : "", c->key);
@@ -134,6 +140,7 @@ static void print_trouble(const struct device_info *d)
 static void print_devices(const struct info *info, bool identities)
 {
 	int name = 0, uri = strlen("URI"), before = strlen("/dev/dst-");
+	char protection[PROTECTION_LEN];
 	size_t i;
 
 	for (i = 0; i < info->n_devices; i++) {
@@ -141,14 +148,17 @@ static void print_devices(const struct info *info, bool identities)
 		table_widen(&uri, info->devices[i].uri);
 	}
 	if (info->n_devices)
-		printf("%s%-*s  %-*s  %8s  %-10s  %s%s\n", table_style(BOLD), before + name,
-		       "DEVICE", uri, "URI", "SIZE", "ACCESS", "STATE", table_style(PLAIN));
+		printf("%s%-*s  %-*s  %8s  %-10s  %-*s  %s%s\n", table_style(BOLD), before + name,
+		       "DEVICE", uri, "URI", "SIZE", "ACCESS", STATE_LEN, "STATE", "PROTECTION",
+		       table_style(PLAIN));
 	for (i = 0; i < info->n_devices; i++) {
 		const struct device_info *d = &info->devices[i];
 
-		printf("/dev/dst-%-*s  %-*s  %8s  %-10s  %s%s%s\n", name, d->name, uri, d->uri,
-		       size_text(d->size).s, d->read_only ? "read-only" : "read-write",
-		       table_style(state_style(d)), state_name(d->state), table_style(PLAIN));
+		printf("/dev/dst-%-*s  %-*s  %8s  %-10s  %s%-*s%s  %s\n", name, d->name, uri,
+		       d->uri, size_text(d->size).s, d->read_only ? "read-only" : "read-write",
+		       table_style(state_style(d)), STATE_LEN, state_name(d->state),
+		       table_style(PLAIN),
+		       protection_text(d->cipher, d->checksum, protection, sizeof(protection)));
 		if (identities)
 			print_identity(d->exporter[0] ? d->exporter : "any", d->uuid);
 		if (d->state != DSTOR_DEVICE_CONNECTED || d->live < d->connections)

@@ -124,7 +124,9 @@ static int put_client(struct sk_buff *skb, const struct dstor_client_info *c)
 	    nla_put_u32(skb, DSTOR_CLIENT_CONNECTIONS, c->connections) ||
 	    nla_put_u32(skb, DSTOR_CLIENT_IN_FLIGHT, c->in_flight) ||
 	    nla_put_u32(skb, DSTOR_CLIENT_SILENT_MS, c->silent_ms) ||
-	    put_text(skb, DSTOR_CLIENT_RULE_CLIENT, c->rule_client)) {
+	    put_text(skb, DSTOR_CLIENT_RULE_CLIENT, c->rule_client) ||
+	    put_text(skb, DSTOR_CLIENT_CHECKSUM, c->checksum) ||
+	    put_text(skb, DSTOR_CLIENT_CIPHER, c->cipher)) {
 		nla_nest_cancel(skb, nest);
 		return -EMSGSIZE;
 	}

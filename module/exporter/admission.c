@@ -61,7 +61,8 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 }
 
 /* The newer generation takes the session queue; the older peer has to go. */
-static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access)
+static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access,
+			       const struct dstor_welcome *w)
 {
 	struct dstor_session_queue *queue = &s->queues[le16_to_cpu(p->hello.queue)];
 
@@ -78,6 +79,8 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	p->queue = queue;
 	s->peer_id = p->peer_id;
 	strscpy(s->address, p->address, sizeof(s->address));
+	strscpy(s->cipher, w->cipher, sizeof(s->cipher));
+	strscpy(s->checksum, w->checksum, sizeof(s->checksum));
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
@@ -173,7 +176,7 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;
 	s->dormant = false;
-	session_take_queue(p, s, access);
+	session_take_queue(p, s, access, w);
 	return true;
 }
 

@@ -131,6 +131,8 @@ static void fill_clients(struct dstor_export *e, struct dstor_export_info *info)
 		c->addr_len = s->peer_id.addr_len;
 		fill_keys(s, c->key);
 		strscpy(c->rule_client, s->peer_id.client, sizeof(c->rule_client));
+		strscpy(c->cipher, s->cipher, sizeof(c->cipher));
+		strscpy(c->checksum, s->checksum, sizeof(c->checksum));
 		c->access = dstor_session_access(s);
 		c->connections = dstor_session_connections(s);
 		c->in_flight = dstor_session_in_flight(s);

@@ -50,7 +50,9 @@ struct dstor_session {
 	u8 client[DSTOR_ID_LEN];
 	char client_name[DSTOR_NAME_LEN];
 	char address[DSTOR_TEXT_LEN];
-	struct dstor_peer_id peer_id;	/* of its newest connection */
+	struct dstor_peer_id peer_id;	/* of its newest connection; so are the next two */
+	char cipher[DSTOR_ALGO_LEN];	/* "none": a key, and no encryption; empty: no key */
+	char checksum[DSTOR_ALGO_LEN];
 	u16 n_queues;
 	u16 slots;
 	u32 max_io;

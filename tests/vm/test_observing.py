@@ -3,7 +3,8 @@
 import json
 import re
 
-from common import Proxy, device, export_and_attach, fails, read_block, wait_state, write_block
+from common import (Proxy, attach_to, device, export, export_and_attach, fails, make_keys, read_block, wait_state,
+                    write_block)
 
 TRACE = "/sys/kernel/tracing"
 
@@ -95,6 +96,29 @@ def test_rates_latencies_and_metrics(machine):
     assert m.run("dst show --names").out == "export data\ndevice d\n"
     assert "it works" in m.run("dst show --why /dev/dst-d").out
     fails(m, "dst show --why data", "no device")
+
+
+def test_protection_is_shown_on_both_ends(machine):
+    m = machine
+    key = make_keys(m, "a")
+    m.run(f"dst export data {m.ramdisk(8)} --shared --allow any --allow key={key} --cipher aes-256-gcm,none "
+          "--checksum 'crc32c,hmac(sha256),none'")
+    asked = {
+        "sealed": (f"--key {key} --cipher aes-256-gcm", "aes-256-gcm", "none", r"encrypted \(aes-256-gcm\)"),
+        "mac": (f"--key {key} --cipher none --checksum 'hmac(sha256)'", "none", "hmac(sha256)",
+                r"authenticated, not encrypted \(hmac\(sha256\)\)"),
+        "sum": ("--checksum crc32c", "none", "crc32c", r"in the clear \(crc32c\)"),
+        "bare": ("--checksum none", "none", "none", r"in the clear \(no checksum\)"),
+    }
+    for name, (options, cipher, checksum, words) in asked.items():
+        known = {c["session"] for c in export(m)["clients"]}
+        attach_to(m, f"dst://127.0.0.1/data --connections 1 {options}", name)
+        new = next(c for c in export(m)["clients"] if c["session"] not in known)
+        assert (new["cipher"], new["checksum"]) == (device(m, name)["cipher"], device(m, name)["checksum"]) == \
+            (cipher, checksum), new
+        table = m.run("dst show").out
+        assert re.search(rf"^/dev/dst-{name} .* connected +{words}$", table, re.M), table
+        assert re.search(rf"^  client .*{re.escape(new['address'])}: writes, .*, {words}", table, re.M), table
 
 
 def test_the_life_of_a_transaction_is_traced(machine):

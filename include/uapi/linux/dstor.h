@@ -174,6 +174,8 @@ enum dstor_client_attr {
 	DSTOR_CLIENT_IN_FLIGHT,	/* u32 */
 	DSTOR_CLIENT_SILENT_MS,	/* u32: since the last byte from it */
 	DSTOR_CLIENT_RULE_CLIENT, /* string: as its rule names it, or absent */
+	DSTOR_CLIENT_CHECKSUM,	/* string: in use, or absent */
+	DSTOR_CLIENT_CIPHER,	/* string: in use; "none" with a key alone, absent without */
 	__DSTOR_CLIENT_MAX,
 };
 
