@@ -245,7 +245,8 @@ static bool say_in_use(const struct dstor_export *e, const char *who, const char
 		       struct dstor_welcome *w)
 {
 	if (e->lease.connected)
-		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s%s", e->name, who, at);
+		refuse(w, DSTOR_WELCOME_IN_USE, "export \"%s\" is in use by %s%s", e->name, who,
+		       at);
 	else
 		refuse(w, DSTOR_WELCOME_IN_USE,
 		       "export \"%s\" is in use by %s%s, silent for %llu s (evict it there: dst set %s evict=%s)",

@@ -70,7 +70,7 @@ struct dstor_client_info {
 	u32 silent_ms;
 	char key[DSTOR_TEXT_LEN];	/* name of the key, or of two that are in use; or empty */
 	char rule_client[DSTOR_NAME_LEN];	/* as its rule names it, or empty */
-	char cipher[DSTOR_ALGO_LEN];	/* of its newest connection, as in the session; so is the next */
+	char cipher[DSTOR_ALGO_LEN];	/* of its newest connection; so is the next */
 	char checksum[DSTOR_ALGO_LEN];
 };
 

@@ -211,14 +211,17 @@ def test_fresh_keys_by_time_and_by_bytes(machine, limit):
     assert int(m.run(f"cat {file}").out) == {"fresh_ms": 86400000, "fresh_bytes": 1 << 40}[limit]
     before = export(m)["stats"]["fenced"]
     usual = m.run(f"cat {file}").out.strip()
-    load = start_load(m, path, runtime=5, size="4M", jobs=2)
+    renewed, rounds = 0, 0
     try:
         m.run(f"echo {500 if limit == 'fresh_ms' else 1 << 20} >{file}")
-        load.wait(60, check=True)
+        # How much is written in a while is the computer's affair.
+        while renewed < 6 and rounds < 8:
+            start_load(m, path, runtime=5, size="4M", jobs=2).wait(60, check=True)
+            renewed = export(m)["stats"]["fenced"] - before
+            rounds += 1
     finally:
         m.run(f"echo {usual} >{file}")
     d = undisturbed(m, session, 2)
-    renewed = export(m)["stats"]["fenced"] - before
     print(f"{renewed} times, {d['stats']['resends']} resent")
     assert renewed >= 6 and d["stats"]["resends"] == 0
     m.run(verify(path, size="2M"), timeout=60)

@@ -160,7 +160,7 @@ def test_changes_and_questions_that_are_wrong(machine):
                                       text(A.URI, "dst://127.0.0.1/data")])
     print(json.dumps(results))
     """)
-    expected = {"many threads": ("ERANGE", ""), "wrong rule": ("EINVAL", "not there"), "evict with a bell": ("EINVAL", "control"),
+    expected = {"many threads": ("ERANGE", ""), "wrong rule": ("EINVAL", "outside of its address"), "evict with a bell": ("EINVAL", "control"),
                 "wrong address": ("EINVAL", "lacks its"), "wrong export": ("EINVAL", "name of the export"),
                 "uri with a bell": ("EINVAL", "control"), "no disk": ("EINVAL", "lacks the UUID"),
                 "short exporter of a device": ("ERANGE", ""), "unknown command": ("ENOTSUP", ""), "an event": ("ENOTSUP", ""),
