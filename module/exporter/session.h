@@ -61,7 +61,7 @@ struct dstor_session {
 	bool established;		/* a peer was granted once */
 	bool writer;			/* had the lease in this life */
 	bool joined;			/* was told so, and not yet that it left */
-	bool downgraded;		/* may only read by now, and has the lease until it drained */
+	bool downgraded;		/* only reads; has the lease until it drained */
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
