@@ -25,8 +25,8 @@ STOCK = re.compile(r"test_(resize_is_live|torture_\w+)")
 # {file: (one of so many on uml-debug, one of so many on stock kernels)}; what cannot run on the former is not thinned.
 SAMPLED = {
     "test_sealed_stream": (6, 30),
-    "test_transports": (1, 4),
-    "test_keys": (1, 4),
+    "test_transports": (2, 4),
+    "test_keys": (1, 12),
     "test_hints_travel": (1, 2),
     "test_lifecycle": (1, 6),
     "test_short_outages": (1, 4),
@@ -38,6 +38,7 @@ SAMPLED = {
 }
 # What the scenario beside it shows in the gate already.
 LONG = {
+    "test_torture_swap": "test_memory_ceiling, test_memory_runs_out",
     "test_torture_outages": "test_short_outages, test_two_machines",
     "test_torture_long_outages": "test_long_outages, test_forced_detach",
     "test_torture_bad_network": "test_resends, test_flipped_bits",
