@@ -33,7 +33,7 @@ SWEEP = """
                 left.append([nth, got.error, undone.error])
             if not got.fired:
                 return nth
-            nth += STRIDE if nth < dense else 23
+            nth += STRIDE * (1 if nth < dense else 23)
         raise SystemExit("it never succeeded")
     """
 
