@@ -24,7 +24,8 @@ EXPORT = """
 
 
 def begin(m, held):
-    m.run("truncate -s 8M /tmp/disk.img")
+    # A lease file that was just made says so: an empty one is refused as damaged.
+    m.run("truncate -s 8M /tmp/disk.img; printf DSTfresh >/tmp/lease")
     holder = guest_python(m, HOLD.format(path=held), start=True)
     m.wait_for("grep -q 'LEASE *ACTIVE' /proc/locks")
     job = guest_python(m, EXPORT.format(), start=True)
