@@ -9,7 +9,9 @@ The gate is bounded by the time of emulation. So what needs one machine runs und
   SAMPLED   one of so many, by turns over the kernels: what is decided by code that is the same on all
   LONG      only in test-all: a longer form of what the gate shows in a short one
 
-Of a scenario with three variants or more the gate runs every other one, the same ones in every run: variants().
+Of a scenario with three variants or more the gate runs every other one, and of each file every other scenario, unless
+it is about who may write, about races or about what other people send (WHOLE). They are the same ones in every run: see
+left_to_test_all().
 
 Scenarios that repeat something are shorter there: brief().
 
@@ -22,6 +24,8 @@ chosen = False  # --gate is given: conftest.py
 
 CORE = re.compile(r"test_(whole_path|flush_and_fua|copies_and_allocations|discard_and_zeroes_arrive)")
 STOCK = re.compile(r"test_(resize_is_live|torture_\w+)")
+WHOLE = re.compile(r"test_(race_\w+|rejoin|no_ghost_writes|lone_io|read_only|one_writer|lease_cannot_be_kept|memory_ceiling"
+                   r"|hostile_\w+|netlink_input|protocol_is_enforced)")
 # {file: (one of so many on uml-debug, one of so many on stock kernels)}; what cannot run on the former is not thinned.
 SAMPLED = {
     "test_sealed_stream": (6, 30),
@@ -38,6 +42,7 @@ SAMPLED = {
 }
 # What the scenario beside it shows in the gate already.
 LONG = {
+    "test_recipe_ocfs2": "test_torture_two_clients",
     "test_torture_swap": "test_memory_ceiling, test_memory_runs_out",
     "test_torture_outages": "test_short_outages, test_two_machines",
     "test_torture_long_outages": "test_long_outages, test_forced_detach",
@@ -58,13 +63,23 @@ def turn(item, count, what_for=""):
     return zlib.crc32(what.encode()) // 8 % count
 
 
-def variants(items):
-    """The scenarios among @items, which are in the gate, that it leaves to `make test-all`."""
+def second_half(items, key, more_than):
+    """Of each group by @key that has @more_than items: the half that is left out, never all of it."""
     groups = {}
     for item in items:
-        groups.setdefault((item.path, item.originalname, item.callspec.params["kernel_name"]), []).append(item)
-    return [item for group in groups.values() if len(group) > 2
-            for item in sorted(group, key=lambda i: turn(i, 1 << 32))[(len(group) + 1) // 2:]]
+        groups.setdefault(key(item), []).append(item)
+    return {item for group in groups.values() if len(group) > more_than
+            for item in sorted(group, key=lambda i: turn(i, 1 << 28, "half"))[(len(group) + 1) // 2:]}
+
+
+def left_to_test_all(items):
+    """The scenarios among @items, which are in the gate, that it leaves to `make test-all`."""
+    def kernel(item):
+        return item.callspec.params["kernel_name"]
+
+    out = second_half(items, lambda i: (i.path, i.originalname, kernel(i)), 2)
+    rest = [i for i in items if i not in out and not CORE.fullmatch(i.path.stem) and not WHOLE.fullmatch(i.path.stem)]
+    return out | second_half(rest, lambda i: (i.path, kernel(i).startswith("uml-")), 1)
 
 
 def in_gate(item, kind, stock):
