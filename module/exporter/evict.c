@@ -58,9 +58,27 @@ static u8 access_left(struct dstor_session *s)
 	return access;
 }
 
+/* Peers of an older generation, which may have been granted more, still have commands. */
+static bool drains_already(const struct dstor_session_queue *queue)
+{
+	return queue->busy && !(queue->peer && queue->peer->counted);
+}
+
+/* Is there a connection, or are there commands of one that is gone, with more than @left? */
+static bool has_more_than(const struct dstor_session *s, u8 left)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n_queues; i++)
+		if (s->queues[i].access > left ||
+		    (left < DSTOR_ACCESS_WRITE && drains_already(&s->queues[i])))
+			return true;
+	return false;
+}
+
 /*
- * It may go on to read. Its connections end, so that no write is admitted any more; it
- * comes back for reading, and the lease is given back when they have drained.
+ * The session may go on to read. Its connections end, so that no write is admitted any
+ * more; it comes back for reading, and the lease is given back when they have drained.
  */
 static void downgrade_one(struct dstor_session *s)
 {
@@ -70,7 +88,7 @@ static void downgrade_one(struct dstor_session *s)
 	for (i = 0; i < s->n_queues; i++) {
 		struct dstor_session_queue *queue = &s->queues[i];
 
-		if (queue->access <= DSTOR_ACCESS_READ)
+		if (queue->access <= DSTOR_ACCESS_READ && !drains_already(queue))
 			continue;
 		queue->access = DSTOR_ACCESS_READ;
 		dstor_session_cut(queue);
@@ -101,7 +119,7 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 
 		if (left == DSTOR_ACCESS_NONE)
 			evict_one(s);
-		else if (left < dstor_session_access(s))
+		else if (has_more_than(s, left))
 			downgrade_one(s);
 		else
 			lose_former_rights(s);
@@ -126,7 +144,7 @@ int dstor_session_evict(struct dstor_export *e, const char *client)
 	int found = 0;
 
 	lockdep_assert_held(&e->lock);
-	/* Which is what a client without a name is called. */
+	/* A client without a name has an empty one, too. */
 	if (!client[0])
 		return 0;
 	list_for_each_entry_safe(s, n, &e->sessions.list, entry) {

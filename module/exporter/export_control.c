@@ -11,7 +11,7 @@
 #include "exporter/session.h"
 #include "wire/id.h"
 
-/* Who was evicted can send nothing more; what it had submitted may still be written. */
+/* A client that lost its right sends nothing more; its submitted writes may still land. */
 static int await_fence(struct dstor_export *e, const struct dstor_export_change *c,
 		       struct dstor_error *err)
 {

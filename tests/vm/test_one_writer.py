@@ -159,6 +159,32 @@ def test_eviction_returns_when_the_fence_holds(machine, shared, change):
     assert (export(m)["clients"] == []) == (change == "evict=alpha")
 
 
+def test_writes_of_a_connection_before_count_when_a_right_is_lost(machine):
+    """The session's newest connection only reads, and waits; a write of the one before is still on its way to the disk."""
+    m = machine
+    m.run("modprobe -q dm_mod")
+    disk = mapped(m, "x", f"0 16384 linear {m.ramdisk(8)} 0")
+    m.run(f"dst export data {disk} --allow any")
+    job = guest_python(m, """
+        from rawclient import *
+        import subprocess
+        a = Raw("data", client_name=b"alpha")
+        subprocess.run("dmsetup suspend --noflush x", shell=True, check=True)
+        a.request(WRITE, 0, 4096, b"b" * 4096)
+        time.sleep(1)
+        a.resume(flags=READ_ONLY | wire.RESUME)
+        """, start=True)
+    m.wait_for("dmsetup info x | grep -q SUSPENDED && dst show data --json | grep -q '\"access\": \"read\"'")
+    fails(m, "dst set data allow=any,ro --wait 2s", "has changed", "still on its disk")
+    m.run("dst set data allow=any --wait 100ms", check=False)
+    another = "from rawclient import *\nimport json\nprint(json.dumps(Raw('data').welcome['status']))\n"
+    assert guest_python(m, another) == "IN_USE"
+    m.run("dmsetup resume x")
+    m.wait_for(f"head -c 2 {disk} | grep -q bb")
+    assert guest_python(m, another) == "OK"
+    job.kill()
+
+
 def test_lease_of_a_silent_writer_ends(machine):
     """timeout x retries, at least 30 s: refused before, admitted after, and the old one is EXPIRED or evicted for good."""
     m = machine
