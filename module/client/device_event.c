@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events of devices. For a device's state, a uevent as well, from a work of its
- * own: udev's locks must not stand in the way of recovery.
+ * Events of devices, and their lines in the kernel log. For a device's state, a
+ * uevent as well, from a work of its own: udev's locks must not stand in the way
+ * of recovery.
  *
  * dev->report.lock is a leaf; it puts the messages of one device into an order.
  */
@@ -32,8 +33,42 @@ static void device_event_send(struct dstor_device *dev, enum dstor_event what, u
 	dstor_event_end(&e, net, ret);
 }
 
+/* Commands of an administrator: not rate-limited. */
+static void device_log(const struct dstor_device *dev, enum dstor_event what)
+{
+	u64 size = READ_ONCE(dev->geometry.identity.size);
+
+	switch (what) {
+	case DSTOR_EVENT_DEVICE_ATTACHED:
+		pr_info("dstor: dst-%s: attached, %llu bytes\n", dev->name, size);
+		break;
+	case DSTOR_EVENT_DEVICE_DETACHED:
+		pr_info("dstor: dst-%s: detached\n", dev->name);
+		break;
+	case DSTOR_EVENT_DEVICE_RESIZED:
+		pr_info_ratelimited("dstor: dst-%s: has %llu bytes now\n", dev->name, size);
+		break;
+	default:
+		break;
+	}
+}
+
+/* An unstable network changes it often: rate-limited. A device fails once. */
+static void device_log_state(const struct dstor_device *dev, u8 state, const char *reason)
+{
+	const char *name = dstor_device_state_name(state);
+
+	if (state == DSTOR_DEVICE_FAILED)
+		pr_err("dstor: dst-%s: %s: %s\n", dev->name, name, reason);
+	else if (state == DSTOR_DEVICE_CONNECTED)
+		pr_info_ratelimited("dstor: dst-%s: %s\n", dev->name, name);
+	else
+		pr_warn_ratelimited("dstor: dst-%s: %s: %s\n", dev->name, name, reason);
+}
+
 void dstor_event_device(struct dstor_device *dev, enum dstor_event what)
 {
+	device_log(dev, what);
 	device_event_send(dev, what, dstor_device_state(dev), NULL);
 }
 
@@ -58,8 +93,10 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 		strscpy(dev->report.reason, reason ?: "", sizeof(dev->report.reason));
 		device_event_send(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->report.reason);
 	}
-	if (state != before)
+	if (state != before) {
+		device_log_state(dev, state, dev->report.reason);
 		queue_work(DSTOR_UNBOUND_WQ, &dev->report.uevent);
+	}
 out:
 	mutex_unlock(&dev->report.lock);
 }

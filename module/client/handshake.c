@@ -122,8 +122,10 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 				 "authentication failed: the exporter does not have this key");
 	if (!ret)
 		grant->features = dstor_features_agreed(g, dstor_features_client);
-	if (ret == -EKEYREJECTED)
+	if (ret == -EKEYREJECTED) {
 		this_cpu_inc(q->dev->stats->auth_failures);
+		pr_warn_ratelimited("dstor: dst-%s: %s\n", q->dev->name, err->text);
+	}
 	kfree(g);
 	return ret;
 }
@@ -158,6 +160,8 @@ static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)
 		return ret;
 	if (!dstor_channel_decrypt(&g->channel, g->encrypted, sizeof(g->welcome))) {
 		this_cpu_inc(q->dev->stats->auth_failures);
+		pr_warn_ratelimited("dstor: dst-%s: authentication failed: the exporter's welcome was altered\n",
+				    q->dev->name);
 		return -EBADMSG;
 	}
 	memcpy(&g->welcome, g->encrypted, sizeof(g->welcome));

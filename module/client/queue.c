@@ -151,10 +151,13 @@ static void client_corrupt(struct dstor_conn *c)
 {
 	struct dstor_queue *q = container_of(c, struct dstor_queue, conn);
 
-	if (dstor_conn_has_key(c))
-		this_cpu_inc(q->dev->stats->auth_failures);
-	else
+	if (!dstor_conn_has_key(c)) {
 		this_cpu_inc(q->dev->stats->checksum_errors);
+		return;
+	}
+	this_cpu_inc(q->dev->stats->auth_failures);
+	pr_warn_ratelimited("dstor: dst-%s: authentication failed: a frame was altered\n",
+			    q->dev->name);
 }
 
 static void *client_decrypt_begin(struct dstor_conn *c)

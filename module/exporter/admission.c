@@ -146,6 +146,8 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 	dstor_rules_name_client(e, &p->peer_id);
 	if (access == DSTOR_ACCESS_NONE) {
 		this_cpu_inc(e->stats->auth_failures);
+		pr_warn_ratelimited("dstor: export %s: client %s is not admitted: no rule matches\n",
+				    e->name, p->address);
 		return refuse(w, DSTOR_WELCOME_DENIED,
 			      "export \"%s\" does not admit %s%s (no --allow rule matches)",
 			      e->name, p->address,

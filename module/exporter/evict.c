@@ -22,6 +22,12 @@ static bool is_called(const struct dstor_session *s, const char *client)
 	return !strcmp(client, id);
 }
 
+static void log_evicted(const struct dstor_export *e, const char *name, const char *address)
+{
+	pr_info_ratelimited("dstor: export %s: client %s%s%s evicted\n", e->name, name,
+			    name[0] ? " " : "", address);
+}
+
 static void evict_one(struct dstor_session *s)
 {
 	struct dstor_export *e = s->export;
@@ -35,6 +41,7 @@ static void evict_one(struct dstor_session *s)
 		dstor_lease_file_save(e);
 	}
 	this_cpu_inc(e->stats->fenced);
+	log_evicted(e, s->client_name, s->address);
 	dstor_session_end(s);
 }
 
@@ -160,6 +167,7 @@ int dstor_session_evict(struct dstor_export *e, const char *client)
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_release(&e->lease);
 		dstor_lease_file_save(e);
+		log_evicted(e, e->holder.name, e->holder.address);
 		found++;
 	}
 	return found;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Events of exports and of their clients.
+ * Events of exports and of their clients, and lines of exports in the kernel log.
  */
 #include <net/genetlink.h>
 
@@ -11,12 +11,34 @@
 #include "exporter/peer.h"
 #include "exporter/session.h"
 
+/* Commands of an administrator: not rate-limited. */
+static void export_log(const struct dstor_export *e, enum dstor_event what)
+{
+	u64 size = READ_ONCE(e->disk.geometry.size);
+
+	switch (what) {
+	case DSTOR_EVENT_EXPORT_ADDED:
+		pr_info("dstor: export %s: added, %llu bytes of %s\n", e->name, size,
+			e->config.path);
+		break;
+	case DSTOR_EVENT_EXPORT_REMOVED:
+		pr_info("dstor: export %s: removed\n", e->name);
+		break;
+	case DSTOR_EVENT_EXPORT_RESIZED:
+		pr_info_ratelimited("dstor: export %s: has %llu bytes now\n", e->name, size);
+		break;
+	default:
+		break;
+	}
+}
+
 void dstor_event_export(struct dstor_export *e, enum dstor_event what)
 {
 	struct net *net = dstor_netns_get(&e->net);
 	struct dstor_event_message m;
 	int ret;
 
+	export_log(e, what);
 	if (!dstor_event_begin(&m, net, what, e->name))
 		return;
 	ret = nla_put(m.skb, DSTOR_A_UUID, DSTOR_ID_LEN, e->config.uuid) ?:

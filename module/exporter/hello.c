@@ -212,7 +212,7 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 
 	if (p->channel) {
 		if (!dstor_channel_decrypt(p->channel, message, sizeof(p->hello))) {
-			dstor_handshake_failed(p);
+			dstor_handshake_failed(p, "its hello was altered");
 			return DSTOR_RX_CLOSE;
 		}
 		dstor_limiter_give(&p->peer_id.addr);

@@ -61,8 +61,9 @@ static void count_failure(struct dstor_export *e, void *arg)
 	mutex_unlock(&e->lock);
 }
 
-void dstor_handshake_failed(struct dstor_peer *p)
+void dstor_handshake_failed(struct dstor_peer *p, const char *why)
 {
+	pr_warn_ratelimited("dstor: client %s: authentication failed: %s\n", p->address, why);
 	dstor_export_each(p->listener, count_failure, NULL);
 }
 
@@ -87,7 +88,7 @@ static u8 status_in_the_clear(struct dstor_peer *p)
 	dstor_export_each(p->listener, admits_in_the_clear, n);
 	if (!n[0] || n[1])
 		return DSTOR_GREETING_OK;
-	dstor_handshake_failed(p);
+	dstor_handshake_failed(p, "it has no key");
 	return DSTOR_GREETING_KEY_REQUIRED;
 }
 
@@ -128,7 +129,7 @@ struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_g
 		answer->status = DSTOR_GREETING_BUSY;
 	} else if (!accept_key(p, g, answer, channel)) {
 		answer->status = DSTOR_GREETING_REFUSED;
-		dstor_handshake_failed(p);
+		dstor_handshake_failed(p, "no rule has its key");
 	}
 	if (answer->status == DSTOR_GREETING_OK)
 		return channel;

@@ -11,6 +11,6 @@ struct dstor_peer;
 
 struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_greeting *g,
 				      struct dstor_greeting *answer);
-void dstor_handshake_failed(struct dstor_peer *p);
+void dstor_handshake_failed(struct dstor_peer *p, const char *why);
 
 #endif

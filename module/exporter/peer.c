@@ -145,10 +145,15 @@ static void peer_corrupt(struct dstor_conn *c)
 {
 	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
 
-	if (p->export && dstor_conn_has_key(c))
-		this_cpu_inc(p->export->stats->auth_failures);
-	else if (p->export)
+	if (!p->export)
+		return;
+	if (!dstor_conn_has_key(c)) {
 		this_cpu_inc(p->export->stats->checksum_errors);
+		return;
+	}
+	this_cpu_inc(p->export->stats->auth_failures);
+	pr_warn_ratelimited("dstor: export %s: client %s: authentication failed: a frame was altered\n",
+			    p->export->name, p->address);
 }
 
 /* A wrong digest of data. Only data of a command (p->receiving) is compared. */

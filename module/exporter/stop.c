@@ -146,7 +146,7 @@ void dstor_export_end_work(struct work_struct *work)
 
 	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
 	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
-		pr_warn("dstor: the disk of export \"%s\" could not be flushed\n", e->name);
+		pr_warn("dstor: export %s: its disk could not be flushed\n", e->name);
 	export_finish(e);
 }
 

@@ -98,6 +98,31 @@ def test_rates_latencies_and_metrics(machine):
     fails(m, "dst show --why data", "no device")
 
 
+def test_kernel_log_has_changes_of_state(machine):
+    m = machine
+    disk, key = m.ramdisk(8), make_keys(m, "a", "b")
+    m.run("sleep 5.5; dmesg -C")  # printk's limits are those of the tests before, too
+    with Proxy(m) as proxy:
+        export_and_attach(m, disk, f"--allow key={key}", "--connections 1 --timeout 1s --ping 500ms", port=proxy.port)
+        proxy.do("refuse", "cut")
+        wait_state(m, "reconnecting")
+        proxy.do("accept")
+        wait_state(m, "connected")
+        fails(m, "dst attach dst://127.0.0.1/data --name x --key /tmp/b.key", "authentication failed")
+        m.run(f"dst set data evict={m.name}")
+        wait_state(m, "failed")
+        m.run("dst detach d --force; dst unexport data")
+    log = m.run("dmesg --notime").out
+    at = r"127\.0\.0\.1:\d+"
+    for line in (f"dstor: export data: added, 8388608 bytes of {disk}", "dstor: dst-d: attached, 8388608 bytes",
+                 r"dstor: dst-d: reconnecting: \w.*", "dstor: dst-d: connected",
+                 f"dstor: client {at}: authentication failed: no rule has its key",
+                 "dstor: dst-x: authentication failed: it has no rule with this key",
+                 f"dstor: export data: client {m.name} {at} evicted", r"dstor: dst-d: failed: \w.*",
+                 "dstor: dst-d: detached", "dstor: export data: removed"):
+        assert re.search(f"^{line}$", log, re.M), (line, log)
+
+
 def test_protection_is_shown_on_both_ends(machine):
     m = machine
     key = make_keys(m, "a")
