@@ -32,7 +32,7 @@ def machine(kernel, load, memory=1024, cpus=None, build=None):
     """
     m = machines.single(kernel, machines.new_rundir())
     m.memory = memory
-    if cpus and not kernel.is_uml:
+    if cpus:
         m.cpus = cpus
     if kernel.is_uml:
         try:

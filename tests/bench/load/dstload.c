@@ -6,22 +6,28 @@
  * is one line of JSON in the kernel log.
  *
  *   insmod dstload.ko dev=/dev/x op=read|write|mix|fsync bs=4096 qd=32 ms=1000 [seq=1] [devs=8]
+ *                     [submitters=2]
  *
  * qd bios are in flight; a bio that completes is submitted again by the one thread. With devs=N
  * there are as many on each of /dev/x0 ... /dev/xN-1, and the result has the I/Os of the device
- * that got the least.
+ * that got the least. With submitters=N there are N threads, each bound to a CPU by turns, each
+ * with qd bios of its own; otherwise the thread is insmod's, and the scheduler chooses its CPU.
+ * busy_ns is the time that the machine's CPUs were not idle, all together.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
+#include <linux/kernel_stat.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/sort.h>
+#include <linux/tick.h>
 
 #define QD_MAX 1024
 #define DEVS_MAX 64
-#define SAMPLES (1 << 20)
+#define SUBMITTERS_MAX 16
+#define SAMPLES (1 << 20)	/* of all submitters */
 
 static char *dev = "";
 static char *op = "read";
@@ -30,6 +36,7 @@ static uint qd = 1;
 static uint ms = 1000;
 static uint seq;
 static uint devs;
+static uint submitters = 1;
 module_param(dev, charp, 0);
 module_param(op, charp, 0);
 module_param(bs, uint, 0);
@@ -37,10 +44,25 @@ module_param(qd, uint, 0);
 module_param(ms, uint, 0);
 module_param(seq, uint, 0);
 module_param(devs, uint, 0);
+module_param(submitters, uint, 0);
 
 #include "open.h"
 
+struct submitter {
+	struct task_struct *thread;	/* NULL for insmod's */
+	struct completion ended;
+	struct llist_head finished;
+	wait_queue_head_t wait;
+	struct rnd_state rnd;
+	u64 next_block;
+	struct slot *slots;
+	u32 *samples;
+	u32 n_samples;
+	u64 ios;
+};
+
 struct slot {
+	struct submitter *submitter;
 	struct target *target;
 	struct bio *bio;
 	struct llist_node done;
@@ -50,24 +72,21 @@ struct slot {
 };
 
 static struct target targets[DEVS_MAX];
-static uint n_slots;
+static struct submitter submitter[SUBMITTERS_MAX];
 static struct slot slots[QD_MAX];
-static LLIST_HEAD(finished);
-static DECLARE_WAIT_QUEUE_HEAD(wait);
-static struct rnd_state rnd;
-static u64 blocks, next_block;
+static u32 n_slots, slots_each, samples_each;
+static u64 blocks, began, until;
 static u32 *samples;
-static u32 n_samples;
-static u32 errors;
+static atomic_t errors;
 
 static void end_io(struct bio *bio)
 {
 	struct slot *s = bio->bi_private;
 
 	if (bio->bi_status)
-		errors++;
-	if (llist_add(&s->done, &finished))
-		wake_up(&wait);
+		atomic_inc(&errors);
+	if (llist_add(&s->done, &s->submitter->finished))
+		wake_up(&s->submitter->wait);
 }
 
 static blk_opf_t opf_of(struct slot *s)
@@ -77,13 +96,14 @@ static blk_opf_t opf_of(struct slot *s)
 	if (!strcmp(op, "read"))
 		return REQ_OP_READ;
 	if (!strcmp(op, "mix"))
-		return prandom_u32_state(&rnd) % 10 < 7 ? REQ_OP_READ : REQ_OP_WRITE | REQ_SYNC;
+		return prandom_u32_state(&s->submitter->rnd) % 10 < 7 ? REQ_OP_READ : REQ_OP_WRITE | REQ_SYNC;
 	return REQ_OP_WRITE | REQ_SYNC;
 }
 
 static void submit(struct slot *s)
 {
-	u64 block = seq ? next_block++ % blocks : prandom_u32_state(&rnd) % blocks;
+	struct submitter *my = s->submitter;
+	u64 block = seq ? my->next_block++ % blocks : prandom_u32_state(&my->rnd) % blocks;
 	u32 left = bs, off = 0;
 
 	bio_reset(s->bio, s->target->bdev, opf_of(s));
@@ -110,37 +130,55 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void report(u64 n, u64 ns)
+/* How long the machine's CPUs have been idle, in ns. */
+static u64 idle_time(void)
 {
-	u32 p50 = 0, p99 = 0, i;
-	u64 least = targets[0].ios;
+	unsigned int cpu;
+	u64 us = 0;
+
+	for_each_online_cpu(cpu)
+		us += get_cpu_idle_time_us(cpu, NULL);
+	return us * NSEC_PER_USEC;
+}
+
+static void report(u64 ns, u64 busy_ns)
+{
+	u32 p50 = 0, p99 = 0, n_samples = 0, i;
+	u64 least = targets[0].ios, n = 0;
 
 	for (i = 1; i < devs; i++)
 		least = min(least, targets[i].ios);
-
+	for (i = 0; i < submitters; i++) {
+		memmove(samples + n_samples, submitter[i].samples,
+			submitter[i].n_samples * sizeof(*samples));
+		n_samples += submitter[i].n_samples;
+		n += submitter[i].ios;
+	}
 	if (n_samples) {
 		sort(samples, n_samples, sizeof(*samples), by_value, NULL);
 		p50 = samples[n_samples / 2];
 		p99 = samples[(u64)n_samples * 99 / 100];
 	}
-	pr_info("{\"dev\":\"%s\",\"op\":\"%s\",\"bs\":%u,\"qd\":%u,\"ios\":%llu,\"ns\":%llu,\"iops\":%llu,\"p50_ns\":%u,\"p99_ns\":%u,\"errors\":%u,\"devs\":%u,\"least\":%llu}\n",
-		dev, op, bs, qd, n, ns, n * NSEC_PER_SEC / ns, p50, p99, errors, devs, least);
+	pr_info("{\"dev\":\"%s\",\"op\":\"%s\",\"bs\":%u,\"qd\":%u,\"ios\":%llu,\"ns\":%llu,\"iops\":%llu,\"p50_ns\":%u,\"p99_ns\":%u,\"errors\":%u,\"devs\":%u,\"least\":%llu,\"submitters\":%u,\"busy_ns\":%llu}\n",
+		dev, op, bs, qd, n, ns, n * NSEC_PER_SEC / ns, p50, p99, atomic_read(&errors),
+		devs, least, submitters, busy_ns);
 }
 
-static void run(void)
+/* The submitter of one thread counts what each device got; several share one device. */
+static void submit_all(struct submitter *my)
 {
 	bool sync = !strcmp(op, "fsync");
-	u64 began = ktime_get_ns(), until = began + (u64)ms * NSEC_PER_MSEC, now = began, n = 0;
-	unsigned int i, flying = n_slots;
+	unsigned int i, flying = slots_each;
 
-	for (i = 0; i < n_slots; i++)
-		submit(&slots[i]);
+	for (i = 0; i < slots_each; i++)
+		submit(&my->slots[i]);
 	while (flying) {
 		struct llist_node *all;
 		struct slot *s, *t;
+		u64 now;
 
-		wait_event(wait, !llist_empty(&finished));
-		all = llist_del_all(&finished);
+		wait_event(my->wait, !llist_empty(&my->finished));
+		all = llist_del_all(&my->finished);
 		now = ktime_get_ns();
 		llist_for_each_entry_safe(s, t, all, done) {
 			if (sync && !s->flush) {
@@ -149,17 +187,88 @@ static void run(void)
 				continue;
 			}
 			s->flush = false;
-			n++;
-			s->target->ios++;
-			if (n_samples < SAMPLES)
-				samples[n_samples++] = min_t(u64, now - s->begun, U32_MAX);
+			my->ios++;
+			if (devs)
+				s->target->ios++;
+			if (my->n_samples < samples_each)
+				my->samples[my->n_samples++] = min_t(u64, now - s->begun, U32_MAX);
 			if (now < until)
 				submit(s);
 			else
 				flying--;
 		}
 	}
-	report(n, now - began);
+}
+
+static int submitter_thread(void *arg)
+{
+	struct submitter *my = arg;
+
+	submit_all(my);
+	/* Nothing of this module's text may run once insmod has returned. */
+	kthread_complete_and_exit(&my->ended, 0);
+}
+
+static int start_threads(void)
+{
+	unsigned int i, cpu = cpumask_first(cpu_online_mask);
+
+	for (i = 0; i < submitters && submitters > 1; i++) {
+		struct task_struct *t = kthread_create(submitter_thread, &submitter[i], "dstload/%u", i);
+
+		if (IS_ERR(t)) {
+			while (i--)
+				kthread_stop(submitter[i].thread);
+			return PTR_ERR(t);
+		}
+		kthread_bind(t, cpu);
+		submitter[i].thread = t;
+		cpu = cpumask_next(cpu, cpu_online_mask);
+		if (cpu >= nr_cpu_ids)
+			cpu = cpumask_first(cpu_online_mask);
+	}
+	return 0;
+}
+
+static int run(void)
+{
+	unsigned int i;
+	u64 ns, idle;
+	int ret = start_threads();
+
+	if (ret)
+		return ret;
+	idle = idle_time();
+	began = ktime_get_ns();
+	until = began + (u64)ms * NSEC_PER_MSEC;
+	for (i = 0; i < submitters; i++)
+		if (submitter[i].thread)
+			wake_up_process(submitter[i].thread);
+	if (!submitter[0].thread)
+		submit_all(&submitter[0]);
+	for (i = 0; i < submitters; i++)
+		if (submitter[i].thread)
+			wait_for_completion(&submitter[i].ended);
+	ns = ktime_get_ns() - began;
+	idle = idle_time() - idle;
+	report(ns, ns * num_online_cpus() - min(idle, ns * num_online_cpus()));
+	return 0;
+}
+
+static void prepare_submitters(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < submitters; i++) {
+		struct submitter *my = &submitter[i];
+
+		init_completion(&my->ended);
+		init_llist_head(&my->finished);
+		init_waitqueue_head(&my->wait);
+		prandom_seed_state(&my->rnd, get_random_u64());
+		my->slots = slots + i * slots_each;
+		my->samples = samples + i * samples_each;
+	}
 }
 
 static int __init open_targets(void)
@@ -185,17 +294,23 @@ static int __init dstload_init(void)
 	unsigned int i;
 	int ret = -ENOMEM;
 
-	n_slots = qd * max(devs, 1U);
-	if (!qd || qd > QD_MAX || devs > DEVS_MAX || n_slots > QD_MAX || !bs || bs > BIO_MAX_VECS * PAGE_SIZE)
+	if (!qd || qd > QD_MAX || devs > DEVS_MAX || !bs || bs > BIO_MAX_VECS * PAGE_SIZE ||
+	    !submitters || submitters > SUBMITTERS_MAX || (devs && submitters > 1))
+		return -EINVAL;
+	slots_each = qd * max(devs, 1U);
+	samples_each = SAMPLES / submitters;
+	n_slots = slots_each * submitters;
+	if (n_slots > QD_MAX)
 		return -EINVAL;
 	ret = open_targets();
 	if (ret)
 		goto out;
 	blocks = bdev_nr_bytes(targets[0].bdev) / bs;
-	prandom_seed_state(&rnd, get_random_u64());
 	samples = kvmalloc_array(SAMPLES, sizeof(*samples), GFP_KERNEL);
 	ret = samples && blocks ? 0 : -ENOMEM;
+	prepare_submitters();
 	for (i = 0; i < n_slots && !ret; i++) {
+		slots[i].submitter = &submitter[i / slots_each];
 		slots[i].target = &targets[i % max(devs, 1U)];
 		slots[i].bio = bio_kmalloc(BIO_MAX_VECS, GFP_KERNEL);
 		slots[i].pages = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO, get_order(bs));
@@ -205,7 +320,7 @@ static int __init dstload_init(void)
 			bio_init(slots[i].bio, targets[0].bdev, (void *)(slots[i].bio + 1), BIO_MAX_VECS, 0);
 	}
 	if (!ret)
-		run();
+		ret = run();
 	for (i = 0; i < n_slots; i++) {
 		if (slots[i].bio)
 			bio_uninit(slots[i].bio);

@@ -65,8 +65,7 @@ class Kernel:
             found = list((CACHE / name / "root/lib/modules").iterdir())
             self.modules = found[0]
             self.hint = f"make ARCH=um KDIR={CACHE / name} KVER={name}"
-            smp = "\nCONFIG_SMP=y\n" in (CACHE / name / ".config").read_text()
-            self.smp_arguments = ["seccomp=on", "ncpus=2"] if smp else []
+            self.has_smp = "\nCONFIG_SMP=y\n" in (CACHE / name / ".config").read_text()
             self.build = CACHE / name
             self.root_fs = "hostfs"
             return

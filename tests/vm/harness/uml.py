@@ -23,7 +23,12 @@ class UmlMachine(Machine):
                 raise boot.HarnessError(f"{name}: disk {d.serial}: User Mode Linux has no disk that loses writes")
         self._place(network, number, disks)
         self.memory = memory or (1536 if kernel.name == "uml-debug" else 1024)
+        self.cpus = 2
         self.frozen = False
+
+    def _processors(self):
+        """Without seccomp=on User Mode Linux has one CPU."""
+        return ["seccomp=on", f"ncpus={self.cpus}"] if self.kernel.has_smp else []
 
     def _spawn(self):
         ours, theirs = socket.socketpair()
@@ -31,7 +36,7 @@ class UmlMachine(Machine):
         command = ["unshare", "--pid", "--mount-proc", "--fork", "--kill-child=KILL", str(self.kernel.image),
                    f"mem={self.memory}M", f"initrd={boot.initrd(self.kernel)}", f"uml_dir={self.rundir}/",
                    f"umid={self.name}", "con=null", "con0=null,fd:1", f"ssl0=fd:{fd}", "ssl=null",
-                   *self.kernel.smp_arguments, "loglevel=5", "panic=-1", "cryptomgr.notests", "random.trust_bootloader=on",
+                   *self._processors(), "loglevel=5", "panic=-1", "cryptomgr.notests", "random.trust_bootloader=on",
                    "dst.root=hostfs", f"dst.project={boot.PROJECT}", f"dst.modules={self.kernel.modules.parent}",
                    f"dst.name={self.name}", f"dst.id={self.machine_id}", "dst.port=/dev/ttyS0"]
         command += [f"ubd{chr(ord('a') + n)}={d.path}" for n, d in enumerate(self.disks.values())]
