@@ -257,8 +257,7 @@ static int take_welcome(struct exporter *x, const struct dstor_hello *h, struct 
 			break;
 	}
 	if (w->status != DSTOR_WELCOME_OK)
-		return refuse(why, "exporter %s refuses: %s", x->text,
-			      w->reason[0] ? w->reason : dstor_welcome_text(w->status));
+		return refuse(why, "exporter %s refuses: %s", x->text, dstor_welcome_reason(w));
 	return 0;
 }
 

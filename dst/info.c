@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "hello.h"
 #include "info.h"
 #include "options.h"
 #include "values.h"
@@ -90,6 +91,8 @@ void info_take_client(struct client_info *c, struct nlattr *nest)
 	if (tb[DSTOR_CLIENT_SOCKADDR])
 		address_text(nla_data(tb[DSTOR_CLIENT_SOCKADDR]),
 			     nla_len(tb[DSTOR_CLIENT_SOCKADDR]), c->address, sizeof(c->address));
+	/* The client chose the path of its UNIX socket. */
+	dstor_text_clean(c->address);
 	take_id(c->id, tb[DSTOR_CLIENT_ID]);
 	take_id(c->session, tb[DSTOR_CLIENT_SESSION]);
 	c->access = take_u8(tb[DSTOR_CLIENT_ACCESS]);

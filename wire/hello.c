@@ -31,6 +31,14 @@ static bool is_text(const char *s, size_t size)
 	return i < size;
 }
 
+/* The signed char of some processors is negative from 0x80 on. */
+void dstor_text_clean(char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+}
+
 static bool is_power_of_two(u32 n)
 {
 	return n && !(n & (n - 1));
@@ -318,6 +326,14 @@ const char *dstor_welcome_text(u8 status)
 	};
 
 	return status <= DSTOR_WELCOME_STATUS_MAX ? text[status] : "unknown answer";
+}
+
+const char *dstor_welcome_reason(struct dstor_welcome *w)
+{
+	if (!w->reason[0])
+		return dstor_welcome_text(w->status);
+	dstor_text_clean(w->reason);
+	return w->reason;
 }
 
 const char *dstor_greeting_text(u8 status)

@@ -70,6 +70,12 @@ bool dstor_entry_check(const struct dstor_entry *e);
 bool dstor_name_ok(const char *name, size_t size);
 
 /*
+ * Writes a '?' over all that is not printable ASCII, in the terminated text @s of
+ * another machine: it goes to logs, terminals and JSON.
+ */
+void dstor_text_clean(char *s);
+
+/*
  * Bytes of the first word of the list @s, which a comma or the closing NUL ends. A
  * comma between parentheses belongs to the word, as in
  * authenc(hmac(sha256),cbc(aes)). 0: the word is empty.
@@ -86,5 +92,8 @@ int dstor_algorithm_choose(const char *wanted, const char *offered, char chosen[
 /* @status as it arrived, any value: a text for people. */
 const char *dstor_welcome_text(u8 status);
 const char *dstor_greeting_text(u8 status);
+
+/* Why @w, which passed its check, refuses: its own reason, cleaned in place, or a text. */
+const char *dstor_welcome_reason(struct dstor_welcome *w);
 
 #endif

@@ -130,7 +130,7 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 	return ret;
 }
 
-static int handshake_refusal(const struct dstor_welcome *w, struct dstor_error *err)
+static int handshake_refusal(struct dstor_welcome *w, struct dstor_error *err)
 {
 	static const int codes[] = {
 		[DSTOR_WELCOME_MALFORMED] = -EINVAL,
@@ -145,8 +145,7 @@ static int handshake_refusal(const struct dstor_welcome *w, struct dstor_error *
 		[DSTOR_WELCOME_BUSY] = -EAGAIN,
 	};
 
-	return dstor_fail(err, codes[w->status], "%s", w->reason[0] ? w->reason :
-			  dstor_welcome_text(w->status));
+	return dstor_fail(err, codes[w->status], "%s", dstor_welcome_reason(w));
 }
 
 static int read_welcome(struct dstor_queue *q, struct dstor_grant *g)

@@ -10,6 +10,7 @@
 #include <net/ipv6.h>
 
 #include "core/address.h"
+#include "wire/hello.h"
 
 static void ip6_text(const struct sockaddr_in6 *in6, char text[DSTOR_TEXT_LEN])
 {
@@ -42,9 +43,10 @@ void dstor_sockaddr_text(const struct sockaddr_storage *addr, char text[DSTOR_TE
 		ip6_text((const struct sockaddr_in6 *)addr, text);
 		break;
 	case AF_UNIX:
-		/* Its path may lack a terminator; a client has none. */
+		/* A client that has a path chose it. It may lack a terminator. */
 		snprintf(text, DSTOR_TEXT_LEN, "unix:%.*s", UNIX_PATH_MAX,
 			 ((const struct sockaddr_un *)addr)->sun_path);
+		dstor_text_clean(text);
 		break;
 	case AF_VSOCK:
 		snprintf(text, DSTOR_TEXT_LEN, "vsock:%u:%u", vm->svm_cid, vm->svm_port);

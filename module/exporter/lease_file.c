@@ -20,6 +20,7 @@
 #include "exporter/export.h"
 #include "exporter/lease_file.h"
 #include "wire/crc32c.h"
+#include "wire/hello.h"
 #include "wire/id.h"
 
 #define MAGIC "DSTleas2"
@@ -109,6 +110,8 @@ static void take_record(struct dstor_export *e, const struct lease_record *r)
 	dstor_lease_new_life(&e->lease, dstor_now_ms());
 	strscpy(h->name, r->name, sizeof(h->name));
 	strscpy(h->address, r->address, sizeof(h->address));
+	dstor_text_clean(h->name);
+	dstor_text_clean(h->address);
 	strscpy(h->peer_id.client, r->rule_client, sizeof(h->peer_id.client));
 	memcpy(h->peer_id.fingerprint, r->fingerprint, DSTOR_ID_LEN);
 	h->peer_id.has_key = r->has_key;

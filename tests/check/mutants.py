@@ -57,6 +57,8 @@ MUTANTS = {
                                "hello_reserved_bytes", "handshake"),
     "hello-control-character": ("hello", "if ((u8)s[i] < ' ' || s[i] == 0x7f)", "if (false)",
                                 "hello_texts", "handshake"),
+    "high-bytes-shown": ("hello", "if (*s < ' ' || *s > '~')", "if ((u8)*s < ' ' || *s == 0x7f)",
+                         "texts_are_cleaned_for_people", "handshake"),
     "text-not-terminated": ("hello", "\treturn i < size;", "\treturn true;", "hello_texts", "handshake"),
     "name-with-a-dot-first": ("hello", "if (name[0] == '-' || name[0] == '.')", "if (name[0] == '-')",
                               "names", "handshake"),

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Peers that send garbage, half of something or nothing cost bounded memory and time, and others nothing at all."""
+import json
 import time
 
-from common import attach_to, device, export, export_and_attach, guest_python, start_load, verify
+from common import attach_to, device, export, export_and_attach, fails, guest_python, make_keys, start_load, verify
+from test_client_is_careful import exporter
 
 GARBAGE = """
     from rawclient import *
@@ -195,3 +197,50 @@ def test_list_shows_only_what_one_may_have(machine):
     out = m.run("dst list dst://127.0.0.1 --json").out
     assert "mine" in out and "hidden" not in out
     assert attach_to(m, "dst://127.0.0.1/mine")
+
+
+# A path of a client's socket, and a reason of an exporter: each would begin a line of its own.
+FORGED = "dstor: export data: removed"
+PATH = f"/tmp/x\n{FORGED}\n\x1b[31m\u009b2J"
+
+SQUATTER = """
+    from rawclient import *
+    c = socket.socket(socket.AF_UNIX)
+    c.bind({path!r}.encode())
+    c.connect("/tmp/s")
+    raw = Raw.__new__(Raw)
+    raw.sock = c
+    c.sendall(greeting() + hello(kind=ATTACH, queues=1, slots=16, max_io=1 << 20, generation=1, session=os.urandom(16),
+                                 client=os.urandom(16), ping_ms=1000, timeout_ms=5000, retries=24, export=b"data",
+                                 checksums=b"crc32c"))
+    raw.exactly(128)
+    print(parse_welcome(raw.exactly(WELCOME_LEN))["status"], flush=True)
+    time.sleep(60)
+    """
+
+
+def test_texts_of_the_other_end_forge_no_line(machine):
+    """The path that a UNIX client bound, and the reason of an exporter: in the kernel log, show, monitor, JSON."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any --listen 'dst+unix:///?socket=/tmp/s'; dmesg -C")
+    both, text = m.start("dst monitor --json"), m.start("exec dst monitor")
+    m.wait_for("[ $(pgrep -xc dst) = 2 ] && sleep 0.3")
+    squatter = guest_python(m, SQUATTER.format(path=PATH), start=True)
+    m.wait_for("dst show data --json | grep -q unix:/tmp/x")
+    shown = "unix:/tmp/x?dstor: export data: removed??[31m??2J"
+    client, = export(m)["clients"]
+    assert squatter.out == "OK\n" and client["address"] == shown
+    assert f" {shown} " in m.run("dst show").out
+    # a successor is told who writes; the refusal is a good one
+    assert shown in fails(m, "dst attach 'dst+unix:///data?socket=/tmp/s' --timeout 1s", "is in use by")
+    with exporter(m, "status=4, reason=b'no' + bytes([0x9b]) + b'2J' + bytes([0xff])"):
+        for command in ("dst attach dst://127.0.0.1:7712/data --timeout 1s", "dst list dst://127.0.0.1:7712"):
+            assert "no?2J?" in fails(m, command)
+    m.run(f"dst set data allow=key={make_keys(m, 'a')}")
+    squatter.kill()
+    m.wait_for("sleep 0.3")
+    log = m.run("dmesg --notime").out
+    assert f"dstor: export data: client {shown} evicted" in log.splitlines(), log
+    for out in (log, text.out, both.out):
+        assert shown in out and f"\n{FORGED}" not in out and "\x1b" not in out and "\u009b" not in out, out
+    assert all(json.loads(line) for line in both.out.splitlines())

@@ -442,6 +442,24 @@ static void welcome_texts(void **state)
 	ACTS_ON(memcpy(w.reason, "caf\xc3\xa9 ~", 8));
 }
 
+static void texts_are_cleaned_for_people(void **state)
+{
+	struct dstor_welcome w = { .status = DSTOR_WELCOME_DENIED };
+	char text[2] = "";
+	int i;
+
+	for (i = 1; i < 256; i++) {
+		text[0] = i;
+		dstor_text_clean(text);
+		assert_int_equal(text[0], i >= 0x20 && i < 0x7f ? i : '?');
+		assert_int_equal(text[1], 0);
+	}
+	assert_string_equal(dstor_welcome_reason(&w), dstor_welcome_text(w.status));
+	/* C1: a CSI in one byte, and in UTF-8; a byte that no UTF-8 has */
+	strcpy(w.reason, "a\x9b" "2J\xc2\x9b" "b\xff");
+	assert_string_equal(dstor_welcome_reason(&w), "a?2J??b?");
+}
+
 static void welcome_choice_must_have_been_offered(void **state)
 {
 	REJECTS(memset(w.checksum, 0, sizeof(w.checksum)));
@@ -615,6 +633,7 @@ int main(void)
 		cmocka_unit_test(welcome_atomic_limits),
 		cmocka_unit_test(welcome_unknown_bits),
 		cmocka_unit_test(welcome_texts),
+		cmocka_unit_test(texts_are_cleaned_for_people),
 		cmocka_unit_test(welcome_choice_must_have_been_offered),
 		cmocka_unit_test(welcome_refusal_needs_no_grant),
 		cmocka_unit_test(entry_fields),
