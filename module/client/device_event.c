@@ -56,14 +56,19 @@ static void device_log(const struct dstor_device *dev, enum dstor_event what)
 /* An unstable network changes it often: rate-limited. A device fails once. */
 static void device_log_state(const struct dstor_device *dev, u8 state, const char *reason)
 {
-	const char *name = dstor_device_state_name(state);
-
-	if (state == DSTOR_DEVICE_FAILED)
-		pr_err("dstor: dst-%s: %s: %s\n", dev->name, name, reason);
-	else if (state == DSTOR_DEVICE_CONNECTED)
-		pr_info_ratelimited("dstor: dst-%s: %s\n", dev->name, name);
-	else
-		pr_warn_ratelimited("dstor: dst-%s: %s: %s\n", dev->name, name, reason);
+	switch (state) {
+	case DSTOR_DEVICE_CONNECTED:
+		pr_info_ratelimited("dstor: dst-%s: connected\n", dev->name);
+		break;
+	case DSTOR_DEVICE_RECONNECTING:
+		pr_warn_ratelimited("dstor: dst-%s: reconnecting: %s\n", dev->name, reason);
+		break;
+	case DSTOR_DEVICE_SUSPENDED:
+		pr_warn_ratelimited("dstor: dst-%s: suspended: %s\n", dev->name, reason);
+		break;
+	default:
+		pr_err("dstor: dst-%s: failed: %s\n", dev->name, reason);
+	}
 }
 
 void dstor_event_device(struct dstor_device *dev, enum dstor_event what)

@@ -89,6 +89,14 @@ static int handshake_check_greeting(const struct dstor_greeting *g, u8 mode,
 	return 0;
 }
 
+static int handshake_unauthenticated(struct dstor_queue *q, const char *why,
+				     struct dstor_error *err)
+{
+	this_cpu_inc(q->dev->stats->auth_failures);
+	pr_warn_ratelimited("dstor: dst-%s: authentication failed: %s\n", q->dev->name, why);
+	return dstor_fail(err, -EKEYREJECTED, "authentication failed: %s", why);
+}
+
 /* A device with a key accepts only a peer that proves to have the same key. */
 static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *grant,
 				   struct dstor_error *err)
@@ -108,8 +116,7 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 	else if (!dstor_greeting_is_ours(g))
 		ret = dstor_fail(err, -EPROTO, "what answers there is not a DST exporter");
 	else if (g->status == DSTOR_GREETING_REFUSED)
-		ret = dstor_fail(err, -EKEYREJECTED,
-				 "authentication failed: it has no rule with this key");
+		ret = handshake_unauthenticated(q, "it has no rule with this key", err);
 	else if (g->status == DSTOR_GREETING_KEY_REQUIRED)
 		ret = dstor_fail(err, -ENOKEY,
 				 "it admits only clients with a key: give it with --key");
@@ -118,14 +125,9 @@ static int handshake_read_greeting(struct dstor_queue *q, struct dstor_grant *gr
 	else
 		ret = handshake_check_greeting(g, mode, err);
 	if (!ret && mode == DSTOR_MODE_NOISE && !dstor_channel_confirm(&grant->channel, g))
-		ret = dstor_fail(err, -EKEYREJECTED,
-				 "authentication failed: the exporter does not have this key");
+		ret = handshake_unauthenticated(q, "the exporter does not have this key", err);
 	if (!ret)
 		grant->features = dstor_features_agreed(g, dstor_features_client);
-	if (ret == -EKEYREJECTED) {
-		this_cpu_inc(q->dev->stats->auth_failures);
-		pr_warn_ratelimited("dstor: dst-%s: %s\n", q->dev->name, err->text);
-	}
 	kfree(g);
 	return ret;
 }
