@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <ini.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "config.h"
 #include "values.h"
@@ -177,11 +178,19 @@ int config_read(FILE *f, const char *file, struct config *c, struct reason *why)
 int config_load(const char *file, struct config *c, struct reason *why)
 {
 	FILE *f = fopen(file, "re");
+	struct stat st;
 	int ret;
 
 	*c = (struct config){ .file = file };
-	if (!f)
-		return refuse(why, "cannot open %.300s: %s", file, strerror(errno));
+	if (!f && errno == ENOENT)
+		return refuse(why, "cannot open %.300s (%s); \"dst save\" writes one", file,
+			      strerror(errno));
+	if (!f || fstat(fileno(f), &st) || S_ISDIR(st.st_mode)) {
+		refuse_errno(why, f ? EISDIR : errno, "cannot read %.300s", file);
+		if (f)
+			fclose(f);
+		return -1;
+	}
 	ret = config_read(f, file, c, why);
 	fclose(f);
 	return ret;

@@ -133,9 +133,9 @@ int disk_find(const char *path, struct disk *d, struct reason *why)
 	char *p;
 
 	if (!realpath(path, d->path) || stat(d->path, &st))
-		return refuse(why, "cannot export %s: %s", path, strerror(errno));
+		return refuse_errno(why, errno, "cannot export %s", path);
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return refuse(why, "cannot export %s: neither a block device nor a regular file",
+		return refuse(why, "cannot export %s: it is neither a block device nor a regular file (lsblk lists the disks)",
 			      path);
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	found = S_ISBLK(st.st_mode) ? disk_identity(dir, d->identity) :

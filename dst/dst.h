@@ -29,6 +29,8 @@ struct reason {
 
 /* report.c - returns -1, so that a parser can end with it. @why may be NULL. */
 int refuse(struct reason *why, const char *fmt, ...) __printf(2, 3);
+/* The same for a failed call on a file: adds the cause @error, and a remedy. */
+int refuse_errno(struct reason *why, int error, const char *fmt, ...) __printf(3, 4);
 /* One line on stderr, "dst: COMMAND: ..."; the exit status to return. */
 int fail(const char *fmt, ...) __printf(1, 2);
 /* The same line, and the command goes on. */

@@ -197,17 +197,17 @@ int state_open(struct state_file *f, const char *folder, const char *name, struc
 	snprintf(f->name, sizeof(f->name), "export-%s", name);
 	snprintf(f->path, sizeof(f->path), "%s/%s", folder, f->name);
 	if (mkdir(folder, 0700) && errno != EEXIST)
-		return refuse(why, "cannot make %s, where exports are remembered: %s", folder,
-			      strerror(errno));
+		return refuse_errno(why, errno, "cannot make %s, where exports are remembered",
+				    folder);
 	f->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (f->folder < 0)
-		return refuse(why, "cannot open %s, where exports are remembered: %s", folder,
-			      strerror(errno));
+		return refuse_errno(why, errno, "cannot open %s, where exports are remembered",
+				    folder);
 	l.l_start = lock_offset(name);
 	f->lock = openat(f->folder, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (f->lock < 0 || fcntl(f->lock, F_OFD_SETLKW, &l)) {
-		refuse(why, "cannot write to %s, where exports are remembered: %s", folder,
-		       strerror(errno));
+		refuse_errno(why, errno, "cannot write to %s, where exports are remembered",
+			     folder);
 		state_close(f);
 		return -1;
 	}
@@ -234,14 +234,14 @@ int state_load(struct state_file *f, struct state *s, struct reason *why)
 		return 0;
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (n < 0)
-		refuse(why, "cannot read %s: %s", f->path, strerror(errno));
+		refuse_errno(why, errno, "cannot read %s", f->path);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
 		return -1;
 	text[n] = '\0';
 	if (state_parse(text, s, &what))
-		return refuse(why, "cannot use %s: %s; without it the export begins anew", f->path,
+		return refuse(why, "cannot use %s (%s); restore it, or remove it and the export begins anew", f->path,
 			      what.text);
 	return 1;
 }
@@ -289,7 +289,7 @@ int state_save(struct state_file *f, const struct state *s, struct reason *why)
 
 	state_format(s, text);
 	return replace_file(f, f->name, text) ? 0 :
-	       refuse(why, "cannot write %s: %s", f->path, strerror(errno));
+	       refuse_errno(why, errno, "cannot write %s", f->path);
 }
 
 int state_make_lease(struct state_file *f, struct reason *why)
@@ -301,7 +301,7 @@ int state_make_lease(struct state_file *f, struct reason *why)
 		return 0;
 	if (errno == ENOENT && replace_file(f, name, LEASE_FRESH))
 		return 0;
-	return refuse(why, "cannot make %s/%s: %s", STATE_FOLDER, name, strerror(errno));
+	return refuse_errno(why, errno, "cannot make %s/%s", STATE_FOLDER, name);
 }
 
 int state_remove(struct state_file *f)

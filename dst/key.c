@@ -102,12 +102,14 @@ int key_read(const char *path, u8 key[DSTOR_KEY_LEN], struct reason *why)
 	no_core();
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
-		return refuse(why, "cannot open the key file %s: %s", path, strerror(errno));
-	if (fstat(fd, &st) || st.st_mode & 077)
+		return refuse_errno(why, errno, "cannot open the key file %s", path);
+	if (fstat(fd, &st) || S_ISDIR(st.st_mode))
+		ret = refuse_errno(why, EISDIR, "cannot read the key file %s", path);
+	else if (st.st_mode & 077)
 		ret = refuse(why, "others may read the key file %s: chmod 600 it, or make another",
 			     path);
 	else if (read_all(fd, text, sizeof(text)))
-		ret = refuse(why, "cannot read the key file %s: %s", path, strerror(errno));
+		ret = refuse_errno(why, errno, "cannot read the key file %s", path);
 	else if (!key_decode(text, key))
 		ret = refuse(why, "%s holds no key: %d bytes in base64, as of \"dst genkey\"", path,
 			     DSTOR_KEY_LEN);

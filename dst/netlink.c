@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #include <netlink/genl/ctrl.h>
 
@@ -49,15 +50,17 @@ int netlink_open_if_loaded(struct netlink *nl, struct reason *why)
 int netlink_open(struct netlink *nl, struct reason *why)
 {
 	int ret = connect_to_family(nl, why);
+	struct utsname u;
 
 	if (ret <= 0)
 		return ret;
 	if (geteuid())
-		return refuse(why, "the module dstor is not loaded, and only root may load it");
+		return refuse(why, "the module dstor is not loaded, and only root may load it; run it as root");
 	module_load("dstor");
 	ret = connect_to_family(nl, why);
 	if (ret == 1)
-		return refuse(why, "modprobe cannot load dstor: is it installed for this kernel?");
+		return refuse(why, "modprobe cannot load dstor for kernel %s (not installed for it, or refused by Secure Boot); \"modprobe dstor\" says which",
+			      uname(&u) ? "?" : u.release);
 	return ret;
 }
 
@@ -133,7 +136,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
 	a->error = err->error;
 	refuse(a->why, "the module reports: %s", strerror(-err->error));
 	if (a->error == -EPERM)
-		refuse(a->why, "only root may do this (CAP_SYS_ADMIN and CAP_NET_ADMIN)");
+		refuse(a->why, "only root may do this (CAP_SYS_ADMIN and CAP_NET_ADMIN are needed); run it as root");
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NL_STOP;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
@@ -254,7 +257,7 @@ int netlink_join(struct netlink *nl, struct reason *why)
 	int group = genl_ctrl_resolve_grp(nl->sk, DSTOR_GENL_NAME, DSTOR_GENL_EVENTS);
 
 	if (group < 0 || nl_socket_add_membership(nl->sk, group))
-		return refuse(why, "cannot listen to events: only root may (CAP_SYS_ADMIN)");
+		return refuse(why, "cannot listen to events (CAP_SYS_ADMIN is needed); run it as root");
 	return 0;
 }
 

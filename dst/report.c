@@ -3,6 +3,7 @@
  * How the utility says that something failed: one line on stderr, whatever the
  * text that came from elsewhere (a path, an exporter's reason) holds.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +31,38 @@ int refuse(struct reason *why, const char *fmt, ...)
 		va_end(args);
 	}
 	return -1;
+}
+
+/* What somebody who called dst can do about it; empty if that depends. */
+static const char *report_remedy(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return "; check the path";
+	case EACCES:
+	case EPERM:
+		return "; run it as root";
+	case EISDIR:
+		return "; name a file";
+	case EROFS:
+		return "; remount that file system writable";
+	case ENOSPC:
+	case EDQUOT:
+		return "; make room there";
+	}
+	return "";
+}
+
+int refuse_errno(struct reason *why, int error, const char *fmt, ...)
+{
+	char what[sizeof(why->text)];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(what, sizeof(what), fmt, args);
+	va_end(args);
+	return refuse(why, "%.400s (%s)%s", what, strerror(error), report_remedy(error));
 }
 
 static void report_line(const char *fmt, va_list args)

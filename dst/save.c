@@ -98,7 +98,7 @@ static int save_replace(const char *file, const struct info *info, const struct 
 	if (fd >= 0)
 		f = fdopen(fd, "w");
 	if (!f)
-		return refuse(why, "cannot write %.300s: %s", new, strerror(errno));
+		return refuse_errno(why, errno, "cannot write %.300s", new);
 	save_write(f, info, before, ATTACHED_FOLDER);
 	done = !fflush(f) && !ferror(f) && !fsync(fd);
 	done = !fclose(f) && done;
@@ -108,7 +108,7 @@ static int save_replace(const char *file, const struct info *info, const struct 
 		done = false;
 	if (done && !rename(new, file))
 		return 0;
-	refuse(why, "cannot write %.300s: %s", file, strerror(errno));
+	refuse_errno(why, errno, "cannot write %.300s", file);
 	unlink(new);
 	return -1;
 }

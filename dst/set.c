@@ -56,14 +56,15 @@ static int set_take(struct change *c, const char *text, struct reason *why)
 	int kinds;
 
 	if (!value)
-		return refuse(why, "\"%s\" is not KEY=VALUE", text);
+		return refuse(why, "\"%s\" is not KEY=VALUE (dst set --help lists the keys)",
+			      text);
 	snprintf(name, sizeof(name), "%.*s", (int)(value - text), text);
 	kinds = set_kinds(name);
 	if (!kinds)
 		return refuse(why, "unknown key \"%.*s\" (dst set --help lists them)",
 			      (int)(value - text), text);
 	if (!(c->kinds & kinds))
-		return refuse(why, "\"%s\" is for %s, what stands before it is not", text,
+		return refuse(why, "\"%s\" is for %s, what stands before it is not; use two commands", text,
 			      kinds == OBJECT_DEVICE ? "a device" : "an export");
 	c->kinds &= kinds;
 	if (!strcmp(name, "evict") && options_get(&c->values, name))

@@ -52,9 +52,8 @@ int transport_sweep(const struct uri *u, struct reason *why)
 	if (u->transport != TRANSPORT_UNIX || lstat(u->socket, &st))
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(why, "%s exists and is not a socket", u->socket);
+		return refuse(why, "%s exists and is not a socket; name another path", u->socket);
 	if (nobody_listens(u->socket) && unlink(u->socket))
-		return refuse(why, "cannot remove the old socket %s: %s", u->socket,
-			      strerror(errno));
+		return refuse_errno(why, errno, "cannot remove the old socket %s", u->socket);
 	return 0;
 }

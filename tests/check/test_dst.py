@@ -2,8 +2,12 @@
 """The utility without the module: its unit tests, its manners, and the documents that describe it."""
 import base64
 import json
+import os
 import re
+import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -187,6 +191,54 @@ def test_messages_name_the_command_and_what_was_given():
     fails("ping", "dst://h", "-x", status=2, words=["-x"])
     fails("list", "dst://evil\x1b[31m/", status=2)
     fails("export", "data", "/dev/null", status=2, words=["--allow"])
+
+
+# What a user does wrong: the object, what failed, the cause, and what to do.
+ERRORS = [
+    (["export", "data", "/nowhere/disk", "--allow", "any"], "cannot export /nowhere/disk (No such file or directory); check the path"),
+    (["export", "data", "/dev/null", "--allow", "any"],
+     "cannot export /dev/null: it is neither a block device nor a regular file (lsblk lists the disks)"),
+    (["export", "data", "disk", "--allow", "key=none"], "cannot open the key file none (No such file or directory); check the path"),
+    (["list", "dst://h", "--key", "."], "cannot read the key file . (Is a directory); name a file"),
+    (["list", "dst://no-such-host.invalid"],
+     'cannot find the address of "no-such-host.invalid" (*); check the name, or give the address'),
+    (["list", "dst://127.0.0.1:1"], "exporter 127.0.0.1:1: connection refused (is anything exported there?)"),
+    (["up", "none"], 'cannot open none (No such file or directory); "dst save" writes one'),
+    (["up", "."], "cannot read . (Is a directory); name a file"),
+    (["save", "/nowhere/dst.conf"], "cannot write /nowhere/dst.conf.new (No such file or directory); check the path"),
+]
+
+
+@without_module
+@pytest.mark.parametrize("args, says", ERRORS, ids=lambda x: " ".join(x[:2]) if isinstance(x, list) else "")
+def test_failures_name_object_cause_and_remedy(tmp_path, monkeypatch, args, says):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "disk").write_bytes(bytes(4096))
+    says = re.escape(f"dst: {args[0]}: {says}").replace(r"\*", ".+")
+    assert re.fullmatch(f"{says}\n", fails(*args, status=1))
+
+
+def as_nobody(path, *args):
+    """The utility without root, from a place where everybody may read it."""
+    program = path / "dst"
+    shutil.copy(DST, program)
+    path.chmod(0o755)
+    return subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", program, *args], cwd=path, capture_output=True,
+                          text=True, check=False).stderr
+
+
+@without_module
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize("args, says", [
+    (["up", "secret"], "cannot read secret (Permission denied); run it as root"),
+    (["list", "dst://h", "--key", "secret"], "cannot open the key file secret (Permission denied); run it as root"),
+    (["monitor"], "the module dstor is not loaded, and only root may load it; run it as root"),
+], ids=lambda x: x[0] if isinstance(x, list) else "")
+def test_failures_without_root(args, says):
+    with tempfile.TemporaryDirectory() as folder:
+        secret = Path(folder) / "secret"
+        secret.touch(0o600)
+        assert as_nobody(Path(folder), *args) == f"dst: {args[0]}: {says}\n"
 
 
 def test_configuration_file(tmp_path):
