@@ -66,11 +66,19 @@ def test_maintainers_name_what_is_there():
 
 
 def test_one_address_for_mail():
-    """The maintainers', as the packages have it."""
+    """The maintainers', as the packages have it; pages for people name the file that has it."""
     address = re.search(r"^Maintainer: .* <(.*)>$", (TOP / "dist/debian/control").read_text(), re.M)
-    for name in ("MAINTAINERS", "SECURITY.md", "dist/debian/changelog.in"):
+    for name in ("MAINTAINERS", "dist/debian/changelog.in"):
         assert set(re.findall(r"<([^<>\s]+@[^<>\s]+)>", (TOP / name).read_text())) == \
             {address.group(1)}, name
+    for name in ("README.md", "SECURITY.md"):
+        text = (TOP / name).read_text()
+        assert "@" not in text and "[MAINTAINERS](MAINTAINERS)" in text, name
+
+
+def test_security_policy_promises_no_times():
+    """Nobody has decided any."""
+    assert not re.search(r"\b(day|week|month|hour)s?\b", (TOP / "SECURITY.md").read_text())
 
 
 def test_help_lists_every_target_in_its_group():
