@@ -22,7 +22,7 @@ static struct bucket {
 	u32 taken;
 } buckets[BUCKETS];
 
-static DEFINE_SPINLOCK(lock);
+static DEFINE_SPINLOCK(limiter_lock);
 static siphash_key_t seed;
 
 static struct bucket *bucket_of(const struct sockaddr_storage *addr)
@@ -50,7 +50,7 @@ bool dstor_limiter_take(const struct sockaddr_storage *addr)
 	unsigned long back;
 	bool ok;
 
-	spin_lock(&lock);
+	spin_lock(&limiter_lock);
 	back = (jiffies - b->filled) * PER_SECOND / HZ;
 	if (back) {
 		b->taken -= min_t(unsigned long, back, b->taken);
@@ -58,7 +58,7 @@ bool dstor_limiter_take(const struct sockaddr_storage *addr)
 	}
 	ok = b->taken < BURST;
 	b->taken += ok;
-	spin_unlock(&lock);
+	spin_unlock(&limiter_lock);
 	return ok;
 }
 
@@ -66,7 +66,7 @@ void dstor_limiter_give(const struct sockaddr_storage *addr)
 {
 	struct bucket *b = bucket_of(addr);
 
-	spin_lock(&lock);
+	spin_lock(&limiter_lock);
 	b->taken -= !!b->taken;
-	spin_unlock(&lock);
+	spin_unlock(&limiter_lock);
 }

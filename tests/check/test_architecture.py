@@ -211,3 +211,32 @@ def test_a_call_from_nowhere_is_found():
 def test_a_picture_shows_its_floors():
     assert picture("```\n main.c  control/\n  client/ exporter/\n```\n") == \
         {"": 0, "control": 0, "client": 1, "exporter": 1}
+
+
+# How the sources write to a lock whose row has the name on the right.
+ALIASES = {"e->lock": "export->lock", "s->export->lock": "export->lock", "p->export->lock": "export->lock",
+           "q->dev->lock": "dev->lock", "q->dev->report.lock": "dev->report.lock",
+           "other->disk->open_mutex": "disk->open_mutex", "p->export->memory.lock": "export->memory.lock",
+           "e->memory.lock": "export->memory.lock", "all->lock": "dev->copies.lock"}
+LOCKS = re.compile(r"\b(?:mutex_(?:try)?lock\w*|spin_(?:try)?lock\w*|(?:read|write)_lock\w*|down_(?:read|write)\w*)"
+                   r"\((?:&|[^()]*, )?(\w+(?:(?:->|\.)\w+)*)")
+
+
+def unlisted(text, files):
+    """Locks that the sources take and the table of the page does not name."""
+    table = text.split("\n## Locks\n")[1]
+    taken = {(ALIASES.get(lock, lock), name) for name, code in files.items()
+             for lock in LOCKS.findall(without_comments(code))}
+    return sorted(f"{lock} ({name})" for lock, name in taken
+                  if f"`{lock}`" not in table and f"`{re.sub('.*->', '', lock)}`" not in table)
+
+
+def test_the_table_of_locks_has_every_lock(known):
+    assert not unlisted(page(), known.files)
+
+
+def test_a_lock_that_is_not_in_the_table_is_found():
+    text = "\n## Locks\n\n| `dev->lock`, `tx.lock` | x | y |\n"
+    assert unlisted(text, {"a.c": "mutex_lock(&new_lock);", "b.c": "spin_lock_irq(&x->y.lock);"}) == \
+        ["new_lock (a.c)", "x->y.lock (b.c)"]
+    assert not unlisted(text, {"a.c": "mutex_lock(&q->dev->lock); if (mutex_trylock(&c->tx.lock)) {}"})
