@@ -3,8 +3,9 @@
  * The commands of the generic netlink family "dstor", and its registration.
  *
  * Commands run in the caller's context and in parallel: an attach may last
- * seconds and must not hold up a detach. Called by the networking core, and by
- * main.c.
+ * seconds and must not hold up a detach, or another family. So whatever changes
+ * something runs without the lock of generic netlink (dstor_nl_command()). Called
+ * by the networking core, and by main.c.
  */
 #include "control/family.h"
 #include "control/netlink.h"

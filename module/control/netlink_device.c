@@ -208,20 +208,20 @@ static int act_device_get(struct dstor_nl_request *r, struct genl_info *info)
 
 int dstor_cmd_device_add(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, device_add_policy, act_device_add);
+	return dstor_nl_command(skb, info, device_add_policy, act_device_add);
 }
 
 int dstor_cmd_device_del(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, dstor_nl_del_policy, act_device_del);
+	return dstor_nl_command(skb, info, dstor_nl_del_policy, act_device_del);
 }
 
 int dstor_cmd_device_set(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, device_set_policy, act_device_set);
+	return dstor_nl_command(skb, info, device_set_policy, act_device_set);
 }
 
 int dstor_cmd_device_get(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, dstor_nl_name_policy, act_device_get);
+	return dstor_nl_answer(skb, info, dstor_nl_name_policy, act_device_get);
 }

@@ -117,20 +117,20 @@ static int act_export_get(struct dstor_nl_request *r, struct genl_info *info)
 
 int dstor_cmd_export_add(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, export_add_policy, act_export_add);
+	return dstor_nl_command(skb, info, export_add_policy, act_export_add);
 }
 
 int dstor_cmd_export_del(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, dstor_nl_del_policy, act_export_del);
+	return dstor_nl_command(skb, info, dstor_nl_del_policy, act_export_del);
 }
 
 int dstor_cmd_export_set(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, export_set_policy, act_export_set);
+	return dstor_nl_command(skb, info, export_set_policy, act_export_set);
 }
 
 int dstor_cmd_export_get(struct sk_buff *skb, struct genl_info *info)
 {
-	return dstor_nl_handle(skb, info, dstor_nl_name_policy, act_export_get);
+	return dstor_nl_answer(skb, info, dstor_nl_name_policy, act_export_get);
 }

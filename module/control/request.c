@@ -5,9 +5,14 @@
  *
  * No locks; only the ring of error texts is shared.
  */
+#include <linux/anon_inodes.h>
 #include <linux/atomic.h>
 #include <linux/blkdev.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
 #include <linux/slab.h>
+#include <net/sock.h>
 
 #include "control/family.h"
 #include "control/request.h"
@@ -75,33 +80,124 @@ static void request_set_extack(struct netlink_ext_ack *extack, const struct dsto
  * every path. That is why requests are parsed here: a policy of the family
  * would refuse a malformed one, key and all, before this code is called.
  */
-static void request_wipe(struct sk_buff *skb)
+static void request_wipe(struct nlmsghdr *nlh)
 {
-	struct nlmsghdr *nlh = nlmsg_hdr(skb);
-
 	if (nlmsg_len(nlh) > GENL_HDRLEN)
 		memzero_explicit(nlmsg_data(nlh) + GENL_HDRLEN, nlmsg_len(nlh) - GENL_HDRLEN);
 }
 
-int dstor_nl_handle(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
-		    int (*act)(struct dstor_nl_request *r, struct genl_info *info))
+static int request_parse(struct sk_buff *skb, struct genl_info *info,
+			 const struct nla_policy *policy, struct dstor_nl_request *r)
+{
+	int ret;
+
+	/* GENL_ADMIN_PERM asks for CAP_NET_ADMIN; disks take more than that. */
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		ret = genlmsg_parse(info->nlhdr, &dstor_genl_family, r->tb, DSTOR_A_MAX, policy,
+				    info->extack);
+	else
+		ret = dstor_fail(&r->err, -EPERM, "CAP_SYS_ADMIN is needed");
+	return ret;
+}
+
+int dstor_nl_answer(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
+		    dstor_nl_act act)
 {
 	struct dstor_nl_request *r = kzalloc(sizeof(*r), GFP_KERNEL);
 	int ret = -ENOMEM;
 
 	if (!r)
 		goto out;
-	/* GENL_ADMIN_PERM asks for CAP_NET_ADMIN; disks take more than that. */
-	if (netlink_capable(skb, CAP_SYS_ADMIN))
-		ret = genlmsg_parse(info->nlhdr, &dstor_genl_family, r->tb, DSTOR_A_MAX, policy,
-				    info->extack) ?: act(r, info);
-	else
-		ret = dstor_fail(&r->err, -EPERM, "CAP_SYS_ADMIN is needed");
+	ret = request_parse(skb, info, policy, r) ?: act(r, info);
 	if (ret)
 		request_set_extack(info->extack, &r->err);
 out:
 	kfree_sensitive(r);
-	request_wipe(skb);
+	request_wipe(nlmsg_hdr(skb));
+	return ret;
+}
+
+/* A command between its request and its answer; its file holds the module. */
+struct command {
+	struct dstor_nl_request request;
+	dstor_nl_act act;
+	struct genl_info info;
+	struct nlmsghdr *nlh;
+	struct sk_buff *skb;		/* has the request */
+	struct sock *sender;		/* of skb: held for netlink_ack() */
+};
+
+static void command_free(struct command *c)
+{
+	request_wipe(c->nlh);
+	consume_skb(c->skb);
+	sock_put(c->sender);
+	kfree_sensitive(c);
+}
+
+static int command_run(struct inode *inode, struct file *file)
+{
+	struct command *c = file->private_data;
+	struct netlink_ext_ack extack = { };
+	int ret = c->act(&c->request, &c->info);
+
+	if (ret && c->request.err.text[0])
+		extack._msg = c->request.err.text;
+	/* An error's ack repeats the request. */
+	request_wipe(c->nlh);
+	if (ret || c->nlh->nlmsg_flags & NLM_F_ACK)
+		netlink_ack(c->skb, c->nlh, ret, &extack);
+	command_free(c);
+	return 0;
+}
+
+static const struct file_operations command_fops = {
+	.owner = THIS_MODULE,
+	.release = command_run,
+};
+
+/*
+ * Generic netlink holds its lock of all families while it calls us. A family that is
+ * registered meanwhile waits for that lock, and then every other request does. So the
+ * command runs when the sender has left the lock, on its way back to user space, as the
+ * release of a file that is closed there: in the sender's context, with its files, its
+ * rights and its signals.
+ */
+static int command_start(struct command *c)
+{
+	struct file *file = anon_inode_getfile("[dst-command]", &command_fops, c, O_RDONLY);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fput(file);
+	/* The ack is not netlink's to send: see netlink_rcv_skb(). */
+	return -EINTR;
+}
+
+int dstor_nl_command(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
+		     dstor_nl_act act)
+{
+	struct command *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	int ret;
+
+	if (!c) {
+		request_wipe(nlmsg_hdr(skb));
+		return -ENOMEM;
+	}
+	c->act = act;
+	c->info = *info;
+	c->info.extack = NULL;
+	c->nlh = nlmsg_hdr(skb);
+	c->skb = skb_get(skb);
+	c->sender = NETLINK_CB(skb).sk;
+	sock_hold(c->sender);
+	ret = request_parse(skb, info, policy, &c->request);
+	if (ret)
+		request_set_extack(info->extack, &c->request.err);
+	else
+		ret = command_start(c);
+	if (ret != -EINTR)
+		command_free(c);
 	return ret;
 }
 

@@ -3,8 +3,8 @@
  * A request of the family, taken apart.
  *
  * Functions that return int return 0 or a negative errno, with a sentence in
- * r->err. They run in process context, without locks; only dstor_nl_handle()
- * sleeps.
+ * r->err. They run in process context, without locks; only dstor_nl_answer() and
+ * dstor_nl_command() sleep.
  */
 #ifndef DSTOR_NETLINK_REQUEST_H
 #define DSTOR_NETLINK_REQUEST_H
@@ -41,12 +41,22 @@ extern const struct nla_policy dstor_nl_rule_policy[DSTOR_RULE_MAX + 1];
 extern const struct nla_policy dstor_nl_name_policy[DSTOR_A_MAX + 1];
 extern const struct nla_policy dstor_nl_del_policy[DSTOR_A_MAX + 1];
 
+typedef int (*dstor_nl_act)(struct dstor_nl_request *r, struct genl_info *info);
+
 /*
  * Checks the sender, parses the message by @policy and calls @act. The text of
- * an error goes into the extended ack, and the message is wiped. Sleeps.
+ * an error goes into the extended ack, and the message is wiped. Sleeps. Generic
+ * netlink's lock is held: @act must not wait for a disk, a machine or an attach.
  */
-int dstor_nl_handle(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
-		    int (*act)(struct dstor_nl_request *r, struct genl_info *info));
+int dstor_nl_answer(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
+		    dstor_nl_act act);
+/*
+ * The same, but @act runs after the return, without that lock, before the sender is back in
+ * user space; it may take as long as it likes. One message with several commands starts
+ * them in any order.
+ */
+int dstor_nl_command(struct sk_buff *skb, struct genl_info *info, const struct nla_policy *policy,
+		     dstor_nl_act act);
 /* Fails with -EINVAL: the request lacks @what. */
 int dstor_nl_lacks(struct dstor_nl_request *r, const char *what);
 int dstor_nl_need(struct dstor_nl_request *r, int attr, const char *what);

@@ -8,6 +8,8 @@ It has one disk of 8 MiB with zeros, takes no keys, and answers without digests.
 """
 import os
 import socket
+import threading
+import time
 
 import wire
 
@@ -76,3 +78,23 @@ def serve(port, wrong=(), greeting=None, **fields):
         except ConnectionError:
             pass
         sock.close()
+
+
+def serve_waiting(port, every=0.3):
+    """Says WAIT to each hello, until the client or this program ends."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=64)
+    print("ready", flush=True)
+
+    def wait(sock):
+        try:
+            exactly(sock, 128)
+            sock.sendall(wire.greeting())
+            hello = dict(zip(wire.HELLO_FIELDS, wire.HELLO.unpack(exactly(sock, wire.HELLO_LEN)[:-4])))
+            while True:
+                sock.sendall(welcome(hello, status=wire.WELCOME_STATUS.index("WAIT"), reason=b"for ever"))
+                time.sleep(every)
+        except OSError:
+            sock.close()
+
+    while True:
+        threading.Thread(target=wait, args=(listener.accept()[0],), daemon=True).start()

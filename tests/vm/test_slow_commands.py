@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A command that waits for another machine or for a disk holds up no other."""
+import time
+
+import pytest
+
+from common import attach_to, export_and_attach, guest_python, show
+
+WAITER = 7713   # an exporter that says WAIT, for ever
+
+
+def waiter(m):
+    """Its job, once it listens."""
+    job = guest_python(m, f"""
+    from rawexporter import *
+    serve_waiting({WAITER})
+    """, start=True)
+    m.wait_for(f"ss -ltn | grep -q :{WAITER}")
+    return job
+
+
+def attach_that_waits(m, name="w"):
+    job = m.start(f"exec dst attach dst://127.0.0.1:{WAITER}/x --name {name} --retries forever")
+    m.wait_for(f"ss -tn state established | grep -q :{WAITER}")
+    time.sleep(0.5)
+    assert job.running
+    return job
+
+
+def others_go_on(m):
+    """Another module registers a family of generic netlink; dst and other families answer meanwhile."""
+    m.run("rmmod tipc", check=False)
+    m.run("[ ! -e /sys/module/tipc ]")
+    loader = m.start("exec modprobe tipc")
+    time.sleep(0.5)
+    m.run("timeout 5 dst show --json >/dev/null", timeout=20)
+    began = time.monotonic()
+    m.run("timeout 7 dst detach d --force", timeout=20)
+    took = time.monotonic() - began
+    assert took < 6, f"detach --force took {took:.1f} s"
+    loader.wait(10, check=True)
+
+
+def test_attach_in_wait_holds_up_nobody(machine):
+    """The exporter says WAIT for ever, and a module with a netlink family is loaded; then the attach is called off."""
+    m = machine
+    export_and_attach(m, m.ramdisk(8), attach="--connections 1")
+    server = waiter(m)
+    job = attach_that_waits(m)
+    others_go_on(m)
+    began = time.monotonic()
+    m.run("pkill -INT -x dst")
+    job.wait(5)
+    assert time.monotonic() - began < 3
+    assert show(m)["devices"] == []
+    attach_to(m, "dst://127.0.0.1/data", name="w")
+    server.kill()
+
+
+@pytest.mark.points
+def test_unexport_that_waits_for_its_disk_holds_up_nobody(machine):
+    """The disk does not end its last flush."""
+    m = machine
+    export_and_attach(m, m.ramdisk(8), attach="--connections 1")
+    m.run(f"dst export other {m.ramdisk(8)} --allow any")
+    with m.point("STOP_BEFORE_FLUSH", hold=True) as point:
+        job = m.start("exec dst unexport other")
+        point.reached()
+        others_go_on(m)
+        assert job.running
+        point.release()
+        job.wait(10, check=True)
+    assert [e["name"] for e in show(m)["exports"]] == ["data"]
