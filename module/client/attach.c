@@ -167,8 +167,6 @@ static int check_pinned(struct dstor_device *dev, struct dstor_grant *g, struct 
 
 	if (r == DSTOR_RESUME_OK)
 		return 0;
-	dstor_socket_abort(g->sock);
-	g->sock = NULL;
 	return dstor_link_mismatch(dev, r, &g->welcome, err);
 }
 
@@ -187,9 +185,8 @@ static int look_first(struct dstor_device *dev, struct dstor_grant *g, struct ds
 	g->looking = true;
 	ret = dstor_link_connect(&dev->queues[0], g, NULL, err) ?: check_pinned(dev, g, err);
 	g->looking = false;
-	if (g->sock)
-		dstor_socket_abort(g->sock);
-	g->sock = NULL;
+	if (!ret)
+		dstor_connect_end(g);
 	return ret;
 }
 
@@ -217,14 +214,12 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 	ret = accept_grant(dev, &g->welcome);
 	if (!ret && most < dev->n_queues)
 		ret = -E2BIG;
-	if (ret) {
-		dstor_socket_abort(g->sock);
+	if (ret)
 		return dstor_fail(err, ret, ret == -E2BIG ?
 				  "the exporter allows only %u connections" :
 				  ret == -EMSGSIZE ?
 				  "the largest I/O is smaller than a page of this machine" :
 				  "out of memory", most);
-	}
 	return 0;
 }
 
@@ -233,10 +228,8 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 	int ret = dstor_device_make_disk(dev, &g->welcome);
 	unsigned int i;
 
-	if (ret) {
-		dstor_socket_abort(g->sock);
+	if (ret)
 		return dstor_fail(err, ret, "cannot make the block device: error %d", -ret);
-	}
 	ret = dstor_link_live(&dev->queues[0], g, err);
 	if (ret && READ_ONCE(dev->dead))
 		dstor_fail(err, ret, "%s", dev->reason);
@@ -323,6 +316,7 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	return 0;
 
 err_list:
+	dstor_connect_end(g);
 	dstor_device_delist(dev);
 err_put:
 	dstor_device_put(dev);

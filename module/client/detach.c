@@ -23,8 +23,11 @@ void dstor_device_stop_works(struct dstor_device *dev)
 {
 	unsigned int i;
 
+	/* The work itself ends its attempt, whose socket could queue it again. */
 	for (i = 0; i < dev->n_queues; i++)
-		cancel_delayed_work_sync(&dev->queues[i].link);
+		mod_delayed_work(dstor_link_wq, &dev->queues[i].link, 0);
+	for (i = 0; i < dev->n_queues; i++)
+		flush_delayed_work(&dev->queues[i].link);
 	cancel_delayed_work_sync(&dev->watchdog);
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];

@@ -150,9 +150,9 @@ struct dstor_queue {
 	unsigned long lived;		/* jiffies: live since */
 	unsigned long pinged;		/* jiffies */
 	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
-	bool draining;			/* the exporter says WAIT */
 	struct dstor_renewal renewal;
 	struct delayed_work link;	/* connects, and closes what was lost */
+	struct dstor_grant *attempt;	/* under way, the link's work's; or NULL */
 };
 
 /* Settings: of the attach, or of a later set. */
@@ -333,7 +333,9 @@ void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16
 /* link.c: with transaction.c the two halves of a queue, which call each other */
 struct dstor_grant {
 	struct dstor_welcome welcome;
-	struct socket *sock;
+	struct socket *sock;		/* whose end is the caller's, or NULL */
+	struct dstor_handshake *shake;	/* until there is a grant; connect.c */
+	struct net *net;		/* of an attempt of the link's work: held */
 	u32 epoch;			/* dev->recovery.epoch when the attempt began */
 	u32 moves;			/* dev->config.moves then */
 	bool looking;			/* asks for no lease; see attach.c */
@@ -345,10 +347,24 @@ struct dstor_grant {
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
 };
 
+/* reconnect.c */
 void dstor_link_work(struct work_struct *work);
-/* handshake.c - one attempt: connect, handshake. Sets @err. @takeover: former session or NULL. */
+/*
+ * connect.c - one attempt: connect, handshake. 0: granted, @g->sock is the caller's.
+ * @takeover: a former session or NULL. Sets @err.
+ */
+/* Waits, until a signal comes. Sleeps. */
 int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
 		       struct dstor_error *err);
+/* Without waiting: from now on the link's work is queued when the other side has answered. */
+int dstor_connect_begin(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
+			struct dstor_error *err);
+/* -EINPROGRESS: call it again when the work is queued, or after @wait jiffies. Sleeps. */
+int dstor_connect_go_on(struct dstor_queue *q, struct dstor_grant *g, unsigned long *wait,
+			struct dstor_error *err);
+/* Ends it at any time, and closes @g->sock: nothing queues the work any more. Sleeps. */
+void dstor_connect_end(struct dstor_grant *g);
+/* @g->sock is the queue's then, or still the caller's when it fails. Sleeps. */
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
 /* Counts and names what differs, by @r. -EMEDIUMTYPE. Under dev->lock once it is attached. */
 int dstor_link_mismatch(struct dstor_device *dev, enum dstor_resume r,
@@ -358,6 +374,8 @@ void dstor_link_close(struct dstor_queue *q, const char *why);
 /* Under q->lock, closed: can pages of former sends still reach the exporter? */
 bool dstor_link_quiet(struct dstor_queue *q);
 void dstor_link_soon(struct dstor_queue *q);
+/* The next attempt after q->tries in vain is made later. Under q->lock. */
+void dstor_link_put_off(struct dstor_queue *q);
 /*
  * The limits of @t. Once an outage has outlasted the budget of a transaction, one that
  * begins in it gets a single timeout until the connection is back. Otherwise a caller
@@ -381,9 +399,11 @@ int dstor_renewal_set_key(struct dstor_device *dev, const u8 key[DSTOR_KEY_LEN],
 void dstor_renewal_next(struct dstor_device *dev);
 /*
  * In a planned handshake, before the hello: nothing new is sent any more, and all that was
- * is answered, so no answer is lost with the old connection. 0 or a negative errno.
+ * is answered, so no answer is lost with the old connection. hold() says until when to ask
+ * drained(), which returns -EAGAIN as long. 0 or a negative errno.
  */
-int dstor_renewal_drain(struct dstor_queue *q, struct dstor_error *err);
+int dstor_renewal_hold(struct dstor_queue *q, unsigned long *until, struct dstor_error *err);
+int dstor_renewal_drained(struct dstor_queue *q, unsigned long until, struct dstor_error *err);
 /* The planned attempt failed. True: the old connection goes on as if nothing had been. */
 bool dstor_renewal_failed(struct dstor_queue *q, const char *why);
 

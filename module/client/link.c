@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * How a queue gets, loses and regains its connection. One work of each queue
- * (q->link) connects, so there is one attempt at a time; it holds no lock while
- * it waits for the network.
+ * (q->link, reconnect.c) connects, so there is one attempt at a time.
  *
  * Locks: dev->lock, then q->lock, then tx.lock. q->lock protects whether the
  * queue is live; whoever closes or fails transactions has it.
  */
+#include <linux/random.h>
 #include <linux/sched/mm.h>
 #include <linux/sort.h>
 
@@ -298,7 +298,6 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	if (ret) {
 		mutex_unlock(&dev->lock);
 		memalloc_noio_restore(noio);
-		dstor_socket_abort(g->sock);
 		return ret;
 	}
 	take_welcome(dev, w);
@@ -309,6 +308,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	if (q->state == DSTOR_Q_LIVE && !planned) {
 		/* Another attempt was faster. */
 		dstor_socket_abort(g->sock);
+		g->sock = NULL;
 		goto out;
 	}
 	if (planned)
@@ -316,13 +316,13 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	ret = dstor_conn_protect(&q->conn, w, dev->config.has_key ? &g->channel : NULL,
 				 dev->geometry.max_io, &dev->threads);
 	if (ret) {
-		dstor_socket_abort(g->sock);
 		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
 			   w->cipher, w->checksum);
 	} else {
 		if (!planned && (!dstor_id_is_zero(q->instance) || q->lived))
 			this_cpu_inc(dev->stats->reconnects);
 		start_queue(q, g);
+		g->sock = NULL;
 	}
 out:
 	mutex_unlock(&q->lock);
@@ -332,6 +332,16 @@ out:
 		dstor_event_state(dev, NULL);
 	dstor_conn_kick(&q->conn);
 	return ret;
+}
+
+/* Many lose it at the same moment: the exporter must not be asked by all at once. */
+void dstor_link_put_off(struct dstor_queue *q)
+{
+	u32 ms = dstor_reconnect_delay_ms(q->tries);
+
+	lockdep_assert_held(&q->lock);
+	ms -= get_random_u32() % (ms / 2 + 1);
+	q->next_try = jiffies + msecs_to_jiffies(ms);
 }
 
 void dstor_link_close(struct dstor_queue *q, const char *why)
@@ -344,7 +354,7 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 	dstor_event_state(q->dev, why ?: "the connection broke");
 	/* A connection that fails as soon as it is there must not spin. */
 	q->tries = time_after(jiffies, q->lived + SETTLED) ? 0 : q->tries + 1;
-	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
+	dstor_link_put_off(q);
 }
 
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
@@ -400,88 +410,4 @@ void dstor_link_soon(struct dstor_queue *q)
 		mod_delayed_work(dstor_link_wq, &q->link, 0);
 	}
 	mutex_unlock(&q->dev->report.lock);
-}
-
-/*
- * Does the answer end the session? Only its own exporter can say so; and EXPIRED may be
- * about a token that another queue's welcome has replaced since (R10.11).
- */
-static bool is_final(struct dstor_device *dev, const struct dstor_grant *g)
-{
-	const struct dstor_welcome *w = &g->welcome;
-	bool ret;
-
-	if (w->status != DSTOR_WELCOME_EXPIRED && w->status != DSTOR_WELCOME_EVICTED)
-		return false;
-	mutex_lock(&dev->lock);
-	ret = dstor_id_is_zero(dev->geometry.identity.exporter) ||
-	      dstor_id_equal(dev->geometry.identity.exporter, w->exporter);
-	if (w->status == DSTOR_WELCOME_EXPIRED)
-		ret = ret && g->token == dev->recovery.writer_token;
-	mutex_unlock(&dev->lock);
-	return ret;
-}
-
-static void note_failure(struct dstor_queue *q, const struct dstor_grant *g,
-			 const struct dstor_error *err)
-{
-	struct dstor_device *dev = q->dev;
-
-	if (is_final(dev, g))
-		dstor_device_fail(dev, err->text);
-	else
-		dstor_device_set_reason(dev, err->text);
-	mutex_lock(&q->lock);
-	q->tries++;
-	q->next_try = jiffies + msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries));
-	mutex_unlock(&q->lock);
-}
-
-void dstor_link_work(struct work_struct *work)
-{
-	struct dstor_queue *q = container_of(work, struct dstor_queue, link.work);
-	struct dstor_device *dev = q->dev;
-	unsigned int noio = memalloc_noio_save();
-	struct dstor_grant *g = NULL;
-	struct dstor_error err = { };
-	struct net *net = NULL;
-	unsigned long next;
-	bool live, renew;
-
-	mutex_lock(&q->lock);
-	if (q->state == DSTOR_Q_LIVE && dstor_conn_lost(&q->conn))
-		dstor_link_close(q, NULL);
-	live = q->state == DSTOR_Q_LIVE;
-	renew = live && q->renewal.wanted;
-	next = q->next_try;
-	mutex_unlock(&q->lock);
-	if ((live && !renew) || READ_ONCE(dev->stopping) || READ_ONCE(dev->failed))
-		goto out;
-	if (!renew && time_before(jiffies, next)) {
-		mod_delayed_work(dstor_link_wq, &q->link, next - jiffies);
-		goto out;
-	}
-	/* The reference lasts until the queue has the socket, or the socket is closed. */
-	net = dstor_netns_get(&dev->net);
-	if (!net)
-		goto out;
-	g = kzalloc(sizeof(*g), GFP_NOIO);
-	if (g)
-		g->planned = renew;
-	if (!g || dstor_link_connect(q, g, NULL, &err) || dstor_link_live(q, g, &err)) {
-		if (renew && dstor_renewal_failed(q, err.text))
-			goto out;
-		if (g)
-			note_failure(q, g, &err);
-		if (!READ_ONCE(dev->stopping) && !READ_ONCE(dev->failed))
-			mod_delayed_work(dstor_link_wq, &q->link,
-					 msecs_to_jiffies(dstor_reconnect_delay_ms(q->tries)));
-	} else if (renew) {
-		dstor_renewal_next(dev);
-	}
-out:
-	if (net)
-		put_net(net);
-	kfree_sensitive(g);
-	memalloc_noio_restore(noio);
 }

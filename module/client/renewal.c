@@ -15,7 +15,6 @@
  * Locks: dev->lock, then q->lock, then tx.lock.
  */
 #include <crypto/algapi.h>
-#include <linux/delay.h>
 
 #include "client/device.h"
 #include "core/fresh.h"
@@ -112,38 +111,32 @@ static bool is_drained(struct dstor_queue *q)
 	return drained;
 }
 
-static int wait_for_answers(struct dstor_queue *q)
+int dstor_renewal_hold(struct dstor_queue *q, unsigned long *until, struct dstor_error *err)
 {
-	struct dstor_device *dev = q->dev;
-	u32 ms = min_t(u32, DRAIN_MS, READ_ONCE(dev->config.policy.timeout_ms) / 4);
-	unsigned long until = jiffies + msecs_to_jiffies(ms);
-
-	while (!is_drained(q)) {
-		if (READ_ONCE(dev->stopping) || READ_ONCE(dev->dead))
-			return -ECANCELED;
-		if (dstor_conn_lost(&q->conn))
-			return -ECONNRESET;
-		if (time_after(jiffies, until))
-			return -EBUSY;
-		usleep_range(200, 1000);
-	}
-	return 0;
-}
-
-int dstor_renewal_drain(struct dstor_queue *q, struct dstor_error *err)
-{
-	int ret = -ECONNRESET;
+	u32 ms = min_t(u32, DRAIN_MS, READ_ONCE(q->dev->config.policy.timeout_ms) / 4);
+	bool live;
 
 	mutex_lock(&q->lock);
-	if (q->state == DSTOR_Q_LIVE && !dstor_conn_lost(&q->conn)) {
+	live = q->state == DSTOR_Q_LIVE && !dstor_conn_lost(&q->conn);
+	if (live)
 		dstor_conn_hold(&q->conn);
-		ret = 0;
-	}
 	mutex_unlock(&q->lock);
-	if (!ret)
-		ret = wait_for_answers(q);
-	if (ret == -EBUSY && READ_ONCE(q->dev->renewal.tries) + 1 >= DRAIN_TRIES)
-		ret = 0;
+	*until = jiffies + msecs_to_jiffies(ms);
+	return live ? 0 : dstor_fail(err, -ECONNRESET, "the connection broke meanwhile");
+}
+
+int dstor_renewal_drained(struct dstor_queue *q, unsigned long until, struct dstor_error *err)
+{
+	int ret = 0;
+
+	if (!is_drained(q)) {
+		if (dstor_conn_lost(&q->conn))
+			ret = -ECONNRESET;
+		else if (!time_after(jiffies, until))
+			return -EAGAIN;
+		else if (READ_ONCE(q->dev->renewal.tries) + 1 < DRAIN_TRIES)
+			ret = -EBUSY;
+	}
 	mutex_lock(&q->lock);
 	q->renewal.over = !ret;
 	mutex_unlock(&q->lock);

@@ -167,7 +167,7 @@ int dstor_compat_accept(struct socket *sock, struct socket *new)
 
 static int do_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
 {
-	return kernel_connect(sock, (struct sockaddr_unsized *)addr, len, 0);
+	return kernel_connect(sock, (struct sockaddr_unsized *)addr, len, O_NONBLOCK);
 }
 
 int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len)
@@ -179,7 +179,7 @@ int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int le
 
 static int do_connect(struct socket *sock, struct sockaddr_storage *addr, int len)
 {
-	return kernel_connect(sock, (struct sockaddr *)addr, len, 0);
+	return kernel_connect(sock, (struct sockaddr *)addr, len, O_NONBLOCK);
 }
 
 int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len)

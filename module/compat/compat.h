@@ -125,7 +125,10 @@ static inline void dstor_compat_own_page_frag(struct sock *sk)
 #endif
 }
 
-/* The same as kernel_connect() and kernel_bind(). May sleep; 0 or a negative errno. */
+/*
+ * The same as kernel_connect(), without waiting for the other side, and kernel_bind(). May
+ * sleep; 0 or a negative errno.
+ */
 int dstor_compat_connect(struct socket *sock, struct sockaddr_storage *addr, int len);
 int dstor_compat_bind(struct socket *sock, struct sockaddr_storage *addr, int len);
 

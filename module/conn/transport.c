@@ -5,6 +5,7 @@
  * link.c (client) and listener.c (exporter).
  */
 #include <linux/file.h>
+#include <linux/poll.h>
 #include <linux/tcp.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -217,12 +218,24 @@ int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 tim
 	dstor_socket_for_client(sock);
 	sock->sk->sk_sndtimeo = msecs_to_jiffies(timeout_ms);
 	ret = dstor_compat_connect(sock, &addr, a->len);
-	if (ret) {
+	if (ret && ret != -EINPROGRESS) {
 		dstor_socket_abort(sock);
-		return ret == -EINPROGRESS || ret == -EAGAIN ? -ETIMEDOUT : ret;
+		return ret;
 	}
 	*out = sock;
 	return 0;
+}
+
+int dstor_socket_connected(struct socket *sock)
+{
+	__poll_t ready = sock->ops->poll(sock->file, sock, NULL);
+	int ret = sock_error(sock->sk);
+
+	if (ret)
+		return ret;
+	if (ready & (EPOLLERR | EPOLLHUP))
+		return -ECONNRESET;
+	return ready & EPOLLOUT ? 0 : -EAGAIN;
 }
 
 /* An exporter comes back while connections of its former life still end. */
@@ -296,13 +309,12 @@ int dstor_socket_write(struct socket *sock, const void *data, size_t len)
 	return 0;
 }
 
-int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got, u32 slice_ms)
+int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got)
 {
-	sock->sk->sk_rcvtimeo = msecs_to_jiffies(slice_ms);
 	while (*got < len) {
 		struct msghdr msg = { };
 		struct kvec kv = { .iov_base = data + *got, .iov_len = len - *got };
-		int ret = kernel_recvmsg(sock, &msg, &kv, 1, kv.iov_len, 0);
+		int ret = kernel_recvmsg(sock, &msg, &kv, 1, kv.iov_len, MSG_DONTWAIT);
 
 		if (ret <= 0)
 			return ret ? ret : -ECONNRESET;

@@ -36,18 +36,23 @@ void dstor_socket_for_exporter(struct socket *sock);
 /* Ends it with a reset: nothing of it lingers in the kernel afterwards. */
 void dstor_socket_abort(struct socket *sock);
 void dstor_socket_close_listener(struct socket *sock);
-/* Waits at most @timeout_ms for the other side. */
+/*
+ * Begins to connect; what is written later waits at most @timeout_ms. -EAGAIN: the other
+ * side is on this machine and takes none now.
+ */
 int dstor_socket_connect(struct net *net, const struct dstor_address *a, u32 timeout_ms,
 			 struct socket **out);
+/* Does not wait: -EAGAIN while the other side has not answered. */
+int dstor_socket_connected(struct socket *sock);
 int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out);
 /* The next connection of a listener. Does not wait: -EAGAIN when there is none. */
 int dstor_socket_accept(struct socket *listener, struct socket **out);
 /* All of @len bytes, waiting at most the socket's timeouts. */
 int dstor_socket_write(struct socket *sock, const void *data, size_t len);
 /*
- * -EAGAIN after @slice_ms without all bytes; call again with the same @got then.
+ * Does not wait: -EAGAIN when not all bytes are there; call again with the same @got then.
  * -ECONNRESET when the other side closed.
  */
-int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got, u32 slice_ms);
+int dstor_socket_read(struct socket *sock, void *data, size_t len, size_t *got);
 
 #endif

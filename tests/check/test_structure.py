@@ -23,9 +23,6 @@ SEES = {
 # Files that call each other in a circle, and why they may. A new circle is an error, and so is
 # one in this list that is gone.
 CIRCLES = {
-    ("client/handshake.c", "client/link.c", "client/renewal.c"):
-        "an attempt of a link: a planned one (renewal.c) is started by the link, drains the queue "
-        "in the middle of its handshake, and says whether the link goes on when it failed",
     ("conn/cipher.c", "conn/connection.c", "conn/decrypt.c", "conn/encrypt.c", "conn/receive.c",
      "conn/send.c"):
         "one connection: its two halves, and what each does where there is a cipher",
