@@ -7,6 +7,7 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <net/net_namespace.h>
 
 #include "client/device.h"
@@ -239,6 +240,8 @@ static int device_go_live(struct dstor_device *dev, struct dstor_grant *g, struc
 	/* A detach may have called the attach off meanwhile. */
 	if (dev->dead)
 		ret = dstor_fail(err, -ECANCELED, "%s", dev->reason);
+	else if (signal_pending(current))
+		ret = dstor_fail(err, -ECANCELED, "interrupted");
 	dev->running = !ret;
 	mutex_unlock(&dev->lock);
 	if (ret)
@@ -316,6 +319,9 @@ int dstor_device_add(struct net *net, const struct dstor_device_config *c,
 	return 0;
 
 err_list:
+	/* The exporter has granted it: nothing of it stays there. */
+	if (g->sock)
+		dstor_device_give_back(&dev->queues[0], g);
 	dstor_connect_end(g);
 	dstor_device_delist(dev);
 err_put:

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Detach: by command, when the network namespace goes, at shutdown. A device
- * ends in order while its exporter answers, and by force otherwise.
+ * Detach: by command, when an attach is called off, when the network namespace
+ * goes, at shutdown. A device ends in order while its exporter answers, and by
+ * force otherwise.
  *
  * Locks: dev->lock, then q->lock. No page may be sent any more when a request
  * ends (P4): fail_all() waits for that.
  */
 #include <linux/delay.h>
+#include <linux/sched/mm.h>
 
 #include "client/device.h"
 #include "client/device_event.h"
@@ -76,6 +78,32 @@ void dstor_device_say_bye(struct dstor_device *dev)
 		while (dstor_queue_live(&dev->queues[i]) &&
 		       !dstor_conn_lost(&dev->queues[i].conn) && time_before(jiffies, until))
 			usleep_range(500, 1000);
+}
+
+void dstor_device_give_back(struct dstor_queue *q, struct dstor_grant *g)
+{
+	struct dstor_device *dev = q->dev;
+	/* Under a lock that recovery needs. */
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	/* First, so that nothing connects again when the exporter has closed. */
+	dstor_device_set_stopping(dev);
+	mutex_lock(&q->lock);
+	/* What it receives meanwhile finds no slots. */
+	q->bounds = (struct dstor_bounds) { };
+	ret = dstor_conn_protect(&q->conn, &g->welcome, dev->config.has_key ? &g->channel : NULL,
+				 le32_to_cpu(g->welcome.max_io), &dev->threads);
+	if (!ret) {
+		dstor_conn_begin(&q->conn);
+		dstor_conn_start(&q->conn, g->sock, 0);
+		g->sock = NULL;
+		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
+	}
+	mutex_unlock(&q->lock);
+	memalloc_noio_restore(noio);
+	dstor_device_say_bye(dev);
+	dstor_device_stop_works(dev);
 }
 
 static int claim_removal(struct dstor_device *dev, bool force, struct dstor_error *err)

@@ -281,6 +281,9 @@ void dstor_device_set_stopping(struct dstor_device *dev);
 void dstor_device_stop_works(struct dstor_device *dev);
 /* Detached in order: the exporter may forget the session. Takes each q->lock. */
 void dstor_device_say_bye(struct dstor_device *dev);
+struct dstor_grant;
+/* A grant to a device that does not come to be: BYE on its connection. Stops the device. */
+void dstor_device_give_back(struct dstor_queue *q, struct dstor_grant *g);
 
 /* disk.c. Sleep. */
 /* Makes dev->disk as @w says; it is not visible yet. 0 or a negative errno. */

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A command that waits for another machine or for a disk holds up no other."""
+"""A command that waits for another machine or for a disk holds up no other, and one that is called off leaves nothing."""
 import time
 
 import pytest
 
-from common import attach_to, export_and_attach, guest_python, show
+from common import attach_to, export, export_and_attach, guest_python, show
 
 WAITER = 7713   # an exporter that says WAIT, for ever
 
@@ -71,3 +71,21 @@ def test_unexport_that_waits_for_its_disk_holds_up_nobody(machine):
         point.release()
         job.wait(10, check=True)
     assert [e["name"] for e in show(m)["exports"]] == ["data"]
+
+
+@pytest.mark.points
+def test_ctrl_c_after_the_grant_leaves_nothing(machine):
+    """The exporter has granted the session and its lease; the attach is called off and gives both back."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    with m.point("ATTACH_CONNECTED", hold=True) as point:
+        job = m.start("exec dst attach dst://127.0.0.1/data --name d")
+        point.reached()
+        assert len(export(m)["clients"]) == 1
+        m.run("pkill -INT -x dst")
+        time.sleep(0.3)
+        point.release()
+        job.wait(10)
+    assert show(m)["devices"] == []
+    m.wait_for("dst show data --json | python3 -c 'import json, sys; sys.exit(len(json.load(sys.stdin)[\"exports\"][0][\"clients\"]))'",
+               timeout=5)
