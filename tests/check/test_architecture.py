@@ -240,3 +240,40 @@ def test_a_lock_that_is_not_in_the_table_is_found():
     assert unlisted(text, {"a.c": "mutex_lock(&new_lock);", "b.c": "spin_lock_irq(&x->y.lock);"}) == \
         ["new_lock (a.c)", "x->y.lock (b.c)"]
     assert not unlisted(text, {"a.c": "mutex_lock(&q->dev->lock); if (mutex_trylock(&c->tx.lock)) {}"})
+
+
+def unpaired(texts, files):
+    """Comments of @texts ({name: text}) that pair with a function that is not there, or is not in the file they name."""
+    functions = {name: set(re.findall(r"\b(\w+)\(", code)) for name, code in files.items()}
+    found = []
+    for name, text in texts.items():
+        for function, file in re.findall(r"[Pp]airs with (\w+)\(\)(?: in (\w+\.c))?", re.sub(r"\s*\n\s*\*\s*", " ", text)):
+            places = [code for path, code in functions.items() if not file or path.endswith(f"/{file}")]
+            if not any(function in names for names in places):
+                found.append(f"{name}: {function}() in {file or 'the module'}")
+    return found
+
+
+def test_comments_pair_with_functions_that_exist(known):
+    texts = {str(p.relative_to(TOP / "module")): p.read_text() for p in sources("module")}
+    assert len(re.findall("[Pp]airs with", "".join(texts.values()))) > 10
+    assert not unpaired(texts, known.files)
+
+
+def test_a_pair_that_does_not_exist_is_found():
+    files = {"conn/send.c": "static void tx_unmark(void)\n{\n}\n"}
+    assert unpaired({"conn/x.c": "/* pairs with unmark() in send.c */"}, files) == ["conn/x.c: unmark() in send.c"]
+    assert unpaired({"conn/x.c": "/* pairs with tx_unmark() in connection.c */"}, files)
+    assert unpaired({"conn/x.c": "/*\n * Pairs with\n * gone() */"}, files)
+    assert not unpaired({"conn/x.c": "/* pairs with tx_unmark()\n * in send.c */"}, files)
+
+
+PEER_STATE = re.compile(r"(?:\bp->state\s*=[^=]|WRITE_ONCE\(p->state,)")
+
+
+def test_peers_change_state_in_one_place(known):
+    """Readers have peers_lock, and dstor_peer_set_state() takes it."""
+    found = [name for name, code in known.files.items() if name.startswith("exporter/")
+             for _ in PEER_STATE.findall(code)]
+    assert found == ["exporter/peer_list.c"]
+    assert PEER_STATE.search("p->state = DSTOR_PEER_LIVE;") and not PEER_STATE.search("if (p->state == x)")

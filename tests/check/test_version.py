@@ -44,7 +44,8 @@ def test_debian(options, version):
     """The changelog has it, and gives it to all that debian/rules builds."""
     status, output = run("make", "-n", "deb", *options)
     assert status == 0 and f"s/@VERSION@/{version}/" in output, output
-    assert "@VERSION@" in (TOP / "dist/debian/changelog.in").read_text().splitlines()[0]
+    changelog = (TOP / "dist/debian/changelog.in").read_text().splitlines()
+    assert "@VERSION@" in changelog[0] and changelog[-1].endswith("  @DATE@") and "s/@DATE@/" in output
     rules = (TOP / "dist/debian/rules").read_text()
     for target in ("utility", "install-utility", "install-dkms-source"):
         assert re.search(rf"MAKE\) {target} .*DST_RELEASE=\$\(DEB_VERSION_UPSTREAM\)$", rules, re.M), target
