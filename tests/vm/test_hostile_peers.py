@@ -230,7 +230,7 @@ def test_texts_of_the_other_end_forge_no_line(machine):
     shown = "unix:/tmp/x?dstor: export data: removed??[31m??2J"
     client, = export(m)["clients"]
     assert squatter.out == "OK\n" and client["address"] == shown
-    assert f" {shown} " in m.run("dst show").out
+    assert f" {shown}: writes" in m.run("dst show").out
     # a successor is told who writes; the refusal is a good one
     assert shown in fails(m, "dst attach 'dst+unix:///data?socket=/tmp/s' --timeout 1s", "is in use by")
     with exporter(m, "status=4, reason=b'no' + bytes([0x9b]) + b'2J' + bytes([0xff])"):
