@@ -107,7 +107,7 @@ def test_a_seed_is_a_run(built):
 
 def test_every_mutant_is_known():
     names = set(re.findall(r'^\t\[\w+\] = "([a-z-]+)",$', re.search(
-        r"mutants\[MUTANTS\] = \{(.*?)\};", (TOP / "tests/sim/main.c").read_text(), re.S)
+        r"mutants\[MUTANTS\] = \{(.*?)\};", (TOP / "tests/sim/names.c").read_text(), re.S)
         .group(1), re.M))
     assert names == set(MUTANTS)
 

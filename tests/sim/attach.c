@@ -1,232 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sessions of an exporter: the hello, generations and their fence, the lease,
- * and how a session ends (docs/protocol.md, sections 4, 8, 10 and 12).
+ * Hellos and their answers: generations and their fence, and the grant
+ * (docs/protocol.md, sections 4, 8 and 10).
  */
 #include "sim.h"
+#include "session.h"
 #include "hello.h"
 #include "id.h"
 #include "rejoin.h"
-
-#define IDLE_DORMANT_MS 40000	/* of "forever" retries, not the writer's: an hour in the module */
-
-static struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN])
-{
-	for (u32 n = 0; n < RECORDS; n++)
-		if (x->records[n].used && dstor_id_equal(x->records[n].id, id))
-			return &x->records[n];
-	return NULL;
-}
-
-bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie)
-{
-	const struct record *r = record_find(x, id);
-	const struct dstor_queue_past *past = r ? &r->queue[queue].past : NULL;
-
-	return past && (!past->used || past->cookie == cookie || past->former == cookie);
-}
-
-static struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session)
-{
-	for (u32 n = 0; n < RECORDS; n++) {
-		struct record *r = &x->records[n];
-
-		if (r->used)
-			continue;
-		memset(r, 0, sizeof(*r));
-		r->used = true;
-		r->stamp = ++w.stamps;
-		r->session = session;
-		memcpy(r->id, h->session, DSTOR_ID_LEN);
-		memcpy(r->client, h->client, DSTOR_ID_LEN);
-		return r;
-	}
-	return NULL;
-}
-
-static void record_free(struct record *r)
-{
-	r->used = false;
-	r->stamp = 0;
-}
-
-static bool is_holder(const struct exporter *x, const struct record *r)
-{
-	return x->lease.held && dstor_id_equal(x->lease.session, r->id);
-}
-
-u32 record_running(const struct record *r)
-{
-	u32 n = 0;
-
-	for (u32 q = 0; q < QUEUES; q++)
-		n += r->queue[q].running;
-	return n;
-}
-
-static bool has_conn(const struct record *r, bool pending_too)
-{
-	for (u32 q = 0; q < QUEUES; q++)
-		if (r->queue[q].live || (pending_too && r->queue[q].pending))
-			return true;
-	return false;
-}
-
-static u64 memory_ms(const struct record *r)
-{
-	return dstor_memory_ms(r->timeout_ms, r->retries);
-}
-
-/* After which nobody waits for it; NEVER for a writer that tries for ever. */
-static u64 dormant_ms(const struct exporter *x, const struct record *r)
-{
-	u64 ms = memory_ms(r);
-
-	return ms == NEVER && !is_holder(x, r) ? IDLE_DORMANT_MS : ms;
-}
-
-void session_heard(struct conn *c)
-{
-	c->heard_ms = w.now;
-	if (!c->record)
-		return;
-	oracle_heard(c);
-	c->record->heard_ms = w.now;
-	if (is_holder(c->x, c->record))
-		c->x->lease.heard_ms = w.now;
-}
-
-static void lease_keep(struct exporter *x)
-{
-	x->disk->kept_token = x->lease.token;
-	x->disk->kept_former = x->lease.former;
-}
-
-/* A frame: the client has the newest cookie of its queue, and soon the newest token. */
-void session_frame(struct conn *c, u64 seq)
-{
-	struct record *r = c->record;
-	struct dstor_queue_past *past = &r->queue[c->queue].past;
-	u64 former = past->former;
-
-	dstor_rejoin_frame(past, seq);
-	if (mutated(FORMER_COOKIE_FOR_EVER))
-		past->former = former;
-	if (!is_holder(c->x, r) || mutated(FORMER_TOKEN_FOR_EVER))
-		return;
-	for (u8 q = 0; q < r->queues; q++)
-		if (!r->queue[q].past.used)
-			return;
-	if (dstor_lease_settle(&c->x->lease))
-		lease_keep(c->x);
-}
-
-static void release_lease(struct exporter *x, struct record *r)
-{
-	if (is_holder(x, r)) {
-		dstor_lease_release(&x->lease);
-		oracle_released(x, r->session);
-	}
-}
-
-static void session_over(struct exporter *x, struct record *r)
-{
-	release_lease(x, r);
-	oracle_session_over(x, r->session);
-	if (!r->evicted)	/* an evicted one must be told when it comes back */
-		record_free(r);
-}
-
-/* Closes whatever connections it has and drops what is not submitted. */
-static void close_queue(struct record *r, u8 q)
-{
-	struct conn *both[] = { r->queue[q].live, r->queue[q].pending };
-
-	r->queue[q].live = NULL;
-	r->queue[q].pending = NULL;
-	for (u32 i = 0; i < 2; i++) {
-		if (!both[i])
-			continue;
-		requests_drop(both[i]);
-		both[i]->record = NULL;
-		conn_abort(both[i], TO_CLIENT);
-	}
-}
-
-static void dormant_later(struct exporter *x, struct record *r)
-{
-	if (dormant_ms(x, r) != NEVER)
-		after(dormant_ms(x, r) + below(5000), EV_DORMANT, x->index, r - x->records,
-		      r->stamp);
-}
-
-void queue_lost(struct conn *c)
-{
-	struct record *r = c->record;
-	struct exporter *x = c->x;
-
-	if (!r)
-		return;
-	c->record = NULL;
-	if (r->queue[c->queue].live == c)
-		r->queue[c->queue].live = NULL;
-	if (r->queue[c->queue].pending == c)
-		r->queue[c->queue].pending = NULL;
-	if (is_holder(x, r))
-		x->lease.connected = has_conn(r, false);
-	if (!has_conn(r, true)) {
-		if (!r->established && !record_running(r)) {
-			record_free(r);
-			return;
-		}
-		dormant_later(x, r);
-	}
-	session_settle(x, r);
-	attach_step_all(x);
-}
-
-/* --- room --- */
-
-static struct record *older(struct record *a, struct record *b)
-{
-	return !a || b->heard_ms < a->heard_ms ? b : a;
-}
-
-/* One more session: of a client with too many its oldest goes, or the oldest dormant one. */
-static bool make_room(struct exporter *x, const u8 client[DSTOR_ID_LEN])
-{
-	struct record *own = NULL, *dormant = NULL, *goes = NULL;
-	u32 all = 0, of_client = 0;
-
-	for (u32 n = 0; n < RECORDS; n++) {
-		struct record *r = &x->records[n];
-		bool is_own = dstor_id_equal(r->client, client);
-
-		if (!r->used || r->evicted)
-			continue;
-		all++;
-		of_client += is_own;
-		if (record_running(r) || has_conn(r, true) || is_holder(x, r))
-			continue;
-		if (is_own)
-			own = older(own, r);
-		if (r->dormant)
-			dormant = older(dormant, r);
-	}
-	if (of_client >= w.room_of_client)
-		goes = own;
-	else if (all >= w.room)
-		goes = dormant;
-	else
-		return true;
-	if (!goes)
-		return false;
-	happened[H_FORGOTTEN]++;
-	w.sessions[goes->session].forgotten = true;
-	say("X%u: forgets s%u", x->index, goes->session);
-	session_over(x, goes);
-	return true;
-}
 
 /* --- the answer to a hello --- */
 
@@ -264,12 +45,6 @@ static void refuse(struct conn *c, u8 status, const u8 *holder)
 	queue_lost(c);
 }
 
-static u64 new_token(void)
-{
-	w.ids++;
-	return (u64)w.ids << 32 | 1;
-}
-
 static void grant(struct conn *c, u64 token)
 {
 	struct exporter *x = c->x;
@@ -291,7 +66,7 @@ static void grant(struct conn *c, u64 token)
 	memcpy(a->instance, x->instance, DSTOR_ID_LEN);
 	memcpy(a->exporter, x->identity, DSTOR_ID_LEN);
 	memcpy(a->life, x->life_id, DSTOR_ID_LEN);
-	a->cookie = cpu_to_le64(new_token());
+	a->cookie = cpu_to_le64(lease_new_token());
 	dstor_rejoin_welcomed(&r->queue[c->queue].past, &c->hello, le64_to_cpu(a->cookie));
 	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
 	a->logical_block = cpu_to_le32(BLOCK);
@@ -310,59 +85,6 @@ static void grant(struct conn *c, u64 token)
 /* --- the lease --- */
 
 enum lease_step { LEASE_OK, LEASE_LATER, LEASE_REFUSED };
-
-static void lease_request(const struct conn *c, struct dstor_lease_request *q)
-{
-	memset(q, 0, sizeof(*q));
-	memcpy(q->session, c->hello.session, DSTOR_ID_LEN);
-	memcpy(q->client, c->hello.client, DSTOR_ID_LEN);
-	memcpy(q->takeover, c->hello.takeover, DSTOR_ID_LEN);
-	q->token = mutated(LEASE_TOKEN_IGNORED) ? 0 : le64_to_cpu(c->hello.writer_token);
-	q->budget_ms = dstor_lease_ms(le32_to_cpu(c->hello.timeout_ms),
-				      le32_to_cpu(c->hello.retries));
-	q->silence_ms = dstor_silence_ms(le32_to_cpu(c->hello.ping_ms),
-					 le32_to_cpu(c->hello.timeout_ms));
-	q->asked_ms = c->heard_ms;	/* it says nothing more until it is answered */
-	q->same_client = true;		/* nobody has a key */
-}
-
-static u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
-{
-	struct exporter *x = c->x;
-	u64 token = dstor_lease_grant(&x->lease, q, new_token(), w.now);
-
-	lease_keep(x);	/* on its own disk, before it answers */
-	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
-	oracle_granted(x, c->session, q);
-	return token;
-}
-
-/* Ends the holder's session. False while something it submitted runs. */
-static bool expel_holder(struct conn *c, const struct dstor_lease_request *q)
-{
-	struct exporter *x = c->x;
-	struct record *holder = record_find(x, x->lease.session);
-	bool takeover = dstor_id_equal(q->takeover, x->lease.session);
-
-	if (!holder)
-		return true;
-	/* it waits, as we do, and has nothing to say meanwhile */
-	for (u8 n = 0; n < QUEUES; n++)
-		if (holder->queue[n].pending && holder->queue[n].pending->established)
-			return false;
-	happened[takeover ? H_TAKEOVER : H_SILENT_HOLDER]++;
-	for (u8 n = 0; n < QUEUES; n++)
-		close_queue(holder, n);
-	x->lease.connected = false;
-	if (record_running(holder) && !mutated(takeover ? TAKEOVER_WITHOUT_FENCE :
-					       SILENCE_WITHOUT_FENCE)) {
-		dormant_later(x, holder);
-		return false;
-	}
-	oracle_session_over(x, holder->session);
-	record_free(holder);
-	return true;
-}
 
 static enum lease_step lease_step(struct conn *c, u64 *token)
 {
@@ -394,7 +116,7 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	switch (answer) {
 	case DSTOR_LEASE_AFTER_FENCE:
 		c->promised = true;
-		if (!expel_holder(c, &q))
+		if (!lease_expel_holder(c, &q))
 			return LEASE_LATER;
 		break;
 	case DSTOR_LEASE_WAIT:
@@ -544,7 +266,7 @@ void attach_hello(struct conn *c, const struct message *m)
 		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
 		return;
 	}
-	if (!r && make_room(x, h->client))
+	if (!r && record_make_room(x, h->client))
 		r = record_new(x, h, c->session);
 	if (!r) {
 		refuse(c, DSTOR_WELCOME_BUSY, NULL);
@@ -563,137 +285,13 @@ void attach_hello(struct conn *c, const struct message *m)
 	r->retries = le32_to_cpu(h->retries);
 	happened[H_RESUMED_DORMANT] += r->dormant;
 	r->dormant = false;
-	close_queue(r, q);
-	if (is_holder(x, r))
-		x->lease.connected = has_conn(r, false);
+	record_close_queue(r, q);
+	if (lease_is_holder(x, r))
+		x->lease.connected = record_has_conn(r, false);
 	r->queue[q].pending = c;
 	c->record = r;
 	c->end = E_PENDING;
 	session_heard(c);
 	after(1000, EV_WAIT, c->index, 0, c->stamp);
-	attach_step_all(x);
-}
-
-/* --- the end of a session --- */
-
-/* BYE and eviction end a session once nothing of any queue of it runs. */
-void session_settle(struct exporter *x, struct record *r)
-{
-	bool drained = !record_running(r);
-
-	if (!r->used)
-		return;
-	if (r->bye && !has_conn(r, true) && (drained || mutated(BYE_WITHOUT_DRAIN)))
-		session_over(x, r);
-	else if (r->evicted && (drained || mutated(EVICT_WITHOUT_FENCE)))
-		session_over(x, r);
-}
-
-void session_bye(struct conn *c)
-{
-	struct record *r = c->record;
-	struct exporter *x = c->x;
-
-	say("X%u: BYE of s%u queue %u", x->index, c->session, c->queue);
-	if (r->queue[c->queue].running) {
-		violated("P1", "BYE with transactions in flight");
-		return;
-	}
-	r->bye = true;
-	happened[H_BYE]++;
-	w.sessions[c->session].bye = true;
-	requests_drop(c);
-	c->end = E_CLOSED;
-	queue_lost(c);
-	conn_release(c);
-}
-
-void session_evict(struct exporter *x, struct record *r)
-{
-	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
-			       .flags = cpu_to_le16(DSTOR_CHANGE_EVICTED) };
-
-	say("X%u: evicts s%u", x->index, r->session);
-	r->evicted = true;
-	w.sessions[r->session].evicted = true;
-	if (is_holder(x, r) && !mutated(EVICTION_FORGOTTEN)) {
-		dstor_lease_revoke(&x->lease, new_token());
-		lease_keep(x);
-	}
-	for (u8 q = 0; q < QUEUES; q++) {
-		struct conn *c = r->queue[q].live;
-
-		if (!c)
-			continue;
-		requests_drop(c);
-		frame_send(c, TO_CLIENT, &f, NULL);
-		conn_finish(c, TO_CLIENT);
-		queue_lost(c);
-	}
-	if (r->used)
-		session_settle(x, r);
-	attach_step_all(x);
-}
-
-/* A rule changed: it reads on, and writes no more. */
-void session_downgrade(struct exporter *x, struct record *r)
-{
-	say("X%u: s%u may only read from now on", x->index, r->session);
-	r->may_only_read = true;
-	r->read_only = true;
-	r->downgrading = 1;
-	session_downgrade_step(x, r);
-}
-
-/* Once all it was admitted is done, the disk is flushed; then it is told. */
-void session_downgrade_step(struct exporter *x, struct record *r)
-{
-	if (!r->used || r->downgrading != 1 || x->state != X_UP)
-		return;
-	if (record_writes(r) && !mutated(DOWNGRADE_WITHOUT_DRAIN))
-		return;
-	r->downgrading = 2;
-	if (x->disk->is_volatile && !mutated(DOWNGRADE_WITHOUT_FLUSH))
-		disk_flush_for(x, r);
-	else
-		session_downgraded(x, r, true);
-}
-
-void session_downgraded(struct exporter *x, struct record *r, bool flushed)
-{
-	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
-			       .flags = cpu_to_le16(DSTOR_CHANGE_ACCESS |
-						    (flushed ? DSTOR_CHANGE_FLUSHED : 0)),
-			       .status = cpu_to_le16(DSTOR_ACCESS_READ) };
-
-	r->downgrading = 0;
-	happened[H_DOWNGRADED]++;
-	say("X%u: s%u only reads, and gives the lease back", x->index, r->session);
-	for (u8 q = 0; q < QUEUES; q++)
-		if (r->queue[q].live && r->queue[q].live->established)
-			frame_send(r->queue[q].live, TO_CLIENT, &f, NULL);
-	if (is_holder(x, r))
-		w.sessions[r->session].gave_back = x->disk - w.disks + 1;
-	release_lease(x, r);
-	attach_step_all(x);
-}
-
-/*
- * Nobody waits any more for who was silent for too long. Its slots stay: a client
- * that comes back after all resumes with them (P3).
- */
-void session_dormant(struct exporter *x, struct record *r)
-{
-	if (has_conn(r, true) || r->evicted || r->dormant)
-		return;
-	if (w.now - r->heard_ms < dormant_ms(x, r) ||
-	    (record_running(r) && !mutated(FORGET_WHILE_BUSY))) {
-		after(1000, EV_DORMANT, x->index, r - x->records, r->stamp);
-		return;
-	}
-	happened[H_DORMANT]++;
-	say("X%u: nobody waits for s%u any more", x->index, r->session);
-	r->dormant = true;
-	release_lease(x, r);
 	attach_step_all(x);
 }
