@@ -23,7 +23,7 @@ static void submit_something(struct machine *m)
 	static const u8 ops[] = { DSTOR_OP_WRITE, DSTOR_OP_WRITE, DSTOR_OP_WRITE, DSTOR_OP_WRITE,
 				  DSTOR_OP_WRITE, DSTOR_OP_READ, DSTOR_OP_READ, DSTOR_OP_FLUSH,
 				  DSTOR_OP_DISCARD, DSTOR_OP_WRITE_ZEROES };
-	u8 op = ops[m->read_only ? between(5, 7) : below(sizeof(ops))];
+	u8 op = ops[m->only_reads ? between(5, 7) : below(sizeof(ops))];
 	u32 blocks = m->identity.size / BLOCK;
 	u8 count = chance(60) ? 1 : between(1, SPAN);
 	u8 first = below(chance(70) ? blocks / 2 : blocks - count + 1);

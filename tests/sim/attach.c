@@ -53,9 +53,8 @@ static void grant(struct conn *c, u64 token)
 	struct dstor_welcome *a = welcome_new(&i, DSTOR_WELCOME_OK);
 	bool is_volatile = x->disk->is_volatile && !x->write_through;
 
-	r->read_only = c->hello.flags & DSTOR_HELLO_READ_ONLY || r->may_only_read ||
-		       dstor_resume_elsewhere(&c->hello, x->disk->uuid);
-	a->access = r->read_only ? DSTOR_ACCESS_READ : DSTOR_ACCESS_WRITE;
+	a->access = r->queue[c->queue].access;
+	c->writes = a->access == DSTOR_ACCESS_WRITE;
 	a->queues = cpu_to_le16(QUEUES);
 	a->slots = c->hello.slots;
 	a->max_io = c->hello.max_io;
@@ -94,9 +93,7 @@ static enum lease_step lease_step(struct conn *c, u64 *token)
 	bool same;
 
 	*token = 0;
-	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || x->shared || c->record->may_only_read)
-		return LEASE_OK;
-	if (dstor_resume_elsewhere(&c->hello, x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
+	if (c->record->queue[c->queue].access != DSTOR_ACCESS_WRITE || x->shared)
 		return LEASE_OK;
 	lease_request(c, &q);
 	answer = dstor_lease_ask(&x->lease, &q, w.now);
@@ -181,6 +178,7 @@ static bool attach_step(struct exporter *x, struct record *r, u8 queue)
 	case LEASE_OK:
 		break;
 	}
+	lease_read_on(c);
 	say("X%u: welcomes s%u queue %u gen %llu", x->index, c->session, c->queue, ULL(c->gen));
 	grant(c, token);
 	return true;
@@ -236,6 +234,16 @@ static bool greet(struct conn *c, const struct message *m)
 	return true;
 }
 
+/* A client of another disk must learn that, and not that this one has a writer. */
+static u8 access_of(const struct conn *c)
+{
+	if (c->hello.flags & DSTOR_HELLO_READ_ONLY || !lease_may_write(c->x, c->hello.client))
+		return DSTOR_ACCESS_READ;
+	if (dstor_resume_elsewhere(&c->hello, c->x->disk->uuid) && !mutated(LEASE_OF_ANOTHER_DISK))
+		return DSTOR_ACCESS_READ;
+	return DSTOR_ACCESS_WRITE;
+}
+
 void attach_hello(struct conn *c, const struct message *m)
 {
 	const struct dstor_hello *h = &m->hello;
@@ -266,8 +274,12 @@ void attach_hello(struct conn *c, const struct message *m)
 		refuse(c, DSTOR_WELCOME_EXPIRED, NULL);
 		return;
 	}
+	if (r && r->key != c->key && mutated(ROTATION_IS_ANOTHER_CLIENT)) {
+		refuse(c, DSTOR_WELCOME_MALFORMED, NULL);
+		return;
+	}
 	if (!r && record_make_room(x, h->client))
-		r = record_new(x, h, c->session);
+		r = record_new(x, h, c->session, c->key);
 	if (!r) {
 		refuse(c, DSTOR_WELCOME_BUSY, NULL);
 		return;
@@ -279,6 +291,7 @@ void attach_hello(struct conn *c, const struct message *m)
 	say("X%u: hello of s%u queue %u gen %llu, %u running", x->index, c->session, q, ULL(c->gen),
 	    r->queue[q].running);
 	r->queue[q].gen = le64_to_cpu(h->generation);
+	r->queue[q].access = access_of(c);
 	r->queues = le16_to_cpu(h->queues);
 	r->ping_ms = le32_to_cpu(h->ping_ms);
 	r->timeout_ms = le32_to_cpu(h->timeout_ms);

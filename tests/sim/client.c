@@ -19,7 +19,7 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->kind = DSTOR_HELLO_ATTACH;
-	h->flags = m->read_only ? DSTOR_HELLO_READ_ONLY : 0;
+	h->flags = m->only_reads ? DSTOR_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(queue);
 	h->queues = cpu_to_le16(m->queues);
 	h->slots = cpu_to_le16(m->slots);
@@ -44,26 +44,32 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 	}
 }
 
-void client_connect(struct machine *m, u8 queue)
+void client_hello(struct machine *m, u8 queue, struct conn *c)
 {
 	struct queue *q = &m->queue[queue];
-	struct item *i;
+	struct item *i = message_new(I_HELLO);
 
-	if (m->device == D_NONE || m->device == D_FAILED || q->state != Q_IDLE)
-		return;
-	q->gen++;
-	q->state = Q_HELLO;
-	q->heard_ms = w.now;
-	q->pinged_ms = w.now;
-	q->conn = conn_open(m, queue, q->gen);
-	i = message_new(I_HELLO);
+	c->gen = ++q->gen;
+	c->shown = m->token;
 	i->message->greeting = *sealed_greeting();
 	hello_fill(m, queue, &i->message->hello);
 	dstor_hello_set_crc(&i->message->hello);
 	say("M%u: s%u queue %u connects to X%u, gen %llu%s", m->index, m->session, queue,
-	    q->conn->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
-	q->conn->shown = m->token;
-	item_send(q->conn, TO_EXPORTER, i);
+	    c->x->index, ULL(q->gen), dstor_id_is_zero(m->takeover) ? "" : ", takeover");
+	item_send(c, TO_EXPORTER, i);
+}
+
+void client_connect(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+
+	if (m->device == D_NONE || m->device == D_FAILED || q->state != Q_IDLE)
+		return;
+	q->state = Q_HELLO;
+	q->heard_ms = w.now;
+	q->pinged_ms = w.now;
+	q->conn = conn_open(m, queue, q->gen);
+	client_hello(m, queue, q->conn);
 	after(silence_ms(m), EV_QUEUE_TIMER, m->index, queue, q->conn->stamp);
 }
 
@@ -72,6 +78,7 @@ void client_lost(struct machine *m, u8 queue)
 {
 	struct queue *q = &m->queue[queue];
 
+	renewal_drop(m, queue, false);
 	if (q->conn) {
 		struct conn *c = q->conn;
 
@@ -80,11 +87,7 @@ void client_lost(struct machine *m, u8 queue)
 		if (c->open)
 			conn_abort(c, TO_EXPORTER);
 	}
-	for (u32 n = 0; n < SLOTS; n++)
-		if (q->slot[n] && q->slot[n]->state == T_SENT) {
-			q->slot[n]->state = T_WAITING;
-			q->slot[n]->attempt.asked = false;
-		}
+	txns_unsent(m, queue);
 	q->state = Q_IDLE;
 	if (m->device == D_NONE || m->device == D_FAILED)
 		return;
@@ -99,7 +102,8 @@ void client_closed(struct conn *c)
 		return;
 	say("M%u: s%u queue %u gen %llu is closed", m->index, c->session, c->queue, ULL(c->gen));
 	conn_abort(c, TO_EXPORTER);
-	client_lost(m, c->queue);
+	if (!renewal_closed(m, c))
+		client_lost(m, c->queue);
 }
 
 void client_timer(struct machine *m, u8 queue)
@@ -138,6 +142,7 @@ static void first_welcome(struct machine *m, const struct exporter *x,
 	m->identity.max_io = le32_to_cpu(a->max_io);
 	m->identity.slots = le16_to_cpu(a->slots);
 	m->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
+	m->only_reads |= a->access == DSTOR_ACCESS_READ && !mutated(READER_ASKS_TO_WRITE);
 	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
 	m->disk = x->disk - w.disks;
 	for (u8 n = 0; n < m->queues; n++)
@@ -185,7 +190,8 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 	for (u8 n = 0; n < m->queues; n++) {
 		struct queue *q = &m->queue[n];
 
-		if (n != queue && q->state == Q_HELLO && !mutated(LATE_WELCOME_TRUSTED))
+		if (n != queue && (q->state == Q_HELLO || q->said) &&
+		    !mutated(LATE_WELCOME_TRUSTED))
 			client_lost(m, n);
 		if (dstor_id_equal(q->instance, a->instance))
 			continue;
@@ -223,11 +229,11 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 		m->token = le64_to_cpu(a->writer_token);
 	memcpy(m->life, a->life, DSTOR_ID_LEN);
 	m->life_number = c->life;
-	m->access = a->access;
 	q->quiet = false;
 	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);
 	q->is_volatile = le32_to_cpu(a->disk_flags) & DSTOR_DISK_VOLATILE;
+	q->access = a->access;
 	q->state = Q_LIVE;
 	q->attempts = 0;
 	for (u32 n = 0; n < SLOTS; n++)
@@ -235,6 +241,7 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	txn_resend_all(m, c->queue);
 	if (q->conn == c)
 		after(m->ping_ms, EV_QUEUE_TIMER, m->index, c->queue, c->stamp);
+	renewal_next(m);
 }
 
 static void in_use(struct conn *c, const struct dstor_welcome *a)
@@ -305,6 +312,7 @@ static void welcome_arrived(struct conn *c, const struct message *msg)
 	case DSTOR_WELCOME_STALE:
 	case DSTOR_WELCOME_STOPPING:
 	case DSTOR_WELCOME_BUSY:
+	case DSTOR_WELCOME_MALFORMED:	/* mutant */
 		client_lost(m, c->queue);
 		break;
 	default:
@@ -324,11 +332,6 @@ static void changed(struct conn *c, const struct dstor_frame *f)
 	/* nothing was acked on this queue after it, and all before is durable */
 	if (flags & DSTOR_CHANGE_FLUSHED)
 		m->queue[c->queue].mark = DSTOR_FLUSH_MARK_CLEAN;
-	if (flags & DSTOR_CHANGE_ACCESS) {
-		m->access = le16_to_cpu(f->status);
-		if (flags & DSTOR_CHANGE_FLUSHED)
-			oracle_told_durable(m, c->queue);
-	}
 	if (flags & DSTOR_CHANGE_EVICTED)
 		device_fail(m, "evicted");
 	else if (flags & DSTOR_CHANGE_STOPPING)
@@ -367,6 +370,8 @@ void client_receive(struct conn *c, struct item *i)
 {
 	struct queue *q = &c->m->queue[c->queue];
 
+	if (q->next == c)
+		renewal_receive(c, i);
 	if (q->conn != c)
 		return;
 	q->heard_ms = w.now;
@@ -398,6 +403,7 @@ void device_attach(struct machine *m)
 	m->queues = queues;
 	m->established = false;
 	m->suspended = false;
+	m->only_reads = m->read_only;
 	m->token = 0;
 	memset(m->life, 0, DSTOR_ID_LEN);
 	memset(&m->identity, 0, sizeof(m->identity));
@@ -459,6 +465,8 @@ void device_detach(struct machine *m)
 
 		for (u32 k = 0; k < SLOTS; k++)
 			undecided |= q->barred[k];
+		undecided |= q->said;
+		renewal_drop(m, n, false);
 		if (q->state == Q_LIVE && !undecided) {
 			frame_send(c, TO_EXPORTER, &bye, NULL);
 			q->conn = NULL;
@@ -470,16 +478,6 @@ void device_detach(struct machine *m)
 	}
 }
 
-/* Another key, or the daily renewal: each connection is made again, under load. */
-void device_rotate(struct machine *m)
-{
-	happened[H_ROTATED]++;
-	say("M%u: s%u makes its connections anew", m->index, m->session);
-	for (u8 n = 0; n < m->queues; n++)
-		if (m->queue[n].state == Q_LIVE)
-			client_lost(m, n);
-}
-
 void device_crash(struct machine *m)
 {
 	happened[H_CLIENT_CRASHED]++;
@@ -488,6 +486,7 @@ void device_crash(struct machine *m)
 	oracle_client_crashed(m);
 	for (u8 n = 0; n < QUEUES; n++) {
 		m->queue[n].conn = NULL;
+		renewal_forget(&m->queue[n]);
 		m->queue[n].state = Q_IDLE;
 		memset(m->queue[n].slot, 0, sizeof(m->queue[n].slot));
 	}

@@ -68,7 +68,6 @@ struct bio *disk_submit(struct exporter *x, struct request *r, enum bio_kind kin
 	b->x = x;
 	b->disk = x->disk;
 	b->request = r;
-	b->downgrade = NULL;
 	if (kind == BIO_FLUSH) {
 		memcpy(b->cache, b->disk->cache, sizeof(b->cache));
 		memcpy(b->version, b->disk->cache_version, sizeof(b->version));
@@ -87,15 +86,6 @@ struct bio *disk_submit(struct exporter *x, struct request *r, enum bio_kind kin
 		apply(b);
 	after(ms, EV_BIO, b - w.bios, 0, b->stamp);
 	return b;
-}
-
-/* What a session was told is done is to be durable. */
-void disk_flush_for(struct exporter *x, struct record *r)
-{
-	struct bio *b = disk_submit(x, NULL, BIO_FLUSH);
-
-	b->downgrade = r;
-	b->record_stamp = r->stamp;
 }
 
 static void bio_free(struct bio *b)
@@ -127,12 +117,6 @@ void disk_done(struct bio *b)
 	bio_free(b);
 	if (r) {
 		request_done(r, b);
-		return;
-	}
-	if (b->downgrade) {
-		if (b->downgrade->stamp == b->record_stamp)
-			session_downgraded(x, b->downgrade, b->status == DSTOR_STATUS_OK);
-		exporter_stop_step(x);
 		return;
 	}
 	x->stop_failed = b->status != DSTOR_STATUS_OK;

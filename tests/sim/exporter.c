@@ -37,16 +37,6 @@ void request_free(struct request *r)
 	r->stamp = 0;
 }
 
-/* Anything that was admitted and may still change the disk. */
-bool record_writes(const struct record *r)
-{
-	for (u32 n = 0; n < REQUESTS; n++)
-		if (w.requests[n].used && w.requests[n].record == r &&
-		    w.requests[n].record_stamp == r->stamp)
-			return true;
-	return false;
-}
-
 /* NULL when the session was forgotten while it ran, which only mutants do. */
 static struct dstor_slot *slot_of(struct request *r)
 {
@@ -92,7 +82,6 @@ void requests_drop(struct conn *c)
 		if (slot_of(r))
 			dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
 		request_free(r);
-		session_downgrade_step(r->x, r->record);
 	}
 	c->receiving = NULL;
 }
@@ -133,7 +122,7 @@ static struct dstor_bounds bounds_of(const struct conn *c)
 {
 	struct dstor_bounds b = { .size = (u64)c->x->disk->blocks * BLOCK, .block = BLOCK,
 				.max_io = SPAN * BLOCK, .slots = SLOTS,
-				.read_only = c->record->read_only };
+				.read_only = !c->writes };
 
 	return b;
 }
@@ -253,7 +242,7 @@ void exporter_receive(struct conn *c, struct item *i)
 	}
 }
 
-static bool is_damaged(void)
+bool is_damaged(void)
 {
 	return w.faults & 1 << W_DAMAGE && !w.healing && chance(4);
 }
@@ -273,7 +262,6 @@ static void damaged(struct request *r)
 		dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
 	frame_send(r->conn, TO_CLIENT, &a, NULL);
 	request_free(r);
-	session_downgrade_step(r->x, r->record);
 }
 
 /*
@@ -294,7 +282,6 @@ void request_copied(struct request *r)
 		if (slot_of(r))
 			dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
 		request_free(r);
-		session_downgrade_step(r->x, r->record);
 		return;
 	}
 	if (is_damaged()) {
@@ -351,6 +338,7 @@ void request_done(struct request *r, struct bio *b)
 	if (s) {
 		dstor_slot_done(s, le64_to_cpu(r->frame.seq), r->status);
 		r->record->queue[r->queue].running--;
+		lease_drained(x, r->record, r->queue);
 	}
 	say("X%u: %s seq %llu of s%u is done%s%s", x->index, op_name(r->frame.op),
 	    ULL(le64_to_cpu(r->frame.seq)), r->txn->session, r->status ? " with an error" : "",
@@ -361,8 +349,6 @@ void request_done(struct request *r, struct bio *b)
 	if (s)
 		session_settle(x, r->record);
 	request_free(r);
-	if (s)
-		session_downgrade_step(x, r->record);
 	attach_step_all(x);
 	exporter_stop_step(x);
 }

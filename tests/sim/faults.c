@@ -88,6 +88,17 @@ static bool belongs_to(u16 session, const struct exporter *x)
 	return m->session != session || !m->established || &w.disks[m->disk] == x->disk;
 }
 
+static struct record *some_record(struct exporter *x)
+{
+	struct record *found = NULL;
+	u32 n = 0;
+
+	for (u32 i = 0; i < RECORDS; i++)
+		if (x->records[i].used && !below(++n))
+			found = &x->records[i];
+	return found;
+}
+
 static void fault_of_exporter(enum fault what, struct exporter *x)
 {
 	u32 ms = a_while();
@@ -100,21 +111,15 @@ static void fault_of_exporter(enum fault what, struct exporter *x)
 		say("X%u is frozen for %u ms", x->index, ms);
 		x->frozen_until = w.now + ms;
 	} else if (what == W_EVICT && x->state == X_UP && x->disk == x->own) {
-		struct record *r = &x->records[below(4)];
+		struct record *r = some_record(x);
 
-		if (r->used && !r->evicted && belongs_to(r->session, x))
+		if (r && !r->evicted && belongs_to(r->session, x))
 			session_evict(x, r);
-	} else if (what == W_DOWNGRADE && x->state == X_UP && x->disk == x->own) {
-		struct record *r = &x->records[below(4)];
+	} else if (what == W_DOWNGRADE) {
+		u32 n = below(MACHINES);
 
-		if (r->used && r->may_only_read && !r->downgrading) {
-			r->may_only_read = false;
-			happened[H_UPGRADED]++;
-			say("X%u: s%u may write again", x->index, r->session);
-		} else if (r->used && r->established && !r->read_only && !r->evicted && !r->bye &&
-			   belongs_to(r->session, x)) {
-			session_downgrade(x, r);
-		}
+		if (w.machines[n].exists)
+			lease_rule(x, &w.machines[n], !x->only_reads[n]);
 	} else if (what == W_GROW && x->state == X_UP && !x->disk->hidden) {
 		disk_grow(x->disk);
 		exporter_change(x, DSTOR_CHANGE_SIZE, (u64)x->disk->blocks * BLOCK);

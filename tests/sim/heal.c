@@ -34,6 +34,8 @@ void weather_heal(void)
 		u64 bound = txn_bound_ms(m);
 
 		m->target = m->home;
+		if (m->home->only_reads[n] && m->home->state == X_UP && chance(50))
+			lease_rule(m->home, m, false);
 		m->cut_until[0] = w.now;
 		m->cut_until[1] = w.now;
 		if (bound != NEVER && bound > longest)
@@ -54,17 +56,9 @@ static bool all_live(const struct machine *m)
 	return true;
 }
 
-/* Writes are refused from then on, and the client is told when the disk has flushed. */
-static bool is_downgrading(const struct machine *m)
+static bool may_write(const struct machine *m)
 {
-	for (u32 n = 0; n < EXPORTERS; n++)
-		for (u32 i = 0; i < RECORDS; i++) {
-			const struct record *r = &w.exporters[n].records[i];
-
-			if (r->used && r->session == m->session && r->downgrading)
-				return true;
-		}
-	return false;
+	return !m->only_reads && !m->home->only_reads[m->index];
 }
 
 /* A flush may have a loss to report; what comes after it must be good. */
@@ -76,7 +70,7 @@ void settle_step(struct machine *m)
 	if ((m->device == D_UP || m->device == D_DETACHING) && &w.disks[m->disk] != m->home->own)
 		device_force(m);
 	if (w.now < settle_from || m->device != D_UP || txns_in_flight(m) || !all_live(m) ||
-	    is_downgrading(m) || w.n_txns + 8 > TXNS)
+	    w.n_txns + 8 > TXNS)
 		return;
 	if (!m->settled) {
 		m->checks = w.n_txns;
@@ -91,8 +85,8 @@ void settle_step(struct machine *m)
 		}
 		m->checks = w.n_txns;
 		device_reopened(m);
-		if (!m->read_only && m->access == DSTOR_ACCESS_WRITE)
-			txn_submit(m, 0, DSTOR_OP_WRITE, true, below(3), 1);
+		for (u8 q = 0; q < m->queues && may_write(m); q++)
+			txn_submit(m, q, DSTOR_OP_WRITE, true, below(3), 1);
 		if (m->slots > 1)
 			txn_submit(m, 0, DSTOR_OP_FLUSH, false, 0, 0);
 		for (u32 b = 0; b + 2 < m->identity.size / BLOCK; b += 2)

@@ -10,19 +10,20 @@
 
 bool lease_is_holder(const struct exporter *x, const struct record *r)
 {
-	return x->lease.held && dstor_id_equal(x->lease.session, r->id);
+	return r->writer && x->lease.held && dstor_id_equal(x->lease.session, r->id);
 }
 
 void lease_keep(struct exporter *x)
 {
-	x->disk->kept_token = x->lease.token;
-	x->disk->kept_former = x->lease.former;
+	x->disk->kept_lease = x->lease;
+	x->disk->kept_lease.held = dstor_lease_outlives(&x->lease);
 }
 
 void lease_release(struct exporter *x, struct record *r)
 {
 	if (lease_is_holder(x, r)) {
 		dstor_lease_release(&x->lease);
+		lease_keep(x);
 		oracle_released(x, r->session);
 	}
 }
@@ -45,7 +46,8 @@ void lease_request(const struct conn *c, struct dstor_lease_request *q)
 	q->silence_ms = dstor_silence_ms(le32_to_cpu(c->hello.ping_ms),
 					 le32_to_cpu(c->hello.timeout_ms));
 	q->asked_ms = c->heard_ms;	/* it says nothing more until it is answered */
-	q->same_client = true;		/* nobody has a key */
+	q->same_client = true;
+	q->has_key = w.keyed;
 }
 
 u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
@@ -56,6 +58,8 @@ u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 	lease_keep(x);	/* on its own disk, before it answers */
 	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
 	oracle_granted(x, c->session, q);
+	c->record->writer = true;
+	c->record->downgraded = false;
 	return token;
 }
 
@@ -85,45 +89,127 @@ bool lease_expel_holder(struct conn *c, const struct dstor_lease_request *q)
 	return true;
 }
 
-/* A rule changed: it reads on, and writes no more. */
-void session_downgrade(struct exporter *x, struct record *r)
+/* The writer of a former life comes back, and may only read by now. */
+void lease_read_on(struct conn *c)
 {
-	say("X%u: s%u may only read from now on", x->index, r->session);
-	r->may_only_read = true;
-	r->read_only = true;
-	r->downgrading = 1;
-	session_downgrade_step(x, r);
+	struct exporter *x = c->x;
+	struct record *r = c->record;
+	u64 token = le64_to_cpu(c->hello.writer_token);
+
+	if (!x->lease.held || r->writer || lease_may_write(x, r->client) ||
+	    !dstor_id_equal(x->lease.session, r->id) || mutated(LEASE_KEPT_BY_READER) ||
+	    (!w.keyed && (!token || (token != x->lease.token && token != x->lease.former))))
+		return;
+	r->writer = true;
+	w.sessions[r->session].gave_back = x->disk - w.disks + 1;
+	lease_release(x, r);
+	r->writer = false;
 }
 
-/* Once all it was admitted is done, the disk is flushed; then it is told. */
-void session_downgrade_step(struct exporter *x, struct record *r)
+/* --- the rules change --- */
+
+bool lease_may_write(const struct exporter *x, const u8 client[DSTOR_ID_LEN])
 {
-	if (!r->used || r->downgrading != 1 || x->state != X_UP)
-		return;
-	if (record_writes(r) && !mutated(DOWNGRADE_WITHOUT_DRAIN))
-		return;
-	r->downgrading = 2;
-	if (x->disk->is_volatile && !mutated(DOWNGRADE_WITHOUT_FLUSH))
-		disk_flush_for(x, r);
-	else
-		session_downgraded(x, r, true);
+	for (u32 n = 0; n < MACHINES; n++)
+		if (dstor_id_equal(w.machines[n].client, client))
+			return !x->only_reads[n];
+	return false;
 }
 
-void session_downgraded(struct exporter *x, struct record *r, bool flushed)
+/* Only reads, and nothing that it may have written runs any more. */
+static void lease_give_back(struct exporter *x, struct record *r)
 {
-	struct dstor_frame f = { .type = DSTOR_FRAME_CHANGE,
-			       .flags = cpu_to_le16(DSTOR_CHANGE_ACCESS |
-						    (flushed ? DSTOR_CHANGE_FLUSHED : 0)),
-			       .status = cpu_to_le16(DSTOR_ACCESS_READ) };
-
-	r->downgrading = 0;
+	if (!r->downgraded)
+		return;
+	for (u8 q = 0; q < QUEUES; q++)
+		if (r->queue[q].draining && !mutated(DOWNGRADE_WITHOUT_DRAIN))
+			return;
+	r->downgraded = false;
 	happened[H_DOWNGRADED]++;
 	say("X%u: s%u only reads, and gives the lease back", x->index, r->session);
-	for (u8 q = 0; q < QUEUES; q++)
-		if (r->queue[q].live && r->queue[q].live->established)
-			frame_send(r->queue[q].live, TO_CLIENT, &f, NULL);
 	if (lease_is_holder(x, r))
 		w.sessions[r->session].gave_back = x->disk - w.disks + 1;
 	lease_release(x, r);
+}
+
+void lease_drained(struct exporter *x, struct record *r, u8 queue)
+{
+	if (r->queue[queue].running)
+		return;
+	r->queue[queue].draining = false;
+	lease_give_back(x, r);
+}
+
+/* The connection ends; what it has submitted still runs. */
+static void lease_cut(struct exporter *x, struct record *r, u8 q)
+{
+	struct conn *c = r->queue[q].live ?: r->queue[q].pending;
+
+	r->queue[q].draining = r->queue[q].running;
+	if (!c)
+		return;
+	requests_drop(c);
+	conn_abort(c, TO_CLIENT);
+	queue_lost(c);
+}
+
+static bool drains_already(const struct record *r, u8 q)
+{
+	return r->queue[q].running && !r->queue[q].live;
+}
+
+/* Its connections end, so that no write is admitted any more; it comes back to read. */
+static void downgrade(struct exporter *x, struct record *r)
+{
+	u32 stamp = r->stamp;
+
+	r->downgraded = true;
+	for (u8 q = 0; q < QUEUES; q++) {
+		if (r->queue[q].access != DSTOR_ACCESS_WRITE && !drains_already(r, q))
+			continue;
+		r->queue[q].access = DSTOR_ACCESS_READ;
+		lease_cut(x, r, q);
+		if (r->stamp != stamp)
+			return;
+	}
+	lease_give_back(x, r);
+}
+
+/* It asked to write, and may by now: the next hello is granted to. */
+static void upgrade(struct exporter *x, struct record *r)
+{
+	u32 stamp = r->stamp;
+
+	for (u8 q = 0; q < QUEUES; q++) {
+		const struct conn *c = r->queue[q].live ?: r->queue[q].pending;
+
+		if (!c || r->queue[q].access == DSTOR_ACCESS_WRITE || mutated(UPGRADE_NOT_TOLD) ||
+		    c->hello.flags & DSTOR_HELLO_READ_ONLY ||
+		    dstor_resume_elsewhere(&c->hello, x->disk->uuid))
+			continue;
+		lease_cut(x, r, q);
+		if (r->stamp != stamp)
+			return;
+	}
+}
+
+void lease_rule(struct exporter *x, const struct machine *m, bool only_reads)
+{
+	say("X%u: M%u may %s from now on", x->index, m->index, only_reads ? "only read" : "write");
+	x->only_reads[m->index] = only_reads;
+	happened[H_UPGRADED] += !only_reads;
+	for (u32 n = 0; n < RECORDS; n++) {
+		struct record *r = &x->records[n];
+		bool more = false;
+
+		if (!r->used || r->evicted || !dstor_id_equal(r->client, m->client))
+			continue;
+		for (u8 q = 0; q < QUEUES; q++)
+			more |= r->queue[q].access == DSTOR_ACCESS_WRITE || drains_already(r, q);
+		if (!only_reads)
+			upgrade(x, r);
+		else if (more)
+			downgrade(x, r);
+	}
 	attach_step_all(x);
 }

@@ -31,6 +31,7 @@ static u64 frozen_until(const struct event *e)
 	case EV_QUEUE_TIMER:
 	case EV_QUEUE_ABORT:
 	case EV_CONNECT:
+	case EV_RENEW:
 	case EV_SCAN:
 	case EV_APP:
 	case EV_ATTACH:
@@ -69,6 +70,13 @@ static bool is_stale(const struct event *e)
 	case EV_QUEUE_ABORT:
 		q = &w.machines[e->index].queue[e->sub];
 		return !q->conn || q->conn->stamp != e->stamp;
+	case EV_RENEW:
+		if (e->sub < QUEUES) {
+			q = &w.machines[e->index].queue[e->sub];
+			return !q->next || q->next->stamp != e->stamp;
+		}
+		return w.machines[e->index].session != e->stamp;
+	case EV_RESTORE:
 	case EV_CONNECT:
 		return w.machines[e->index].session != e->stamp;
 	}
@@ -131,6 +139,12 @@ static void handle_client(const struct event *e)
 	case EV_CONNECT:
 		client_connect(m, e->sub);
 		break;
+	case EV_RENEW:
+		if (e->sub < QUEUES)
+			renewal_step(m, e->sub);
+		else
+			renewal_next(m);
+		break;
 	case EV_SCAN:
 		txn_scan(m);
 		break;
@@ -140,6 +154,9 @@ static void handle_client(const struct event *e)
 	case EV_REBOOTED:
 		m->down = false;
 		device_attach(m);
+		break;
+	case EV_RESTORE:
+		machine_restore(m);
 		break;
 	case EV_ATTACH:
 		device_attach(m);

@@ -114,6 +114,7 @@ struct conn *conn_open(struct machine *m, u8 queue, u64 gen)
 	c->session = m->session;
 	c->queue = queue;
 	c->gen = gen;
+	c->key = m->key;
 	c->open = true;
 	c->way[TO_EXPORTER].event = NEVER;
 	c->way[TO_CLIENT].event = NEVER;

@@ -292,9 +292,37 @@ void oracle_audit(void)
 	}
 }
 
+/* A welcome with the token may have been lost, and then silence alone ends the lease. */
+static bool has_proof(const struct exporter *x, const struct record *r)
+{
+	const struct machine *m = &w.machines[w.sessions[r->session].machine];
+
+	return w.keyed || (m->session == r->session && m->token &&
+			   (m->token == x->lease.token || m->token == x->lease.former));
+}
+
+/* Its holder is here and only reads: who wants to write would wait for nothing. */
+static bool lease_is_idle(const struct exporter *x)
+{
+	for (u32 n = 0; n < RECORDS; n++) {
+		const struct record *r = &x->records[n];
+		u32 reading = 0;
+
+		if (!r->used || !x->lease.held || !dstor_id_equal(r->id, x->lease.session))
+			continue;
+		for (u32 q = 0; q < r->queues; q++)
+			reading += r->queue[q].live && r->queue[q].access == DSTOR_ACCESS_READ;
+		return reading == r->queues && has_proof(x, r);
+	}
+	return false;
+}
+
 /* All has healed and nothing runs: what is on the disks? */
 void oracle_end(void)
 {
+	for (u32 n = 0; n < EXPORTERS; n++)
+		if (lease_is_idle(&w.exporters[n]))
+			violated("P8", "X%u keeps a lease for a session that only reads", n);
 	for (u32 n = 0; n < DISKS; n++)
 		for (u32 b = 0; b < BLOCKS; b++)
 			if (!list_has(w.disks[n].seen[b], w.disks[n].n_seen[b],

@@ -170,20 +170,6 @@ void oracle_life_over(struct exporter *x)
 			oracle_fence(&w.txns[n]);
 }
 
-/* A flush of the exporter's own came before this word, on the connection of @queue. */
-void oracle_told_durable(const struct machine *m, u8 queue)
-{
-	for (u32 n = 1; n < w.n_txns; n++) {
-		struct txn *v = &w.txns[n];
-
-		if (v->session == m->session && v->queue == queue && v->state == T_OK &&
-		    is_write(v) && !v->lost && !v->durable) {
-			v->durable = true;
-			oracle_now_durable(v, "told");
-		}
-	}
-}
-
 /* --- one writer --- */
 
 void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_request *q)
@@ -192,7 +178,6 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 	struct disk *d = x->disk;
 	struct session *s = &w.sessions[session], *old = &w.sessions[d->holder];
 	const struct machine *m = &w.machines[s->machine];
-	bool forgot = d->holder_life != x->life && demand != DEMAND_GRACE;
 	u32 n = d - w.disks;
 
 	/* unless it never heard of its first grant: then it is still about to attach */
@@ -202,10 +187,12 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 	if (s->expelled[n] && m->session == session)
 		violated("P15", "s%u is the writer again", session);
 	if (d->holder && d->holder != session) {
-		u64 silent = w.now - old->heard_ms[x->index];
+		/* it has not shown in this life that it is the holder, so it was not heard */
+		u64 since = d->holder_life == x->life ? old->heard_ms[x->index] : x->up_ms;
+		u64 silent = w.now - since;
 
 		if (!old->bye && !old->evicted && !old->gave_back && !d->holder_expired &&
-		    !forgot && silent < old->lease_ms &&
+		    silent < old->lease_ms &&
 		    !(takeover && old->machine == s->machine && silent >= old->silence_ms))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));

@@ -18,6 +18,7 @@ static bool may_have_snapshot(const struct machine *m)
 void machine_snapshot(struct machine *m)
 {
 	struct snapshot *s = &w.snapshot;
+	bool soon = chance(30);
 
 	if (!may_have_snapshot(m) || m->device != D_UP || !m->established || m->suspended)
 		return;
@@ -40,6 +41,12 @@ void machine_snapshot(struct machine *m)
 				s->txns[s->n].root = t - w.txns;
 			s->n++;
 		}
+	/* what is in flight is executed, and its acks are late: twins ask again */
+	for (u32 n = 0; soon && n < CONNS; n++)
+		if (w.conns[n].used && w.conns[n].m == m)
+			conn_delay(&w.conns[n], TO_CLIENT, between(20, 1500));
+	if (soon)
+		after(below(30), EV_RESTORE, m->index, 0, m->session);
 }
 
 /* Only what lies in its memory: the device, not the world around it. */
@@ -55,6 +62,7 @@ static void memory_restore(struct machine *m)
 		struct queue *queue = &m->queue[q];
 
 		queue->conn = NULL;
+		renewal_forget(queue);
 		queue->state = Q_IDLE;
 		memset(queue->slot, 0, sizeof(queue->slot));
 		/*

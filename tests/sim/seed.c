@@ -112,6 +112,11 @@ static void draw_theme(void)
 	} else if (theme == 9) {	/* rules change, and change back */
 		w.faults = 1 << W_DOWNGRADE | 1 << W_RIVAL | 1 << W_RESET | 1 << W_STOP;
 		w.pause_ms = between(200, 1500);
+	} else if (theme == 10) {	/* keys are changed, again and again */
+		w.faults = 1 << W_ROTATE | 1 << W_HOLD | (chance(50) ? 1 << W_RESET : 0);
+		w.keyed = true;
+		w.hold_percent = chance(50) ? 8 : 0;
+		w.pause_ms = between(200, 1500);
 	} else if (theme == 6) {	/* who is away for long is forgotten */
 		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.ends_ms = between(60000, 150000);
@@ -145,6 +150,7 @@ void weather_begin(void)
 		w.ends_ms = between(50000, 120000);
 		w.pause_ms = between(3000, 20000);
 	}
+	w.keyed = chance(50);
 	draw_theme();
 	draw_exporters();
 	draw_machines();

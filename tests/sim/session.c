@@ -26,7 +26,8 @@ bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u
 	return past && (!past->used || past->cookie == cookie || past->former == cookie);
 }
 
-struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session)
+struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session,
+			  u32 key)
 {
 	for (u32 n = 0; n < RECORDS; n++) {
 		struct record *r = &x->records[n];
@@ -37,6 +38,7 @@ struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 s
 		r->used = true;
 		r->stamp = ++w.stamps;
 		r->session = session;
+		r->key = key;
 		memcpy(r->id, h->session, DSTOR_ID_LEN);
 		memcpy(r->client, h->client, DSTOR_ID_LEN);
 		return r;

@@ -7,7 +7,8 @@
 
 /* session.c */
 struct record *record_find(struct exporter *x, const u8 id[DSTOR_ID_LEN]);
-struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session);
+struct record *record_new(struct exporter *x, const struct dstor_hello *h, u16 session,
+			  u32 key);
 void record_free(struct record *r);
 bool record_has_conn(const struct record *r, bool pending_too);
 /* One more session: of a client with too many its oldest goes, or the oldest dormant one. */
@@ -18,6 +19,8 @@ void session_dormant_later(struct exporter *x, struct record *r);
 
 /* lease.c */
 u64 lease_new_token(void);
+bool lease_may_write(const struct exporter *x, const u8 client[DSTOR_ID_LEN]);
+void lease_read_on(struct conn *c);
 bool lease_is_holder(const struct exporter *x, const struct record *r);
 void lease_keep(struct exporter *x);
 void lease_release(struct exporter *x, struct record *r);

@@ -65,7 +65,6 @@ void net_exporter_died(struct exporter *x);
 void net_machine_died(struct machine *m);
 
 /* disk.c */
-void disk_flush_for(struct exporter *x, struct record *r);
 struct bio *disk_submit(struct exporter *x, struct request *r, enum bio_kind kind);
 void disk_done(struct bio *b);
 void disk_power_cut(struct exporter *x, bool cache_lost);
@@ -73,6 +72,8 @@ u32 disk_running(const struct exporter *x);
 void disk_grow(struct disk *d);
 
 /* exporter.c - frames and requests */
+/* Has somebody on the way changed a byte? */
+bool is_damaged(void);
 void exporter_receive(struct conn *c, struct item *i);
 void exporter_closed(struct conn *c);
 void exporter_timer(struct conn *c);
@@ -102,30 +103,43 @@ void session_bye(struct conn *c);
 /* May the exporter accept this cookie, or have no means to refuse it? */
 bool session_may_know(struct exporter *x, const u8 id[DSTOR_ID_LEN], u8 queue, u64 cookie);
 void session_evict(struct exporter *x, struct record *r);
-void session_downgrade(struct exporter *x, struct record *r);
-void session_downgrade_step(struct exporter *x, struct record *r);
-void session_downgraded(struct exporter *x, struct record *r, bool flushed);
 void session_dormant(struct exporter *x, struct record *r);
 void session_settle(struct exporter *x, struct record *r);
-bool record_writes(const struct record *r);
 u32 record_running(const struct record *r);
+/* The rules of @x for the client @m change: may it write, or only read? */
+void lease_rule(struct exporter *x, const struct machine *m, bool only_reads);
+/* Something that @queue had submitted is done. */
+void lease_drained(struct exporter *x, struct record *r, u8 queue);
 
 /* client.c - a device and its connections */
 void device_attach(struct machine *m);
 void device_detach(struct machine *m);
 void device_force(struct machine *m);
-void device_rotate(struct machine *m);
 void device_crash(struct machine *m);
 void device_fail(struct machine *m, const char *why);
+void client_hello(struct machine *m, u8 queue, struct conn *c);
 void client_connect(struct machine *m, u8 queue);
 void client_receive(struct conn *c, struct item *i);
 void client_closed(struct conn *c);
 void client_timer(struct machine *m, u8 queue);
 void client_lost(struct machine *m, u8 queue);
 
+/* renewal.c - connections that are made anew */
+void device_rotate(struct machine *m);
+void renewal_next(struct machine *m);
+void renewal_step(struct machine *m, u8 queue);
+/* Gives it up. Before its hello nothing is lost: the old connection @goes_on. */
+void renewal_drop(struct machine *m, u8 queue, bool goes_on);
+/* Its machine is no more. */
+void renewal_forget(struct queue *q);
+void renewal_receive(struct conn *c, const struct item *i);
+/* True: the end of @c is no loss. */
+bool renewal_closed(struct machine *m, struct conn *c);
+
 /* transaction.c - transactions of a device */
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count);
 struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms);
+void txns_unsent(struct machine *m, u8 queue);
 void txn_resend_all(struct machine *m, u8 queue);
 void txn_response(struct conn *c, const struct dstor_frame *f);
 void txn_data(struct conn *c, const struct item *i);
@@ -146,7 +160,6 @@ void oracle_applied(struct bio *b, u8 i);
 void oracle_heard(struct conn *c);
 void oracle_answered(struct conn *c);
 void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_request *q);
-void oracle_told_durable(const struct machine *m, u8 queue);
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
 void oracle_cache_lost(struct disk *d);

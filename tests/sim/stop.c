@@ -109,7 +109,7 @@ void exporter_crash(struct exporter *x, bool cache_lost)
 			device_crash(&w.machines[n]);
 }
 
-/* It comes back and knows nothing but the last writer's token. */
+/* It comes back and knows nothing but the lease. */
 void exporter_start(struct exporter *x)
 {
 	say("X%u: is up", x->index);
@@ -118,12 +118,15 @@ void exporter_start(struct exporter *x)
 		happened[H_CACHE_CHANGED]++;
 	}
 	x->life = ++w.lives;
+	x->up_ms = w.now;
 	make_id(x->life_id);
 	x->state = X_UP;
-	memset(&x->lease, 0, sizeof(x->lease));
-	if (!mutated(LEASE_TOKEN_NOT_KEPT)) {
-		x->lease.token = x->disk->kept_token;
-		x->lease.former = x->disk->kept_former;
+	x->lease = x->disk->kept_lease;
+	if (mutated(LEASE_NOT_KEPT) || mutated(LEASE_TOKEN_NOT_KEPT))
+		dstor_lease_release(&x->lease);
+	if (mutated(LEASE_TOKEN_NOT_KEPT)) {
+		x->lease.token = 0;
+		x->lease.former = 0;
 	}
 	dstor_lease_new_life(&x->lease, w.now);
 	x->lease.renew &= !mutated(TOKEN_NOT_RENEWED);

@@ -73,6 +73,19 @@ void txn_resend_all(struct machine *m, u8 queue)
 			txn_send(m, q->slot[n], q->slot[n]->ever_sent);
 }
 
+/* They wait for the next connection. */
+void txns_unsent(struct machine *m, u8 queue)
+{
+	struct queue *q = &m->queue[queue];
+
+	for (u32 n = 0; n < SLOTS; n++)
+		if (q->slot[n] && q->slot[n]->state == T_SENT) {
+			q->slot[n]->state = T_WAITING;
+			q->slot[n]->attempt.asked = false;
+			q->slot[n]->repeated = false;
+		}
+}
+
 static struct txn *txn_new(struct machine *m, u8 op)
 {
 	struct txn *t;
@@ -201,16 +214,12 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	oracle_submitted(t);
 	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
 	    op_name(op), fua ? " fua" : "", first, count);
-	if (dstor_op_writes(op) && m->access == DSTOR_ACCESS_READ && m->established) {
-		t->status = DSTOR_STATUS_READ_ONLY;
-		txn_fail(m, t, "the device only reads", true);
-	} else if (refused) {
+	if (refused)
 		tell_of_loss(m, t);
-	} else if (m->device == D_FAILED) {
+	else if (m->device == D_FAILED)
 		txn_fail_all(m, "the device has failed");
-	} else if (q->state == Q_LIVE) {
+	else if (q->state == Q_LIVE && !q->held)
 		txn_send(m, t, false);
-	}
 	scan_later(m);
 	return t;
 }
@@ -270,6 +279,19 @@ void txn_response(struct conn *c, const struct dstor_frame *f)
 		txn_answered(m, t, le16_to_cpu(f->status), NULL);
 }
 
+/* The header was right, so the stream is whole: it asks once more, and then closes. */
+static void read_damaged(struct conn *c, struct txn *t)
+{
+	bool again = t->repeated;
+
+	happened[H_READ_DAMAGED]++;
+	t->repeated = true;
+	if (again)
+		client_lost(c->m, c->queue);
+	else
+		txn_send(c->m, t, true);
+}
+
 void txn_data(struct conn *c, const struct item *i)
 {
 	struct txn *t = c->reading;
@@ -277,6 +299,10 @@ void txn_data(struct conn *c, const struct item *i)
 	c->reading = NULL;
 	if (!t || t->state != T_SENT || i->count != t->count) {
 		violated("P4", "data arrives for a read that has ended");
+		return;
+	}
+	if (is_damaged()) {
+		read_damaged(c, t);
 		return;
 	}
 	txn_answered(c->m, t, DSTOR_STATUS_OK, i->data);

@@ -62,10 +62,12 @@ enum event_type {
 	EV_QUEUE_TIMER,		/* machine, queue: ping and silence on the client */
 	EV_QUEUE_ABORT,		/* machine, queue: a mutant's second thought */
 	EV_CONNECT,		/* machine, queue */
+	EV_RENEW,		/* machine, queue: its renewal; QUEUES: the next one */
 	EV_SCAN,		/* machine: ages of transactions */
 	EV_APP,			/* machine: the application does something */
 	EV_ATTACH,		/* machine: somebody types `dst attach` */
 	EV_REBOOTED,		/* machine */
+	EV_RESTORE,		/* machine: to its snapshot */
 	EV_WEATHER,		/* something breaks */
 	EV_HEAL,		/* nothing breaks any more */
 	EV_AUDIT,
@@ -107,6 +109,7 @@ struct txn {
 	enum txn_state state;
 	struct dstor_attempt attempt;
 	bool copied;		/* is sent from a copy */
+	bool repeated;		/* READ: its data came damaged on this connection */
 	bool ever_sent;
 	u64 sent_gen;
 	u64 flush;		/* number of a flush */
@@ -187,6 +190,7 @@ struct conn {
 	u16 session;
 	u8 queue;
 	u64 gen;
+	u32 key;		/* which of the client's */
 	struct stream way[2];
 
 	bool open;		/* the client's end */
@@ -198,6 +202,7 @@ struct conn {
 	struct record *record;
 	u64 heard_ms;
 	u64 pinged_ms;
+	bool writes;		/* was granted to */
 	struct request *receiving;	/* its data comes next; NULL: throw it away */
 	struct dstor_hello hello;
 	bool promised;		/* mutant */
@@ -216,13 +221,12 @@ struct disk {
 	u32 durable_version[BLOCKS];
 	u32 versions;
 	u8 hidden;		/* blocks that it lacks for now */
-	u64 kept_token;		/* of its last writer: survives its exporter, */
-	u64 kept_former;	/* and so does the one it replaced, until it is settled */
+	struct dstor_lease kept_lease;	/* what its exporter keeps of the lease over its life */
 
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
 	bool holder_expired;	/* it was silent for its lease, which the exporter took back */
-	u32 holder_life;	/* of the exporter that said so */
+	u32 holder_life;	/* of the exporter that granted it last */
 	u32 epoch;		/* counts losses of the cache */
 	u64 dead[BLOCKS];	/* the first content was superseded */
 	u16 seen[BLOCKS][CANDIDATES];	/* what a reader may see */
@@ -247,9 +251,7 @@ struct bio {
 	u32 cache[BLOCKS];
 	struct exporter *x;
 	struct disk *disk;
-	struct request *request;	/* NULL: a flush of an orderly stop or a downgrade */
-	struct record *downgrade;	/* of this session, */
-	u32 record_stamp;		/* if it is still remembered */
+	struct request *request;	/* NULL: the flush of an orderly stop */
 };
 
 enum request_state { R_DATA, R_COPYING, R_READY, R_RUNNING };
@@ -280,9 +282,9 @@ struct record {
 	bool evicted;
 	bool bye;
 	bool established;
-	bool read_only;
-	bool may_only_read;	/* the rules say so by now */
-	u8 downgrading;		/* 1: what was admitted before drains, 2: and is flushed */
+	u32 key;		/* of its first connection */
+	bool writer;		/* had the lease in this life */
+	bool downgraded;	/* only reads; has the lease until it drained */
 	bool dormant;		/* nobody waits for it any more; kept while there is room */
 	u16 session;		/* for the oracle */
 	u8 id[DSTOR_ID_LEN];
@@ -296,6 +298,8 @@ struct record {
 		u64 gen;
 		struct conn *live;
 		struct conn *pending;
+		u8 access;	/* of its newest connection */
+		bool draining;	/* its connection was cut, and what it submitted runs */
 		u16 running;
 		struct dstor_slot slots[SLOTS];
 		struct dstor_queue_past past;
@@ -312,10 +316,12 @@ struct exporter {
 	bool powers_off;	/* STOPPING: the machine, not the module alone */
 	bool stop_flushing;
 	bool stop_failed;	/* that flush did */
+	u64 up_ms;		/* since when */
 	u32 life;
 	u8 life_id[DSTOR_ID_LEN];	/* of its memory of sessions: new at each start */
 	u8 identity[DSTOR_ID_LEN];	/* which exporter it is, for ever */
 	u8 instance[DSTOR_ID_LEN];
+	bool only_reads[MACHINES];	/* by its rules */
 	struct disk *disk;	/* exported now */
 	struct disk *own;
 	u64 frozen_until;
@@ -325,7 +331,6 @@ struct exporter {
 	struct record records[RECORDS];
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
-	u32 holder_life;
 };
 
 /* --- clients --- */
@@ -335,6 +340,10 @@ enum queue_state { Q_IDLE, Q_HELLO, Q_LIVE };
 struct queue {
 	u8 state;
 	struct conn *conn;
+	struct conn *next;	/* is to take its place */
+	u64 next_since;		/* began, held, or said its hello */
+	bool held;		/* nothing new is sent before it has */
+	bool said;
 	u64 gen;
 	u32 attempts;
 	u64 heard_ms;
@@ -344,7 +353,8 @@ struct queue {
 	u64 seq;		/* the highest used */
 	u64 cookie;
 	bool quiet;		/* rolled back, and not judged yet */
-	bool is_volatile;	/* the welcome of its connection says so */
+	bool is_volatile;	/* the welcome of its connection says so, */
+	u8 access;		/* and this */
 	u64 mark;		/* acked and not flushed, on ... */
 	u8 instance[DSTOR_ID_LEN];	/* ... this one, or an older one */
 };
@@ -368,9 +378,11 @@ struct machine {
 
 	/* the device */
 	u8 device;		/* enum device_state */
+	u32 key;		/* of connections that are made from now on */
+	u8 renewals;		/* in vain */
 	bool suspended;
-	bool read_only;
-	u8 access;		/* by the last welcome, or a CHANGE */
+	bool read_only;		/* attached so, */
+	bool only_reads;	/* or its first welcome allowed no more: for ever */
 	bool scanning;
 	u16 session;
 	u8 session_id[DSTOR_ID_LEN];
@@ -454,6 +466,7 @@ struct world {
 	u16 txn_limit;
 	bool all_loopback;
 	bool all_shared;
+	bool keyed;		/* clients have keys */
 	bool late_news;		/* what is in flight at a crash arrives long after it */
 	u32 hold_ms;
 	u8 hold_percent;	/* of bios that are held for long */
