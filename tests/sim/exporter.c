@@ -244,7 +244,7 @@ void exporter_receive(struct conn *c, struct item *i)
 
 bool is_damaged(void)
 {
-	return w.faults & 1 << W_DAMAGE && !w.healing && chance(4);
+	return w.faults & 1 << W_DAMAGE && !w.healing && chance(w.damage_percent);
 }
 
 /* A digest without a key is wrong: the slot is free again, and nothing is done. */

@@ -117,6 +117,11 @@ static void draw_theme(void)
 		w.keyed = true;
 		w.hold_percent = chance(50) ? 8 : 0;
 		w.pause_ms = between(200, 1500);
+	} else if (theme == 11) {	/* damage, and questions that take long */
+		w.faults = 1 << W_DAMAGE | 1 << W_HOLD | 1 << W_STALL;
+		w.damage_percent = 25;
+		w.slow_percent = 15;
+		w.pause_ms = between(200, 1500);
 	} else if (theme == 6) {	/* who is away for long is forgotten */
 		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.ends_ms = between(60000, 150000);
@@ -136,6 +141,7 @@ void weather_begin(void)
 		w.faults |= 1 << W_STOP;
 	if (chance(75))
 		w.faults &= ~(1 << W_LONG);
+	w.damage_percent = 4;
 	w.hold_ms = 45000;
 	w.fua_percent = 20;
 	w.hold_percent = chance(50) ? between(1, 8) : 0;

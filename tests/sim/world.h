@@ -474,6 +474,7 @@ struct world {
 	u8 flush_percent;	/* of transactions, beyond the usual */
 	u8 fua_percent;		/* of writes */
 	u8 reset_percent;	/* of connections, just before a crash */
+	u8 damage_percent;	/* of data, where there is any damage */
 	bool disk_errors;
 	u8 room;		/* sessions an exporter remembers, */
 	u8 room_of_client;	/* and of one client */
