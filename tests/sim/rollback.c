@@ -49,6 +49,16 @@ void machine_snapshot(struct machine *m)
 		after(below(30), EV_RESTORE, m->index, 0, m->session);
 }
 
+/* At any exporter: its address may lead there later. */
+static bool may_pass(const struct machine *m, u8 queue)
+{
+	for (u32 n = 0; n < EXPORTERS; n++)
+		if (session_may_know(&w.exporters[n], m->session_id, queue,
+				     m->queue[queue].cookie))
+			return true;
+	return false;
+}
+
 /* Only what lies in its memory: the device, not the world around it. */
 static void memory_restore(struct machine *m)
 {
@@ -70,8 +80,7 @@ static void memory_restore(struct machine *m)
 		 * number alone, and that holds only if it submits nothing before it is
 		 * judged (README.md, demand rollback-busy).
 		 */
-		queue->quiet = demand != DEMAND_ROLLBACK_BUSY &&
-			       session_may_know(m->target, m->session_id, q, queue->cookie);
+		queue->quiet = demand != DEMAND_ROLLBACK_BUSY && may_pass(m, q);
 		after(between(0, chance(50) ? 10 : 3000), EV_CONNECT, m->index, q, m->session);
 	}
 }
