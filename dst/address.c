@@ -81,8 +81,8 @@ static int resolve_ip(const struct uri *u, struct address *a, struct reason *why
 	snprintf(port, sizeof(port), "%u", u->port);
 	ret = getaddrinfo(u->host, port, &hints, &found);
 	if (ret)
-		return refuse(why, "cannot find the address of \"%s\" (%s); check the name, or give the address",
-			      u->host, gai_strerror(ret));
+		return refuse(why, "cannot find the address of \"%s\" (%s); %s", u->host,
+			      gai_strerror(ret), "check the name, or give the address");
 	for (ai = found; ai && n < DSTOR_ADDRESSES_MAX; ai = ai->ai_next)
 		if (ai->ai_family == AF_INET || ai->ai_family == AF_INET6)
 			fill_ip(&a[n++], u->transport, ai);

@@ -135,8 +135,8 @@ int disk_find(const char *path, struct disk *d, struct reason *why)
 	if (!realpath(path, d->path) || stat(d->path, &st))
 		return refuse_errno(why, errno, "cannot export %s", path);
 	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return refuse(why, "cannot export %s: it is neither a block device nor a regular file (lsblk lists the disks)",
-			      path);
+		return refuse(why, "cannot export %s: it is neither %s", path,
+			      "a block device nor a regular file (lsblk lists the disks)");
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(st.st_rdev), minor(st.st_rdev));
 	found = S_ISBLK(st.st_mode) ? disk_identity(dir, d->identity) :
 				      file_identity(d->path, d->identity, 0);

@@ -241,8 +241,8 @@ int state_load(struct state_file *f, struct state *s, struct reason *why)
 		return -1;
 	text[n] = '\0';
 	if (state_parse(text, s, &what))
-		return refuse(why, "cannot use %s (%s); restore it, or remove it and the export begins anew", f->path,
-			      what.text);
+		return refuse(why, "cannot use %s (%s); restore or remove it: without, %s", f->path,
+			      what.text, "the export begins anew");
 	return 1;
 }
 

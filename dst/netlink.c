@@ -13,6 +13,8 @@
 #include "netlink.h"
 #include "module.h"
 
+static const char as_root[] = "; run it as root";
+
 #define REQUEST_BYTES 65536	/* most rules and addresses, with room to spare */
 
 struct answer {
@@ -55,12 +57,15 @@ int netlink_open(struct netlink *nl, struct reason *why)
 	if (ret <= 0)
 		return ret;
 	if (geteuid())
-		return refuse(why, "the module dstor is not loaded, and only root may load it; run it as root");
+		return refuse(why, "the module dstor is not loaded, and only root may load it%s",
+			      as_root);
 	module_load("dstor");
 	ret = connect_to_family(nl, why);
 	if (ret == 1)
-		return refuse(why, "modprobe cannot load dstor for kernel %s (not installed for it, or refused by Secure Boot); \"modprobe dstor\" says which",
-			      uname(&u) ? "?" : u.release);
+		return refuse(why, "modprobe cannot load dstor for kernel %s (%s); %s",
+			      uname(&u) ? "?" : u.release,
+			      "not installed for it, or refused by Secure Boot",
+			      "\"modprobe dstor\" says which");
 	return ret;
 }
 
@@ -136,7 +141,8 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *arg)
 	a->error = err->error;
 	refuse(a->why, "the module reports: %s", strerror(-err->error));
 	if (a->error == -EPERM)
-		refuse(a->why, "only root may do this (CAP_SYS_ADMIN and CAP_NET_ADMIN are needed); run it as root");
+		refuse(a->why, "only root may do this (%s are needed)%s",
+		       "CAP_SYS_ADMIN and CAP_NET_ADMIN", as_root);
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return NL_STOP;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
@@ -257,7 +263,7 @@ int netlink_join(struct netlink *nl, struct reason *why)
 	int group = genl_ctrl_resolve_grp(nl->sk, DSTOR_GENL_NAME, DSTOR_GENL_EVENTS);
 
 	if (group < 0 || nl_socket_add_membership(nl->sk, group))
-		return refuse(why, "cannot listen to events (CAP_SYS_ADMIN is needed); run it as root");
+		return refuse(why, "cannot listen to events (CAP_SYS_ADMIN is needed)%s", as_root);
 	return 0;
 }
 

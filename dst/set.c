@@ -64,8 +64,9 @@ static int set_take(struct change *c, const char *text, struct reason *why)
 		return refuse(why, "unknown key \"%.*s\" (dst set --help lists them)",
 			      (int)(value - text), text);
 	if (!(c->kinds & kinds))
-		return refuse(why, "\"%s\" is for %s, what stands before it is not; use two commands", text,
-			      kinds == OBJECT_DEVICE ? "a device" : "an export");
+		return refuse(why, "\"%s\" is for %s, what stands before it is not; %s", text,
+			      kinds == OBJECT_DEVICE ? "a device" : "an export",
+			      "use two commands");
 	c->kinds &= kinds;
 	if (!strcmp(name, "evict") && options_get(&c->values, name))
 		return refuse(why, "evict: only one client at a time");
