@@ -392,6 +392,27 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	return !give_lease(p, &r, w);
 }
 
+/*
+ * The writer of a former life comes back, and the rules of this one let it only read: it
+ * has drained with that life, and would stand in the way of others for nothing. A
+ * read-only export has no other writers: there it keeps the lease.
+ */
+static void give_former_lease_back(struct dstor_peer *p)
+{
+	struct dstor_export *e = p->export;
+	u64 token = le64_to_cpu(p->hello.writer_token);
+	bool proved = p->peer_id.has_key ||
+		      (token && (token == e->lease.token || token == e->lease.former));
+
+	if (!proved || !e->lease.held || p->session->writer ||
+	    e->config.flags & DSTOR_EXPORT_READ_ONLY ||
+	    !dstor_id_equal(p->session->id, e->lease.session) ||
+	    dstor_access_of_client(e, &p->peer_id) == DSTOR_ACCESS_WRITE)
+		return;
+	dstor_lease_release(&e->lease);
+	dstor_lease_file_save(e);
+}
+
 static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 {
 	struct dstor_export *e = p->export;
@@ -424,6 +445,7 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		return false;
 	}
 	dstor_point(FENCE_BEFORE_GRANT);
+	give_former_lease_back(p);
 	fill_grant(p, w);
 	queue->busy++;
 	p->counted = true;

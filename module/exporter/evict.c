@@ -8,6 +8,7 @@
 #include "exporter/lease_file.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "wire/resume.h"
 
 static bool is_called(const struct dstor_session *s, const char *client)
 {
@@ -117,6 +118,30 @@ static void lose_former_rights(struct dstor_session *s)
 	}
 }
 
+/* It asked to write when the rules did not admit that yet, or not any more. */
+static bool may_write_by_now(struct dstor_export *e, const struct dstor_session_queue *queue)
+{
+	const struct dstor_peer *p = queue->peer;
+
+	return p && queue->access == DSTOR_ACCESS_READ &&
+	       !(p->hello.flags & DSTOR_HELLO_READ_ONLY) &&
+	       !dstor_resume_elsewhere(&p->hello, e->config.uuid) &&
+	       dstor_access_of(e, &p->peer_id) == DSTOR_ACCESS_WRITE;
+}
+
+/*
+ * Its reading connections end, all at once, and come back to write. Else each would
+ * write from its next outage on, and a device would write on some queues and not on others.
+ */
+static void gain_rights(struct dstor_session *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n_queues; i++)
+		if (may_write_by_now(s->export, &s->queues[i]))
+			dstor_conn_lose(&s->queues[i].peer->conn);
+}
+
 void dstor_sessions_enforce_rules(struct dstor_export *e)
 {
 	struct dstor_session *s, *n;
@@ -130,6 +155,8 @@ void dstor_sessions_enforce_rules(struct dstor_export *e)
 			downgrade_one(s);
 		else
 			lose_former_rights(s);
+		if (left == DSTOR_ACCESS_WRITE)
+			gain_rights(s);
 	}
 }
 

@@ -2,7 +2,7 @@
 """Read-only is enforced by the exporter, whatever the client believes."""
 import pytest
 
-from common import (PROXY, Proxy, attach_to, device, export, fails, guest_python, read_block, sums, wait_state,
+from common import (attach_to, device, export, fails, guest_python, read_block, sums, wait_state,
                     write_block)
 
 WAYS = {"export": ("--allow any --read-only", ""), "rule": ("--allow any,ro", ""), "client": ("--allow any", "--read-only")}
@@ -115,10 +115,12 @@ def test_right_is_lost_by_every_connection(machine):
 ANOTHER = """
     from rawclient import *
     import json
-    c = Raw("data")
+    c = Raw("data", source="127.0.0.2")
     print(json.dumps(c.write(0, bytes(4096))))
     c.bye()
     """
+ONLY_READS = "dst show --why d | grep -q 'only reading'"
+ONLY_ANOTHER_WRITES = "allow=any,ro allow=from=127.0.0.2/32"
 
 
 def test_right_to_write_is_taken_away_live(machine):
@@ -126,34 +128,62 @@ def test_right_to_write_is_taken_away_live(machine):
     m = machine
     disk = m.ramdisk(16)
     m.run(f"dst export data {disk} --allow any")
-    only_reads = "dst show --why d | grep -q 'only reading'"
-    with Proxy(m) as proxy:
-        path = attach_to(m, f"dst://127.0.0.1:{PROXY}/data --ping 300ms")
-        once = "dd bs=64k count=64 conv=notrunc status=none"
-        writer = m.start(f"while {once} if=/dev/urandom of={path} oflag=direct; do :; done")
-        reader = m.start(f"for i in $(seq 5); do {once} if={path} of=/dev/null iflag=direct || exit; sleep 0.1; done")
-        m.wait_for("dst show d --json | grep -q '\"write_bytes\": [1-9]'")
-        m.run("dst set data allow=any,ro")
-        writer.wait(20)
-        reader.wait(60, check=True)
-        m.run(only_reads)
-        wait_state(m, "connected")
-        assert [c["access"] for c in export(m)["clients"]] == ["read"]
-        # what it wrote before can be made durable all the same
-        m.run(f"blockdev --flushbufs {path}")
+    path = attach_to(m, "dst://127.0.0.1/data --ping 300ms")
+    once = "dd bs=64k count=64 conv=notrunc status=none"
+    writer = m.start(f"while {once} if=/dev/urandom of={path} oflag=direct; do :; done")
+    reader = m.start(f"for i in $(seq 5); do {once} if={path} of=/dev/null iflag=direct || exit; sleep 0.1; done")
+    m.wait_for("dst show d --json | grep -q '\"write_bytes\": [1-9]'")
+    m.run("dst set data allow=any,ro")
+    writer.wait(20)
+    reader.wait(60, check=True)
+    m.run(ONLY_READS)
+    wait_state(m, "connected")
+    assert [c["access"] for c in export(m)["clients"]] == ["read"]
+    # what it wrote before can be made durable all the same
+    m.run(f"blockdev --flushbufs {path}")
 
-        m.run("dst set data allow=any")
-        proxy.do("cut", "go")
-        m.wait_for(f"! {only_reads}", 20)
-        write_block(m, path, "again")
-        assert read_block(m, disk) == "again"
+    m.run("dst set data allow=any")
+    m.wait_for(f"! {ONLY_READS}", 20)
+    write_block(m, path, "again")
+    assert read_block(m, disk) == "again"
 
-        m.run("dst set data allow=any,ro")
-        m.wait_for(only_reads, 20)
-        m.run("dst set data allow=any")
-        assert guest_python(m, ANOTHER) == "OK"
-        proxy.do("cut", "go")
-        assert "another client became the writer" in wait_state(m, "failed", timeout=20)["reason"]
+    m.run(f"dst set data {ONLY_ANOTHER_WRITES}")
+    m.wait_for(ONLY_READS, 20)
+    assert guest_python(m, ANOTHER) == "OK"
+    m.run("dst set data allow=any")
+    assert "another client became the writer" in wait_state(m, "failed", timeout=20)["reason"]
+
+
+def test_right_to_write_comes_back_to_every_connection(machine):
+    """... at once, and not to each with its next outage. Who asked only to read is left alone."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any,ro")
+    got = guest_python(m, """
+        from rawclient import *
+        import json, subprocess
+        first = Raw("data", queues=2)
+        second = Raw("data", queues=2, queue=1, session=first.fields["session"], client=first.fields["client"])
+        reader = Raw("data", flags=READ_ONLY)
+        out = [c.welcome["access"] for c in (first, second, reader)]
+        subprocess.run("dst set data allow=any", shell=True, check=True)
+        print(json.dumps(out + [c.read(0, 4096)[0] for c in (first, second, reader)]))
+        """)
+    assert got == [1, 1, 1, "closed", "closed", "OK"]
+
+
+def test_writer_that_comes_back_to_read_gives_its_lease_back(machine):
+    """The rules changed while the exporter was away: its former writer only reads, and another may write at once."""
+    m = machine
+    disk = m.ramdisk(8)
+    m.run(f"dst export data {disk} --allow any")
+    path = attach_to(m, "dst://127.0.0.1/data --retries forever --ping 300ms")
+    write_block(m, path, "former")
+    rules = " ".join(f"--{rule.replace('=', ' ', 1)}" for rule in ONLY_ANOTHER_WRITES.split())
+    m.run(f"dst unexport data --force && dst export data {disk} {rules}")
+    m.wait_for(ONLY_READS, 20)
+    assert read_block(m, path) == "former"
+    assert guest_python(m, ANOTHER) == "OK"
+    wait_state(m, "connected")
 
 
 @pytest.mark.parametrize("kept, after", [("127.0.0.3", ["closed", "OK"]), ("127.0.0.2", ["OK", "closed"])])
