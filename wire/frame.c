@@ -16,20 +16,32 @@ static bool has_no_operation(const struct dstor_frame *f)
 	return !f->op && !f->length && !f->bytes;
 }
 
+/* ACCESS and DISK have a code there: one at a time. */
+static bool change_status_ok(u16 flags, u16 status)
+{
+	switch (flags & (DSTOR_CHANGE_ACCESS | DSTOR_CHANGE_DISK)) {
+	case DSTOR_CHANGE_ACCESS:
+		return status == DSTOR_ACCESS_READ || status == DSTOR_ACCESS_WRITE;
+	case DSTOR_CHANGE_DISK:
+		return status <= DSTOR_DISK_STATE_MAX;
+	case 0:
+		return !status;
+	}
+	return false;
+}
+
 static bool change_shape(const struct dstor_frame *f)
 {
 	u16 flags = le16_to_cpu(f->flags);
+	u64 size = le64_to_cpu(f->offset);
 
 	if (!flags || flags & ~DSTOR_CHANGE_FLAGS_KNOWN)
 		return false;
-	if (flags & DSTOR_CHANGE_SIZE && (!f->offset || le64_to_cpu(f->offset) > DSTOR_SIZE_MAX))
+	if (flags & DSTOR_CHANGE_SIZE ? !size || size > DSTOR_SIZE_MAX : size)
 		return false;
-	/* Both have a code in status: one at a time. */
-	if (flags & DSTOR_CHANGE_ACCESS && flags & DSTOR_CHANGE_DISK)
+	if (flags & DSTOR_CHANGE_FLUSHED && !(flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_ACCESS)))
 		return false;
-	if (flags & DSTOR_CHANGE_DISK)
-		return le16_to_cpu(f->status) <= DSTOR_DISK_STATE_MAX;
-	return !(flags & DSTOR_CHANGE_ACCESS) || le16_to_cpu(f->status) <= DSTOR_ACCESS_WRITE;
+	return change_status_ok(flags, le16_to_cpu(f->status));
 }
 
 /* Flags that the agreed features permit. */

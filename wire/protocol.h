@@ -287,9 +287,9 @@ enum dstor_request_flags {
 enum dstor_change_flags {
 	DSTOR_CHANGE_SIZE = 1 << 0,	/* offset holds the new size in bytes */
 	DSTOR_CHANGE_STOPPING = 1 << 1,	/* the export goes away in order */
-	DSTOR_CHANGE_EVICTED = 1 << 2,
+	DSTOR_CHANGE_EVICTED = 1 << 2,	/* the session has ended */
 	DSTOR_CHANGE_ACCESS = 1 << 3,	/* status holds the new enum dstor_access */
-	DSTOR_CHANGE_FLUSHED = 1 << 4,	/* all that was acked is durable */
+	DSTOR_CHANGE_FLUSHED = 1 << 4,	/* with STOPPING or ACCESS: what was acked is durable */
 	DSTOR_CHANGE_DISK = 1 << 5,	/* status holds the enum dstor_disk_state */
 };
 

@@ -165,7 +165,9 @@ static void change_of_the_disk(void **state)
 	for (int s = 0; s < 0x10000; s++)
 		assert_true(response_sane(WITH(disk, f.status = cpu_to_le16(s))) ==
 			    (s <= DSTOR_DISK_STATE_MAX));
-	assert_true(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
+	assert_false(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
+	assert_true(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED |
+								     DSTOR_CHANGE_STOPPING))));
 	assert_false(response_sane(WITH(disk, f.flags |= cpu_to_le16(DSTOR_CHANGE_ACCESS))));
 }
 
@@ -211,6 +213,16 @@ static void change(void **state)
 	assert_false(response_sane(WITH(size, f.offset = 0)));
 	assert_true(response_sane(WITH(size, f.offset = cpu_to_le64(DSTOR_SIZE_MAX))));
 	assert_false(response_sane(WITH(size, f.offset = cpu_to_le64(DSTOR_SIZE_MAX + 1))));
+	assert_false(response_sane(WITH(c, f.status = cpu_to_le16(1))));
+	assert_false(response_sane(WITH(c, f.offset = cpu_to_le64(GIB))));
+	assert_true(response_sane(WITH(c, f.flags = cpu_to_le16(DSTOR_CHANGE_EVICTED))));
+	assert_false(response_sane(WITH(c, f.flags = cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
+	assert_false(response_sane(WITH(c, f.flags = cpu_to_le16(DSTOR_CHANGE_EVICTED |
+								 DSTOR_CHANGE_FLUSHED))));
+	assert_false(response_sane(access));
+	assert_true(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_READ))));
+	assert_true(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_READ);
+				       f.flags |= cpu_to_le16(DSTOR_CHANGE_FLUSHED))));
 	assert_true(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_WRITE))));
 	assert_false(response_sane(WITH(access, f.status = cpu_to_le16(DSTOR_ACCESS_WRITE + 1))));
 	assert_false(sane(c));
