@@ -15,9 +15,13 @@ def silent_exporter(m):
     job = guest_python(m, f"""
     import socket, time
     s = socket.create_server(("127.0.0.1", {SILENT}), backlog=4096)
+    print("ready", flush=True)
     time.sleep(3600)
     """, start=True)
-    m.wait_for(f"ss -ltn | grep -q :{SILENT}")
+    until = time.monotonic() + 60
+    while "ready" not in job.out:
+        assert job.running and time.monotonic() < until, job.err
+        time.sleep(0.05)
     return job
 
 

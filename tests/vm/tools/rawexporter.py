@@ -92,6 +92,7 @@ def serve_waiting(port, every=0.3):
             hello = dict(zip(wire.HELLO_FIELDS, wire.HELLO.unpack(exactly(sock, wire.HELLO_LEN)[:-4])))
             while True:
                 sock.sendall(welcome(hello, status=wire.WELCOME_STATUS.index("WAIT"), reason=b"for ever"))
+                print("WAIT", flush=True)
                 time.sleep(every)
         except OSError:
             sock.close()
