@@ -39,7 +39,8 @@ static bool change_shape(const struct dstor_frame *f)
 		return false;
 	if (flags & DSTOR_CHANGE_SIZE ? !size || size > DSTOR_SIZE_MAX : size)
 		return false;
-	if (flags & DSTOR_CHANGE_FLUSHED && !(flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_ACCESS)))
+	if (flags & DSTOR_CHANGE_FLUSHED &&
+	    !(flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_ACCESS)))
 		return false;
 	return change_status_ok(flags, le16_to_cpu(f->status));
 }
