@@ -66,6 +66,8 @@ static void tx_begin(struct dstor_conn *c, struct dstor_message *m)
 	c->tx.from.bio = m->bio;
 	c->tx.from.iter = m->iter;
 	c->tx.data_left = m->bio ? m->length : 0;
+	if (m->bio)
+		WRITE_ONCE(c->tx.data_end, c->tx.gathered + m->length + (m->raw ? 0 : len));
 }
 
 /* Data and last digest of tx.now; false when the batch is full before its end. */
@@ -129,6 +131,7 @@ static void tx_taken(struct dstor_conn *c, size_t n)
 
 	c->tx.bytes -= n;
 	c->tx.taken += n;
+	c->tx.sent = jiffies;
 	while (n) {
 		struct bio_vec *bv = &c->tx.bv[c->tx.first];
 

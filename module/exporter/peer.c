@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <net/sock.h>
 
+#include "conn/liveness.h"
 #include "conn/transport.h"
 #include "core/feature.h"
 #include "core/netns.h"
@@ -28,7 +29,6 @@
 #include "exporter/peer.h"
 #include "exporter/peer_list.h"
 #include "exporter/session.h"
-#include "wire/retry.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
 #define PING_MAX_MS 60000	/* life of a connection for PING alone, from its last frame */
@@ -84,8 +84,9 @@ static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
 	u16 slot = le16_to_cpu(f->slot);
 	u64 seq = le64_to_cpu(f->seq);
 
-	send_frame(p, DSTOR_FRAME_STATE, 0, slot, dstor_slot_ask(&p->queue->slots[slot], seq),
-		   seq, 0);
+	/* All that is received and not answered is here, and nothing drops it before the end. */
+	send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
+		   dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
 }
 
 static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
@@ -249,13 +250,6 @@ static void peer_free_work(struct work_struct *work)
 	dstor_peer_put(p);
 }
 
-static bool peer_is_silent(const struct dstor_peer *p)
-{
-	u32 ms = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
-
-	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
-}
-
 /* Judges timeouts, sends pings. False: the connection ends. */
 static bool keep_time(struct dstor_peer *p)
 {
@@ -280,7 +274,7 @@ static bool keep_time(struct dstor_peer *p)
 			dstor_conn_forgive(&p->conn);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
-		if (idle >= p->ping_ms &&
+		if (dstor_conn_wants_ping(&p->conn, p->ping_ms) &&
 		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
 			p->notified = jiffies;
 			send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);
@@ -289,7 +283,8 @@ static bool keep_time(struct dstor_peer *p)
 		 * Judge silence before reading more: late data may be of pages
 		 * that were given back (P4).
 		 */
-		return dstor_conn_is_paused(&p->conn) || !peer_is_silent(p);
+		return dstor_conn_is_paused(&p->conn) ||
+		       !dstor_conn_is_silent(&p->conn, p->ping_ms, p->timeout_ms);
 	default:
 		return true;
 	}

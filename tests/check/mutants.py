@@ -198,6 +198,8 @@ MUTANTS = {
     "no-whole-timeout": ("retry", "(!spent || a->resends <= p->retries))", "!spent)",
                          "attempt_after_reconnection_gets_a_whole_timeout", "time"),
     "extends-for-ever": ("retry", "(!spent || a->resends <= p->retries))", "true)", "no_infinite_extension", "time"),
+    "budget-runs-in-progress": ("retry", "a->still_ms += ms;", "(void)ms;", "budget_stands_still_while_it_goes_on", "time"),
+    "attempt-does-not-begin-anew": ("retry", "a->sent_ms += ms;", "", "budget_stands_still_while_it_goes_on", "time"),
     "answer-to-any-question": ("retry", "a->asked && a->asked_resends == a->resends", "a->asked",
                                "answer_to_a_question_before_a_resend_says_nothing", "time"),
     "silence-without-ping": ("retry", "0x7fffffffU : ping_ms + slack;", "0x7fffffffU : slack;", "silence", "time"),

@@ -343,7 +343,7 @@ void txn_state(struct conn *c, const struct dstor_frame *f)
 		return;
 	}
 	happened[H_STATE_BUSY]++;
-	t->attempt.sent_ms = w.now;
+	dstor_attempt_goes_on(&t->attempt, w.now);
 }
 
 static void ask(struct conn *c, struct txn *t)
