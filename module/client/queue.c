@@ -82,6 +82,8 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 
 	if (le16_to_cpu(f->flags) & DSTOR_STATE_ALL)
 		set_bit(DSTOR_ANSWER_ALL, &q->watch.question.answer);
+	if (le16_to_cpu(f->status) == DSTOR_STATE_BUSY)
+		set_bit(DSTOR_ANSWER_BUSY, &q->watch.question.answer);
 	smp_mb__before_atomic(); /* pairs with take_answer() of the watchdog */
 	set_bit(DSTOR_ANSWER_CAME, &q->watch.question.answer);
 	/* Executed: its answer follows, and the question stays open until then. */
