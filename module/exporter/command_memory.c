@@ -150,6 +150,9 @@ static unsigned int get_pages(struct dstor_peer_memory *m, u32 bytes)
 		m->scratch[n++] = page;
 		bytes -= min_t(u32, bytes, PAGE_SIZE << order);
 	}
+	/* Real time would be before others of the disk; there it needs CAP_SYS_ADMIN. */
+	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) == IOPRIO_CLASS_RT)
+		bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 0);
 	return n;
 }
 
