@@ -10,6 +10,7 @@
 #include <linux/random.h>
 
 #include "core/work.h"
+#include "exporter/account.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
 #include "exporter/lease_file.h"
@@ -20,15 +21,33 @@
 
 #define SESSIONS_MAX 1024	/* of an export */
 #define SESSIONS_OF_CLIENT_MAX 64
+#define PEERS_MAX 8192		/* of an export; each has a thread */
+#define PEERS_OF_CLIENT_MAX 1024
+#define SLOT_BYTES_MAX (128 << 20)	/* of an export */
+#define SLOT_BYTES_OF_CLIENT_MAX (8 << 20)	/* five sessions of the largest kind */
 #define IDLE_DORMANT_MS (60 * 60 * 1000)	/* of "forever" retries, not the writer's */
+
+static u64 slot_bytes_of_queue(const struct dstor_session *s)
+{
+	return s->slots * sizeof(struct dstor_slot);
+}
 
 static void free_session(struct kref *kref)
 {
 	struct dstor_session *s = container_of(kref, struct dstor_session, kref);
+	u64 bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < s->n_queues; i++)
+	for (i = 0; i < s->n_queues; i++) {
+		if (s->queues[i].slots)
+			bytes += slot_bytes_of_queue(s);
 		kvfree(s->queues[i].slots);
+	}
+	if (s->account) {
+		atomic64_sub(bytes, &s->account->slot_bytes);
+		atomic64_sub(bytes, &s->export->memory.slot_bytes);
+		dstor_account_put(s->export, s->account);
+	}
 	kvfree(s);
 }
 
@@ -261,17 +280,37 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 	s->max_io = le32_to_cpu(h->max_io);
 	s->peer_id = p->peer_id;
 	s->heard = jiffies;
-	for (i = 0; i < n; i++) {
-		s->queues[i].session = s;
-		s->queues[i].slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
-		if (!s->queues[i].slots) {
-			dstor_session_put(s);
-			return NULL;
-		}
+	s->account = dstor_account_get(e, &p->peer_id);
+	if (!s->account) {
+		dstor_session_put(s);
+		return NULL;
 	}
+	for (i = 0; i < n; i++)
+		s->queues[i].session = s;
 	list_add_tail(&s->entry, &e->sessions.list);
 	e->sessions.n++;
 	return s;
+}
+
+bool dstor_session_open_queue(struct dstor_session *s, struct dstor_session_queue *queue)
+{
+	u64 bytes = slot_bytes_of_queue(s);
+	struct dstor_export *e = s->export;
+
+	lockdep_assert_held(&e->lock);
+	if (s->account->n_peers >= PEERS_OF_CLIENT_MAX || e->n_peers >= PEERS_MAX)
+		return false;
+	if (queue->slots)
+		return true;
+	if (atomic64_read(&s->account->slot_bytes) + bytes > SLOT_BYTES_OF_CLIENT_MAX ||
+	    atomic64_read(&e->memory.slot_bytes) + bytes > SLOT_BYTES_MAX)
+		return false;
+	queue->slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
+	if (!queue->slots)
+		return false;
+	atomic64_add(bytes, &s->account->slot_bytes);
+	atomic64_add(bytes, &e->memory.slot_bytes);
+	return true;
 }
 
 static bool is_idle(const struct dstor_session *s)
@@ -297,6 +336,9 @@ bool dstor_session_make_room(struct dstor_peer *p)
 	struct dstor_export *e = p->export;
 	unsigned int n = 0;
 
+	/* The writer of a former life comes back to a place of its own. */
+	if (e->lease.held && dstor_id_equal(p->hello.session, e->lease.session))
+		return true;
 	list_for_each_entry(s, &e->sessions.list, entry) {
 		n += is_of_client(s, p);
 		if (!is_idle(s))
@@ -360,6 +402,7 @@ void dstor_session_leave(struct dstor_peer *p)
 		if (s->ended || !s->established)
 			dstor_session_forget(s);
 	}
+	s->account->n_peers--;
 	WRITE_ONCE(e->n_peers, e->n_peers - 1);
 	kick_waiting_peers(e);
 	wake_up_all(&e->wait);
