@@ -29,6 +29,7 @@
 #include "exporter/export.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
+#include "exporter/throttle.h"
 
 static u8 status_of_errno(int err)
 {
@@ -173,6 +174,10 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_sta
 
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
+		return DSTOR_RX_PAUSE;
+	}
+	if (dstor_throttle_is_full(p)) {
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_RATE);
 		return DSTOR_RX_PAUSE;
 	}
 	cmd = dstor_command_new(p, f, data);
@@ -350,6 +355,7 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 {
 	struct dstor_command *cmd, *n;
 	struct blk_plug plug;
+	u64 parked = 0;
 
 	take_decrypted(p);
 	if (list_empty(&p->commands.ready))
@@ -369,10 +375,17 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	}
 	blk_start_plug(&plug);
 	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
+		/* In order, but for flushes, which are about acked writes only. */
+		if ((parked && cmd->op != DSTOR_OP_FLUSH) || !dstor_throttle_admit(p, cmd)) {
+			parked += max_t(u64, cmd->charged, 1);
+			continue;
+		}
 		list_del(&cmd->entry);
 		command_execute(cmd);
 	}
 	blk_finish_plug(&plug);
+	if (unlikely(parked || p->commands.parked))
+		dstor_throttle_parked(p, parked);
 }
 
 void dstor_command_reap(struct dstor_peer *p)

@@ -66,6 +66,7 @@ struct dstor_peer_commands {
 	struct llist_head done;		/* completed by the disk; any context */
 	atomic_t in_flight;		/* submitted and not yet taken from done */
 	u32 received;			/* requests, ever */
+	u64 parked;			/* bytes of ready ones that wait for their rate */
 };
 
 /* The memory of its commands: see command_memory.c. */

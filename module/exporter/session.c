@@ -252,6 +252,7 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 	if (!s)
 		return NULL;
 	kref_init(&s->kref);
+	spin_lock_init(&s->rate_lock);
 	s->export = e;
 	s->n_queues = n;
 	memcpy(s->id, h->session, DSTOR_ID_LEN);

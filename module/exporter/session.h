@@ -13,6 +13,7 @@
 #include "exporter/rules.h"
 #include "wire/rejoin.h"
 #include "wire/slot.h"
+#include "wire/throttle.h"
 
 struct dstor_export;
 
@@ -65,6 +66,8 @@ struct dstor_session {
 	bool dormant;			/* no client is expected; kept while there is room */
 	bool ended;			/* replaced, evicted or detached: drains, then goes */
 	unsigned long heard;		/* jiffies; of peers that are gone */
+	spinlock_t rate_lock;		/* the next two */
+	struct dstor_throttle bandwidth, iops;
 	struct dstor_session_queue queues[];
 };
 
