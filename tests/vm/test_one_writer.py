@@ -7,6 +7,7 @@ import pytest
 
 from common import (attach_to, device, export, export_and_attach, fails, guest_python, mapped, read_block, wait_state,
                     write_block, writes_on)
+from gate import brief
 
 LEASE = "/var/lib/dst/.lease-data"
 
@@ -62,7 +63,7 @@ def test_why_it_was_evicted_stays(machine):
     m = machine
     disk = m.ramdisk(16)
     m.run(f"dst export data {disk} --allow from=127.0.0.0/8")
-    for _ in range(12):
+    for _ in range(brief(4, 12)):
         path = attach_to(m, "dst://127.0.0.1/data --connections 8")
         job = m.start(f"fio --name=x --filename={path} --rw=randwrite --bs=4k --direct=1 --ioengine=libaio --iodepth=16 "
                       "--size=8M --time_based --runtime=60 --minimal --numjobs=4")
