@@ -54,6 +54,26 @@ def vanish(m):
     m.run("ip link set lo down; dst detach d --force; ip link set lo up")
 
 
+@pytest.mark.points
+def test_old_connection_ends_before_the_new_one_is_granted(machine):
+    """The exporter ends the one behind the hello of the other: no outage, also when the client sees that long before the grant."""
+    m = machine
+    offer(m, size=8)
+    path = attach(m, options="--connections 1")
+    session = client(m)["session"]
+    with m.point("FENCE_BEFORE_GRANT", hold=True) as point:
+        m.run(f"dst set d key={NEW}")
+        point.reached()
+        write = m.start(f"dd if=/dev/zero of={path} bs=4k count=1 oflag=direct status=none")
+        time.sleep(1)
+        # not by `dst show`, which waits for the export, too
+        assert m.run("cat /sys/block/dst-d/dst/state").out.strip() == "connected"
+        point.release()
+    write.wait(10, check=True)
+    wait_key(m, NEW)
+    undisturbed(m, session, 1)
+
+
 @pytest.mark.parametrize("connections", [1, 3])
 def test_rotation_under_load(machine, connections):
     """Three commands. The device is connected all the time, for whoever watches at either end."""
