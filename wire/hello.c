@@ -142,7 +142,8 @@ static const char *hello_fault(const struct dstor_hello *h)
 	if (!le32_to_cpu(h->ping_ms) || !le32_to_cpu(h->timeout_ms))
 		return "ping or timeout is zero";
 	if (!(h->flags & DSTOR_HELLO_RESUME) &&
-	    (h->cookie || h->last_seq || !dstor_id_is_zero(h->life)))
+	    (h->flags & DSTOR_HELLO_RENEWAL || h->cookie || h->last_seq ||
+	     !dstor_id_is_zero(h->life)))
 		return "a new session cannot have a past";
 	return NULL;
 }

@@ -102,9 +102,10 @@ enum dstor_hello_flags {
 	DSTOR_HELLO_READ_ONLY = 1 << 0,	/* the client will not write */
 	DSTOR_HELLO_RESUME = 1 << 1,	/* the session was established before */
 	DSTOR_HELLO_KEEPS = 1 << 2,	/* the client keeps acked writes until they are flushed */
+	DSTOR_HELLO_RENEWAL = 1 << 3,	/* replaces a connection that works, for statistics */
 };
 
-#define DSTOR_HELLO_FLAGS_KNOWN (DSTOR_HELLO_READ_ONLY | DSTOR_HELLO_RESUME | DSTOR_HELLO_KEEPS)
+#define DSTOR_HELLO_FLAGS_KNOWN 0xfU
 
 /* The client's second message: what it wants. */
 struct dstor_hello {

@@ -164,7 +164,7 @@ static int step_greeting(struct dstor_handshake *s, struct dstor_error *err)
 
 static int step_drain(struct dstor_handshake *s, struct dstor_error *err)
 {
-	int ret = dstor_renewal_drained(s->queue, s->until, err);
+	int ret = dstor_renewal_drained(s->queue, s->grant, s->until, err);
 
 	if (ret == -EAGAIN)
 		return -EINPROGRESS;

@@ -344,6 +344,7 @@ struct dstor_grant {
 	bool looking;			/* asks for no lease; see attach.c */
 	u64 token;			/* that the hello showed, or 0 */
 	bool planned;			/* the queue is live meanwhile: see renewal.c */
+	bool drained;			/* ... and all that it had sent is answered */
 	u32 key_number;			/* of the key that it began with */
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
@@ -406,7 +407,8 @@ void dstor_renewal_next(struct dstor_device *dev);
  * drained(), which returns -EAGAIN as long. 0 or a negative errno.
  */
 int dstor_renewal_hold(struct dstor_queue *q, unsigned long *until, struct dstor_error *err);
-int dstor_renewal_drained(struct dstor_queue *q, unsigned long until, struct dstor_error *err);
+int dstor_renewal_drained(struct dstor_queue *q, struct dstor_grant *g, unsigned long until,
+			  struct dstor_error *err);
 /* The planned attempt failed. True: the old connection goes on as if nothing had been. */
 bool dstor_renewal_failed(struct dstor_queue *q, const char *why);
 

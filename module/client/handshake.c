@@ -13,14 +13,14 @@
 #include "core/feature.h"
 #include "wire/hello.h"
 
-static void fill_hello(struct dstor_queue *q, struct dstor_hello *h,
-		       const u8 takeover[DSTOR_ID_LEN], bool looking)
+static void fill_hello(struct dstor_queue *q, const struct dstor_grant *g, struct dstor_hello *h,
+		       const u8 takeover[DSTOR_ID_LEN])
 {
 	struct dstor_device *dev = q->dev;
 
 	memset(h, 0, sizeof(*h));
 	h->kind = DSTOR_HELLO_ATTACH;
-	h->flags = dev->config.read_only || looking ? DSTOR_HELLO_READ_ONLY : 0;
+	h->flags = dev->config.read_only || g->looking ? DSTOR_HELLO_READ_ONLY : 0;
 	h->queue = cpu_to_le16(q->index);
 	h->queues = cpu_to_le16(dev->n_queues);
 	h->slots = cpu_to_le16(dev->geometry.depth);
@@ -30,7 +30,7 @@ static void fill_hello(struct dstor_queue *q, struct dstor_hello *h,
 	memcpy(h->client, dev->config.client_id, DSTOR_ID_LEN);
 	memcpy(h->takeover, takeover, DSTOR_ID_LEN);
 	if (dev->geometry.identity.size) {
-		h->flags |= DSTOR_HELLO_RESUME;
+		h->flags |= DSTOR_HELLO_RESUME | (g->drained ? DSTOR_HELLO_RENEWAL : 0);
 		memcpy(h->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(dev->recovery.writer_token);
 		memcpy(h->life, dev->recovery.life, DSTOR_ID_LEN);
@@ -141,7 +141,7 @@ static void make_hello(struct dstor_handshake *s)
 	struct dstor_queue *q = s->queue;
 
 	mutex_lock(&q->dev->lock);
-	fill_hello(q, &s->out.hello, s->takeover, s->grant->looking);
+	fill_hello(q, s->grant, &s->out.hello, s->takeover);
 	mutex_unlock(&q->dev->lock);
 	s->out.clear = s->out.hello;
 	s->grant->token = le64_to_cpu(s->out.hello.writer_token);

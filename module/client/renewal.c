@@ -125,11 +125,13 @@ int dstor_renewal_hold(struct dstor_queue *q, unsigned long *until, struct dstor
 	return live ? 0 : dstor_fail(err, -ECONNRESET, "the connection broke meanwhile");
 }
 
-int dstor_renewal_drained(struct dstor_queue *q, unsigned long until, struct dstor_error *err)
+int dstor_renewal_drained(struct dstor_queue *q, struct dstor_grant *g, unsigned long until,
+			  struct dstor_error *err)
 {
 	int ret = 0;
 
-	if (!is_drained(q)) {
+	g->drained = is_drained(q);
+	if (!g->drained) {
 		if (dstor_conn_lost(&q->conn))
 			ret = -ECONNRESET;
 		else if (!time_after(jiffies, until))

@@ -60,6 +60,13 @@ static bool same_session(const struct dstor_session *s, const struct dstor_peer 
 	       s->slots == le16_to_cpu(h->slots) && s->max_io == le32_to_cpu(h->max_io);
 }
 
+/* Was the older peer @old cut off? Not where its client replaces it in order (renewal). */
+static bool is_fenced(const struct dstor_peer *old, const struct dstor_hello *h)
+{
+	return old->counted && (!(h->flags & DSTOR_HELLO_RENEWAL) ||
+				atomic_read(&old->commands.in_flight));
+}
+
 /* The newer generation takes the session queue; the older peer has to go. */
 static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8 access,
 			       const struct dstor_welcome *w)
@@ -67,7 +74,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	struct dstor_session_queue *queue = &s->queues[le16_to_cpu(p->hello.queue)];
 
 	if (queue->peer) {
-		if (queue->peer->counted)
+		if (is_fenced(queue->peer, &p->hello))
 			this_cpu_inc(p->export->stats->fenced);
 		dstor_conn_lose(&queue->peer->conn);
 	}

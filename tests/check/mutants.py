@@ -71,7 +71,8 @@ MUTANTS = {
     "max-io-odd": ("hello", "le32_to_cpu(h->max_io) % DSTOR_IO_MIN)", "false)", "hello_boundaries", "handshake"),
     "generation-zero": ("hello", "if (!le64_to_cpu(h->generation) || dstor_id_is_zero(h->session)",
                         "if (dstor_id_is_zero(h->session)", "hello_boundaries", "handshake"),
-    "new-session-with-a-past": ("hello", "(h->cookie || h->last_seq ||", "(h->last_seq ||", "hello_vectors", "vectors"),
+    "new-session-with-a-past": ("hello", "h->cookie || h->last_seq ||", "h->last_seq ||", "hello_vectors", "vectors"),
+    "renewal-of-nothing": ("hello", "(h->flags & DSTOR_HELLO_RENEWAL || h->cookie", "(h->cookie", "hello_vectors", "vectors"),
 
     "welcome-crc-ignored": ("hello", "if (le32_to_cpu(w->crc) != CRC_OF(w))", "if (false)",
                             "one_flipped_bit_in_a_welcome_is_refused", "handshake"),

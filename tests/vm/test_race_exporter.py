@@ -48,6 +48,30 @@ def test_fence_waits_for_a_copy_that_is_held(machine, place):
     assert device(m)["stats"]["errors"] == 0
 
 
+def test_renewal_beside_a_command_is_a_fence(machine):
+    """A client says that all is answered, and its write is not: it is fenced as ever, and counted as cut off."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    with m.point("RESULT_BEFORE_ANSWER", hold=True) as point:
+        job = guest_python(m, """
+        from rawclient import *
+        import json, os
+        c = Raw("data")
+        c.request(WRITE, 0, 4096, b"x" * 4096)
+        while not os.path.exists("/tmp/go"):
+            time.sleep(0.02)
+        d = c.resume(flags=RESUME | RENEWAL)
+        print(json.dumps([d.waits > 0, d.welcome["status"], d.write(0, b"y" * 4096, seq=1, flags=RESEND)]))
+        """, start=True)
+        point.reached()
+        m.run("touch /tmp/go")
+        m.wait_for("dst show data --json | tr -d ' ' | grep -q '\"fenced\":1,'")
+        time.sleep(0.5)
+        point.release()
+        assert json.loads(job.wait(30, check=True).out) == [True, "OK", "OK"]
+    assert export(m)["stats"]["replayed"] == 1
+
+
 @pytest.mark.parametrize("kind", ["file", "disk"])
 def test_completion_between_list_and_kick_may_outlive_its_peer(machine, kind):
     """The completion is in the peer's list, its peer is told nothing yet, and the client resets the connection: whoever

@@ -241,8 +241,11 @@ static void hello_boundaries(void **state)
 	REFUSES(h.kind = DSTOR_HELLO_PING + 1);
 	REFUSES(h.kind = 255);
 	TAKES(h.flags = DSTOR_HELLO_FLAGS_KNOWN);
-	for (int bit = 3; bit < 8; bit++)
+	for (int bit = 4; bit < 8; bit++)
 		REFUSES(h.flags = 1 << bit);
+	REFUSES(h.flags = DSTOR_HELLO_RENEWAL);
+	TAKES(h.flags = DSTOR_HELLO_RENEWAL | DSTOR_HELLO_RESUME);
+	TAKES(h.flags = DSTOR_HELLO_KEEPS);
 	REFUSES(h.queues = 0; h.queue = 0);
 	TAKES(h.queues = cpu_to_le16(1); h.queue = 0);
 	TAKES(h.queues = cpu_to_le16(64); h.queue = cpu_to_le16(63));
