@@ -24,7 +24,7 @@ int dstor_copies_alloc(struct dstor_device *dev)
 {
 	struct dstor_copies *all = &dev->copies;
 
-	/* Under a cipher pages are copied anyway, and with a key nothing is damaged by chance. */
+	/* With a key data is copied anyway, into a ring or tx.copies, before it is protected. */
 	if (dev->config.has_key || !strcmp(dev->config.checksums, "none"))
 		return 0;
 	while (all->n < dev->n_queues) {

@@ -183,7 +183,7 @@ const struct dstor_conn_ops dstor_client_ops = {
 	.corrupt = client_corrupt,
 	.decrypt_begin = client_decrypt_begin,
 	.decrypt_end = client_decrypt_end,
-	.sink_is_shared = true,
+	.memory_is_shared = true,
 };
 
 static void control_sent(struct dstor_conn *c, struct dstor_message *m)

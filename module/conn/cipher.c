@@ -448,7 +448,7 @@ int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dsto
 	ret = cipher_init_half(&x->tx, name, true) ?: cipher_init_half(&x->rx, name, false);
 	if (!ret && max_io)
 		ret = cipher_alloc_jobs(x);
-	if (!ret && max_io && c->ops->sink_is_shared)
+	if (!ret && max_io && c->ops->memory_is_shared)
 		ret = cipher_alloc_landings(x, max_io);
 	if (!ret)
 		ret = cipher_alloc_ring(x, 2 * max_io + RING_SLACK);

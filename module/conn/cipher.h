@@ -96,7 +96,7 @@ struct dstor_cipher {
 	struct dstor_job decrypt[DSTOR_JOBS];
 	/*
 	 * Encrypted data is received here where the sink is shared
-	 * (ops->sink_is_shared). A job that gets it gives its own landing in
+	 * (ops->memory_is_shared). A job that gets it gives its own landing in
 	 * exchange.
 	 */
 	struct dstor_bio_buffer *landing;

@@ -20,6 +20,7 @@
 #include "conn/cipher.h"
 #include "conn/digest.h"
 #include "conn/transport.h"
+#include "core/bio_buffer.h"
 #include "core/bio_span.h"
 
 struct dstor_conn;
@@ -79,12 +80,13 @@ struct dstor_conn_ops {
 	void *(*decrypt_begin)(struct dstor_conn *c);
 	void (*decrypt_end)(struct dstor_conn *c, void *owner, bool ok);
 	/*
-	 * The memory that data is received to may change meanwhile, or be there
-	 * twice: the digest is computed before the data is copied there.
-	 * Otherwise it is computed afterwards: data that the other side sent by
-	 * reference may change in the socket, too (P4).
+	 * Others may change the memory of data meanwhile, or it is there twice. What
+	 * is received: its digest is computed before it is copied there. Otherwise
+	 * afterwards: data that the other side sent by reference may change in the
+	 * socket, too (P4). What is sent: with a key it is copied before its digest is
+	 * computed, for with a wrong digest it would be a forgery.
 	 */
-	bool sink_is_shared;
+	bool memory_is_shared;
 };
 
 /* Why nothing is received: a bit each, so that one reason cannot end another. */
@@ -167,6 +169,8 @@ struct dstor_conn {
 		size_t bytes;
 		bool splice;
 		u32 collected;		/* messages, ever */
+		struct dstor_bio_buffer *copies;	/* of data, for the socket; or NULL */
+		u32 copied;		/* bytes of copies in use, whole pages */
 		u64 gathered;		/* positions in the stream */
 		u64 taken;
 		struct bio_vec bv[DSTOR_TX_BVECS];

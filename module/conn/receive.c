@@ -78,7 +78,7 @@ static bool rx_corrupt(struct dstor_conn *c)
 /* Is the digest of the current data computed before its owner gets it? */
 static bool digests_first(const struct dstor_conn *c)
 {
-	return c->ops->sink_is_shared && c->digest.len && c->rx.sink.bio;
+	return c->ops->memory_is_shared && c->digest.len && c->rx.sink.bio;
 }
 
 /* rx.buf is full. False: stop receiving. */

@@ -13,21 +13,40 @@
 /* Below it a copy costs less than a reference to the page. */
 #define SPLICE_MIN 4096
 
-static bool by_reference(const struct dstor_message *m)
+static bool by_reference(const struct dstor_conn *c, const struct dstor_message *m)
 {
-	return m->bio && m->length >= SPLICE_MIN && !m->copy;
+	return m->bio && m->length >= SPLICE_MIN && !m->copy && !c->tx.copies;
 }
 
 /* May @m go into the batch as it is? */
 static bool fits_batch(struct dstor_conn *c, const struct dstor_message *m)
 {
 	if (!c->tx.count) {
-		c->tx.splice = by_reference(m);
+		c->tx.splice = by_reference(c, m);
+		c->tx.copied = 0;
 		return true;
 	}
+	if (m->bio && c->tx.copies)
+		return c->tx.copied + m->length <= c->tx.copies->n_pages << PAGE_SHIFT;
 	if (m->copy)
 		return !c->tx.splice;
-	return c->tx.splice || !by_reference(m);
+	return c->tx.splice || !by_reference(c, m);
+}
+
+/*
+ * A wrong digest with a key is a forgery, so the owner of the data must not be able to
+ * change it between its digest and the socket. A buffer holds the data of a batch.
+ */
+static struct dstor_bio_span copy_data(struct dstor_conn *c, const struct dstor_message *m)
+{
+	struct dstor_bio_span from = { .bio = m->bio, .iter = m->iter };
+	struct dstor_bio_span copy = { .bio = &c->tx.copies->bio };
+
+	copy.iter.bi_idx = c->tx.copied >> PAGE_SHIFT;
+	copy.iter.bi_size = m->length;
+	c->tx.copied += round_up(m->length, PAGE_SIZE);
+	dstor_bio_copy(copy, from, m->length);
+	return copy;
 }
 
 static void tx_add_page(struct dstor_conn *c, struct page *page, u32 len, u32 offset)
@@ -52,20 +71,22 @@ static void tx_begin(struct dstor_conn *c, struct dstor_message *m)
 	u8 *digests = m->head + DSTOR_FRAME_LEN;
 	u8 len = c->digest.len;
 
+	c->tx.from.bio = m->bio;
+	c->tx.from.iter = m->iter;
+	c->tx.data_left = m->bio ? m->length : 0;
+	if (m->bio && c->tx.copies)
+		c->tx.from = copy_data(c, m);
 	if (m->raw) {
 		tx_add_bytes(c, m->head, m->head_len);
 	} else {
 		if (len)
 			dstor_digest_head(&c->digest, f, digests);
 		if (len && m->bio)
-			dstor_digest_data(&c->digest, f, m->bio, m->iter, m->length,
-					  digests + len);
+			dstor_digest_data(&c->digest, f, c->tx.from.bio, c->tx.from.iter,
+					  m->length, digests + len);
 		tx_add_bytes(c, m->head, DSTOR_FRAME_LEN + len);
 	}
 	c->tx.now = m;
-	c->tx.from.bio = m->bio;
-	c->tx.from.iter = m->iter;
-	c->tx.data_left = m->bio ? m->length : 0;
 }
 
 /* Data and last digest of tx.now; false when the batch is full before its end. */
@@ -105,7 +126,7 @@ static void tx_gather(struct dstor_conn *c)
 	if (c->tx.count)
 		return;
 	if (c->tx.now) {
-		c->tx.splice = by_reference(c->tx.now);
+		c->tx.splice = by_reference(c, c->tx.now);
 		if (!tx_gather_rest(c))
 			return;
 	}

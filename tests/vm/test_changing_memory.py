@@ -59,6 +59,22 @@ def test_a_buffer_that_is_rewritten(machine, checksum):
     assert sums(m, disk) == sums(m, path)
 
 
+@pytest.mark.parametrize("options", ["--cipher none --checksum 'hmac(sha256)'", "--cipher aes-256-gcm",
+                                     "--cipher chacha20-poly1305"])
+def test_a_buffer_that_is_rewritten_with_a_key(machine, options):
+    """What is digested or encrypted is what is sent; a difference would be a forgery."""
+    m = machine
+    disk = m.ramdisk(8, block_size=512)
+    path = sealed(m, disk, options, f"{options} --connections 1")
+    assert guest_python(m, REWRITE.format(path=path, count=6), timeout=100) == 6 << 20
+    m.run(f"fio --name=w --filename={path} --rw=randwrite --bssplit=512/30:4k/30:64k/20:256k/20 --direct=1 "
+          "--ioengine=libaio --iodepth=32 --size=4M --verify=crc32c --minimal", timeout=100)
+    stats = quiet(m)
+    assert stats["auth_failures"] == export(m)["stats"]["auth_failures"] == 0
+    assert stats["copied_writes"] == 0 and stats["resends"] == 0
+    assert len(set(sums(m, disk, path))) == 1
+
+
 def test_one_page_twice_in_a_read(machine):
     m = machine
     path = export_and_attach(m, m.ramdisk(8), attach="--connections 1")
