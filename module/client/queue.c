@@ -118,7 +118,9 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 	/* All that was acked is durable now: nothing can be lost any more. */
 	if (flags & DSTOR_CHANGE_FLUSHED)
 		atomic64_set(&q->mark, DSTOR_FLUSH_MARK_CLEAN);
-	if (flags & (DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_EVICTED) && flags & DSTOR_CHANGE_FLUSHED)
+	/* The welcome to the next hello says whether the session has ended. */
+	if (flags & DSTOR_CHANGE_EVICTED ||
+	    (flags & DSTOR_CHANGE_STOPPING && flags & DSTOR_CHANGE_FLUSHED))
 		dstor_conn_lose(&q->conn);
 }
 

@@ -42,6 +42,45 @@ def test_responses_to_nothing_that_was_asked(machine, what):
         m.run("dst detach d")
 
 
+def test_what_no_exporter_sends_yet(machine):
+    """Permitted by the document: all of it is accepted. EVICTED alone ends the connection, and the next one goes on."""
+    m, read = machine, "dd if={} bs=4096 skip={} count=1 iflag=direct status=none | cmp - <(head -c 4096 /dev/zero)"
+    notices = [[{"flags": 0x20, "status": 1}, {"flags": 0x20, "status": 2}, {"flags": 0x20}, {"flags": 0x18, "status": 1},
+                {"flags": 0x8, "status": 2}], [{"flags": 0x4}]]
+    limits = ("grant_flags=3, dma_alignment=3, alignment_offset=3584, atomic_max=65536, atomic_unit_min=512, "
+              "atomic_unit_max=32768, unique_id=b'x' * 16, unique_id_type=3, unique_id_len=16")
+    with exporter(m, f"notices={notices}, waits=3, {limits}"):
+        path = attach_to(m, f"{URI} --ping 10s --timeout 300ms --retries 99")
+        m.run(read.format(path, 0))
+        d = device(m)
+        assert d["state"] == "connected" and d["stats"]["reconnects"] == 0, d
+        # WAITS is as good as BUSY: the read waits for more than three times its timeout, and is not sent again.
+        began = time.monotonic()
+        m.run(read.format(path, 300))
+        assert time.monotonic() - began >= 1
+        stats = device(m)["stats"]
+        assert stats["resends"] == stats["reconnects"] == stats["errors"] == 0, stats
+        m.run("dst detach d")
+    with exporter(m, f"notices={notices[1:]}"):
+        path = attach_to(m, URI)
+        m.run(read.format(path, 0))
+        stats = device(m)["stats"]
+        assert stats["reconnects"] == 1 and stats["errors"] == 0, stats
+        m.run("dst detach d")
+
+
+@pytest.mark.parametrize("flags, more", [(0x10, {}), (0x14, {}), (0x8, {}), (0x28, {"status": 1}), (0x2, {"status": 1}),
+                                         (0x2, {"offset": 4096}), (0x20, {"status": 3}), (0x40, {})])
+def test_notices_that_are_not_permitted(machine, flags, more):
+    """Each closes the connection; the next one is in order."""
+    m = machine
+    with exporter(m, f"notices={[[{'flags': flags, **more}]]}"):
+        path = attach_to(m, URI)
+        m.run(f"dd if={path} bs=4096 count=1 iflag=direct status=none | cmp - <(head -c 4096 /dev/zero)")
+        assert device(m)["stats"]["reconnects"] == 1
+        m.run("dst detach d")
+
+
 @pytest.mark.parametrize("arguments, words", [
     ("slots=1024", "slots"), ("max_io=1 << 21", "larger"), ("checksum=b'crc32c'", "not offered"),
     ("disk_flags=1 << 31", "unknown bits"), ("grant_flags=4", "unknown bits"), ("reserved2=b'x'", "unknown bits"),

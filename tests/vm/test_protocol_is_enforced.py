@@ -194,6 +194,26 @@ def test_fence_of_generations(machine):
     assert stats["replayed"] == 1 and stats["fenced"] == 1
 
 
+def test_what_no_client_sends_yet(machine):
+    """Permitted by the document, and of no effect: that it keeps writes, and that it has sent them again."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    got = guest_python(m, HEAD + """
+    c = new(flags=KEEPS)
+    assert c.write(0, b"a" * 4096) == "OK"
+    c.send_frame(frame(type=REPLAYED, seq=7))
+    results["goes on"] = [c.write(0, b"b" * 4096), c.read(0, 4096)[1] == b"b" * 4096]
+    c.bye()
+    d = new()
+    d.send_frame(frame(type=REPLAYED))
+    results["of one that keeps nothing"] = d.write(0, b"c" * 4096)
+    d.send_frame(frame(type=REPLAYED, slot=1))
+    results["with a slot"] = d.write(0, b"d" * 4096)
+    print(json.dumps(results))
+    """)
+    assert got == {"goes on": ["OK", True], "of one that keeps nothing": "OK", "with a slot": "closed"}
+
+
 def test_ask_and_ping(machine):
     m = machine
     m.run(f"dst export data {m.ramdisk(8)} --allow any")

@@ -48,11 +48,21 @@ def answer(f, **wrong):
     return wire.frame(**fields) + bytes(fields["length"])
 
 
-def frames(sock, wrong):
+def frames(sock, wrong, waits):
+    kept = None
     while True:
         f = wire.parse_frame(exactly(sock, 32))
         exactly(sock, f["length"])
-        if f["type"] == wire.PING:
+        if f["type"] == wire.ASK and waits:
+            waits -= 1
+            sock.sendall(wire.frame(type=wire.STATE, slot=f["slot"], seq=f["seq"], status=wire.STATE_WAITS,
+                                    flags=wire.STATE_ALL))
+        elif f["type"] == wire.ASK and kept:
+            sock.sendall(answer(kept))
+            kept = None
+        elif f["type"] == wire.REQUEST and waits and f["op"] == wire.READ and f["offset"] >= FROM:
+            kept = f
+        elif f["type"] == wire.PING:
             sock.sendall(wire.frame(type=wire.PONG, seq=f["seq"]))
         elif f["type"] == wire.BYE:
             raise ConnectionError
@@ -62,9 +72,13 @@ def frames(sock, wrong):
             sock.sendall(answer(f, **bad))
 
 
-def serve(port, wrong=(), greeting=None, **fields):
-    """Until it is killed: one connection after another; greeting, fields: of its greeting and its welcome."""
-    wrong = list(wrong)
+def serve(port, wrong=(), greeting=None, notices=(), waits=0, **fields):
+    """Until it is killed: one connection after another; greeting, fields: of its greeting and its welcome.
+
+    notices: CHANGE frames behind the welcome, a list for each connection. waits: how often it says WAITS before it
+    answers the read.
+    """
+    wrong, notices = list(wrong), list(notices)
     listener = socket.create_server(("127.0.0.1", port))
     print("ready", flush=True)
     while True:
@@ -74,7 +88,9 @@ def serve(port, wrong=(), greeting=None, **fields):
             sock.sendall(wire.greeting(**greeting or {}))
             hello = dict(zip(wire.HELLO_FIELDS, wire.HELLO.unpack(exactly(sock, wire.HELLO_LEN)[:-4])))
             sock.sendall(welcome(hello, **fields))
-            frames(sock, wrong)
+            for change in notices.pop(0) if notices else ():
+                sock.sendall(wire.frame(type=wire.CHANGE, **change))
+            frames(sock, wrong, waits)
         except ConnectionError:
             pass
         sock.close()
