@@ -49,6 +49,8 @@ LONG = {
     "test_torture_bad_network": "test_resends, test_flipped_bits",
     # A thousand connections, which take minutes with every checker.
     "test_many_devices": "test_slow_commands, test_short_outages",
+    # Saving and restoring the memory of a machine takes minutes under emulation.
+    "test_restored_client": "test_rejoin",
     # It builds another module.
     "test_old_peer": "test_features",
 }

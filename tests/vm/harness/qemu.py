@@ -3,6 +3,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 
 from . import boot
 from .disks import Disk
@@ -171,6 +172,39 @@ class QemuMachine(Machine):
         if self.frozen:
             self.qmp.command("cont")
             self.frozen = False
+
+    def snapshot(self):
+        """Keeps the state of the whole machine, its memory too; it runs on.
+
+        Only for a machine without disks that mounts no folder of the host: see use_initrd().
+        """
+        file = self.rundir / f"{self.name}.snapshot"
+        if not file.exists():
+            self._job("blockdev-create", options={"driver": "file", "filename": str(file), "size": 0})
+            self.qmp.command("blockdev-add", driver="file", filename=str(file), **{"node-name": "memory-file"})
+            self._job("blockdev-create", options={"driver": "qcow2", "file": "memory-file", "size": self.memory << 20})
+            self.qmp.command("blockdev-add", driver="qcow2", file="memory-file", **{"node-name": "memory"})
+        self._job("snapshot-save", tag="kept", vmstate="memory", devices=["memory"])
+
+    def restore(self):
+        """From here on it is what it was at its last snapshot(); its peers are not."""
+        self._job("snapshot-load", tag="kept", vmstate="memory", devices=["memory"])
+
+    def _job(self, name, **arguments):
+        # QEMU says nothing while it saves or loads memory.
+        self.qmp.sock.settimeout(200)
+        self.qmp.command(name, **{"job-id": "job", **arguments})
+        until = time.monotonic() + 120
+        while True:
+            job = next(j for j in self.qmp.command("query-jobs") if j["id"] == "job")
+            if job["status"] == "concluded":
+                break
+            if time.monotonic() > until:
+                raise boot.HarnessError(f"qmp {name}: not done after 120 s: {job}")
+            time.sleep(0.05)
+        self.qmp.command("job-dismiss", id="job")
+        if "error" in job:
+            raise boot.HarnessError(f"qmp {name}: {job['error']}")
 
     def kill(self, lose_cache=True):
         """A power cut. Disks with cache="volatile" lose what was not flushed, unless lose_cache=False."""
