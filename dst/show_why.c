@@ -36,6 +36,9 @@ static const char *why_meaning(const struct device_info *d)
 static void print_budget(const struct device_info *d)
 {
 	u64 budget = (u64)d->timeout_ms * (d->retries + 1ULL);
+	u64 most = d->timeout_ms * (d->retry + 1ULL);
+	/* It stands still while a request is in progress. */
+	u64 spent = d->oldest_io_ms < most ? d->oldest_io_ms : most;
 
 	why_line("budget");
 	if (d->retries == DSTOR_RETRIES_FOREVER) {
@@ -46,7 +49,7 @@ static void print_budget(const struct device_info *d)
 	       time_text(budget).s, time_text(d->timeout_ms).s, d->retries);
 	if (d->in_flight && d->state != DSTOR_DEVICE_FAILED)
 		printf(": the oldest in %s",
-		       time_text(budget > d->oldest_io_ms ? budget - d->oldest_io_ms : 0).s);
+		       time_text(budget > spent ? budget - spent : 0).s);
 	putchar('\n');
 }
 

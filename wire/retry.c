@@ -7,7 +7,9 @@
  * send on. Within it no error is reported (P7); after it the transaction fails
  * (P8), except that an attempt on a live connection always gets a whole
  * timeout, so that nothing expires just after the line is back. Such extra
- * attempts are bounded by the number of resends.
+ * attempts are bounded by the number of resends. The budget stands still while
+ * the exporter has the transaction in progress, and while a slow line moves what
+ * is ahead of it: such time is neither lost nor the exporter's silence.
  */
 #include "retry.h"
 
@@ -27,10 +29,22 @@ u64 dstor_budget_ms(const struct dstor_retry_policy *p)
 	return (u64)p->timeout_ms * ((u64)p->retries + 1);
 }
 
+/* Time since the submission that counts. */
+static u64 age_ms(const struct dstor_attempt *a, u64 now_ms)
+{
+	return elapsed_ms(now_ms, a->start_ms + a->still_ms);
+}
+
+void dstor_attempt_begin(struct dstor_attempt *a, u64 now_ms)
+{
+	/* Still time of the slot's former transaction would make the budget longer. */
+	*a = (struct dstor_attempt) { .start_ms = now_ms, .sent_ms = now_ms };
+}
+
 enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 				       const struct dstor_retry_policy *p, u64 now_ms, bool live)
 {
-	bool spent = elapsed_ms(now_ms, a->start_ms) >= dstor_budget_ms(p);
+	bool spent = age_ms(a, now_ms) >= dstor_budget_ms(p);
 
 	if (live && elapsed_ms(now_ms, a->sent_ms) < p->timeout_ms &&
 	    (!spent || a->resends <= p->retries))
@@ -38,6 +52,14 @@ enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 	if (spent)
 		return DSTOR_VERDICT_FAIL;
 	return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
+}
+
+void dstor_attempt_goes_on(struct dstor_attempt *a, u64 now_ms)
+{
+	u64 ms = elapsed_ms(now_ms, a->sent_ms);
+
+	a->still_ms += ms;
+	a->sent_ms += ms;
 }
 
 void dstor_attempt_ask(struct dstor_attempt *a, u64 now_ms)
@@ -58,7 +80,7 @@ bool dstor_attempt_told(struct dstor_attempt *a)
 u32 dstor_attempt_number(const struct dstor_attempt *a, const struct dstor_retry_policy *p,
 			 u64 now_ms)
 {
-	u64 ms = elapsed_ms(now_ms, a->start_ms);
+	u64 ms = age_ms(a, now_ms);
 	u32 n;
 
 	if (p->retries != DSTOR_RETRIES_FOREVER && ms >= dstor_budget_ms(p))

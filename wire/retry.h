@@ -20,6 +20,7 @@ struct dstor_retry_policy {
 struct dstor_attempt {
 	u64 start_ms;	/* submission */
 	u64 sent_ms;	/* begin of the current attempt: sent, or reconnected, or "in progress" */
+	u64 still_ms;	/* a length of time, in which the budget stood still */
 	u32 resends;
 	u64 asked_ms;	/* when ASK was sent, */
 	u32 asked_resends; /* after so many resends, */
@@ -39,8 +40,17 @@ u64 dstor_budget_ms(const struct dstor_retry_policy *p);
  * The verdict on a transaction at @now_ms, which may lie a little before the moments
  * in @a. @live: the connection that it was sent on works as far as is known.
  */
+/* The transaction is submitted now. */
+void dstor_attempt_begin(struct dstor_attempt *a, u64 now_ms);
+
 enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 				       const struct dstor_retry_policy *p, u64 now_ms, bool live);
+
+/*
+ * It goes on as well as it can: the exporter has it in progress, or the data ahead of it
+ * moves. The attempt begins anew, and its time so far is not taken from the budget.
+ */
+void dstor_attempt_goes_on(struct dstor_attempt *a, u64 now_ms);
 
 /*
  * ASK is sent now. One at a time for each transaction: an answer does not say which of

@@ -121,6 +121,30 @@ struct dstor_renewal {
 	bool over;			/* a hello is out: the exporter may end the connection */
 };
 
+/*
+ * The ASK that is out; one at a time. The answer to it may speak for all requests that
+ * were sent before. Under q->lock, but for @answer.
+ */
+struct dstor_question {
+	bool open;			/* no answer has been looked at */
+	unsigned long answer;		/* atomic bits: enum dstor_answer, of the receiver */
+	u64 asked_ms;
+	u64 data_bytes;			/* received when it was asked */
+};
+
+enum dstor_answer {
+	DSTOR_ANSWER_CAME,
+	DSTOR_ANSWER_ALL,		/* all that came before the ASK is in progress */
+};
+
+/* Of the watchdog, on a live connection. Under q->lock. */
+struct dstor_queue_watch {
+	unsigned long pinged;		/* jiffies */
+	u64 data_bytes;			/* received until the last tick */
+	u32 moves;			/* dstor_conn_moves() then */
+	struct dstor_question question;
+};
+
 struct dstor_queue {
 	struct dstor_device *dev;
 	u16 index;
@@ -148,7 +172,7 @@ struct dstor_queue {
 	unsigned long next_try;		/* jiffies */
 	unsigned int address;		/* index of the address that worked last */
 	unsigned long lived;		/* jiffies: live since */
-	unsigned long pinged;		/* jiffies */
+	struct dstor_queue_watch watch;
 	atomic64_t spent_ms;		/* when this outage had outlasted a budget; or 0 */
 	struct dstor_renewal renewal;
 	struct delayed_work link;	/* connects, and closes what was lost */

@@ -277,7 +277,7 @@ static void start_queue(struct dstor_queue *q, const struct dstor_grant *g)
 	atomic64_set(&q->spent_ms, 0);
 	resend_all(q);
 	q->lived = jiffies;
-	q->pinged = jiffies;
+	q->watch = (struct dstor_queue_watch) { .pinged = jiffies };
 	dstor_conn_begin(&q->conn);
 	dstor_conn_start(&q->conn, g->sock, 0);
 	WRITE_ONCE(q->state, DSTOR_Q_LIVE);

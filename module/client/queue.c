@@ -80,6 +80,10 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct dstor_frame *mine;
 
+	if (le16_to_cpu(f->flags) & DSTOR_STATE_ALL)
+		set_bit(DSTOR_ANSWER_ALL, &q->watch.question.answer);
+	smp_mb__before_atomic(); /* pairs with take_answer() of the watchdog */
+	set_bit(DSTOR_ANSWER_CAME, &q->watch.question.answer);
 	/* Executed: its answer follows, and the question stays open until then. */
 	if (!t || le16_to_cpu(f->status) == DSTOR_STATE_DONE)
 		return;
@@ -89,7 +93,7 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 	switch (le16_to_cpu(f->status)) {
 	case DSTOR_STATE_BUSY:
 	case DSTOR_STATE_WAITS:
-		t->attempt.sent_ms = dstor_now_ms();
+		dstor_attempt_goes_on(&t->attempt, dstor_now_ms());
 		break;
 	case DSTOR_STATE_UNKNOWN:
 		mine = t->message.head;

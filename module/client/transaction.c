@@ -195,18 +195,15 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	t->queue = q;
 	t->slot = rq->tag;
 	t->op = op;
-	t->attempt.start_ms = dstor_now_ms();
+	dstor_attempt_begin(&t->attempt, dstor_now_ms());
 	if (unlikely(!begin_durable(t, rq->cmd_flags))) {
 		this_cpu_inc(dev->stats->errors);
 		return BLK_STS_IOERR;
 	}
-	t->attempt.asked = false;
 	t->decrypting = false;
 	t->damaged = false;
 	t->repeated = false;
 	t->seq = atomic64_inc_return(&q->seq);
-	t->attempt.sent_ms = t->attempt.start_ms;
-	t->attempt.resends = 0;
 	/* The block layer has looked at the clock, unless it does no statistics. */
 	t->started_ns = rq->start_time_ns ?: ktime_get_ns();
 	fill_frame(t, rq);

@@ -191,6 +191,11 @@ void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->tx.copied = 0;
 	c->tx.gathered = 0;
 	c->tx.taken = 0;
+	c->tx.data_end = 0;
+	c->tx.sent = jiffies;
+	c->tx.acked = 0;
+	c->tx.moved = jiffies;
+	c->tx.moves = 0;
 	/* LOST is the owner's to clear: it may have been lost again before it is open. */
 	c->flags &= BIT(DSTOR_CONN_LOST);
 	c->sock = sock;

@@ -147,6 +147,7 @@ struct dstor_conn {
 		u32 budget;		/* frames of this pass */
 		unsigned long heard;	/* jiffies of the last byte */
 		u64 bytes;
+		u64 data_bytes;		/* of them, of data */
 		struct dstor_bio_span sink;	/* where the data goes; no bio: thrown away */
 		struct iov_iter iter;	/* rest of the current bio of at */
 		struct dstor_bio_span at;	/* what iter runs over */
@@ -173,6 +174,11 @@ struct dstor_conn {
 		u32 copied;		/* bytes of copies in use, whole pages */
 		u64 gathered;		/* positions in the stream */
 		u64 taken;
+		u64 data_end;		/* behind the last frame with data */
+		unsigned long sent;	/* jiffies: the socket took bytes */
+		u64 acked;		/* liveness.c's own; so is what follows up to bv */
+		unsigned long moved;	/* jiffies: bytes of a frame with data were seen to leave */
+		u32 moves;		/* how often, ever */
 		struct bio_vec bv[DSTOR_TX_BVECS];
 	} tx;
 
@@ -360,6 +366,12 @@ static inline void dstor_conn_drop_message(struct dstor_conn *c)
 static inline unsigned long dstor_conn_heard(const struct dstor_conn *c)
 {
 	return READ_ONCE(c->rx.heard);
+}
+
+/* Bytes of data received, ever. Any context. */
+static inline u64 dstor_conn_data_received(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->rx.data_bytes);
 }
 
 /* The other side's silence up to now does not count. The owner's work, or ops->head(). */

@@ -247,6 +247,8 @@ void dstor_encrypt_gather(struct dstor_conn *c)
 			return;
 		}
 		m->end = x->head;
+		if (m->bio)
+			WRITE_ONCE(c->tx.data_end, m->end);
 		list_move_tail(&m->entry, &c->tx.batch);
 	}
 	encrypt_reap(x);

@@ -172,6 +172,7 @@ static bool rx_advance(struct dstor_conn *c, u32 n)
 {
 	c->rx.bytes += n;
 	if (c->rx.step == DSTOR_RX_DATA) {
+		c->rx.data_bytes += n;
 		c->rx.data_left -= n;
 		if (c->rx.data_left)
 			return true;

@@ -87,6 +87,8 @@ static void tx_begin(struct dstor_conn *c, struct dstor_message *m)
 		tx_add_bytes(c, m->head, DSTOR_FRAME_LEN + len);
 	}
 	c->tx.now = m;
+	if (m->bio)
+		WRITE_ONCE(c->tx.data_end, c->tx.gathered + m->length + (m->raw ? 0 : len));
 }
 
 /* Data and last digest of tx.now; false when the batch is full before its end. */
@@ -150,6 +152,7 @@ static void tx_taken(struct dstor_conn *c, size_t n)
 
 	c->tx.bytes -= n;
 	c->tx.taken += n;
+	WRITE_ONCE(c->tx.sent, jiffies);
 	while (n) {
 		struct bio_vec *bv = &c->tx.bv[c->tx.first];
 

@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <net/sock.h>
 
+#include "conn/liveness.h"
 #include "conn/transport.h"
 #include "core/feature.h"
 #include "core/netns.h"
@@ -84,8 +85,9 @@ static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
 	u16 slot = le16_to_cpu(f->slot);
 	u64 seq = le64_to_cpu(f->seq);
 
-	send_frame(p, DSTOR_FRAME_STATE, 0, slot, dstor_slot_ask(&p->queue->slots[slot], seq),
-		   seq, 0);
+	/* All that is received and not answered is here, and nothing drops it before the end. */
+	send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
+		   dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
 }
 
 static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
@@ -249,6 +251,10 @@ static void peer_free_work(struct work_struct *work)
 	dstor_peer_put(p);
 }
 
+/*
+ * By what it sends alone. That its transport takes our answers does not count: its
+ * pages may be others' once it has given up (P4), and its lease would last longer.
+ */
 static bool peer_is_silent(const struct dstor_peer *p)
 {
 	u32 ms = jiffies_to_msecs(jiffies - dstor_conn_heard(&p->conn));
@@ -280,7 +286,7 @@ static bool keep_time(struct dstor_peer *p)
 			dstor_conn_forgive(&p->conn);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
-		if (idle >= p->ping_ms &&
+		if (dstor_conn_wants_ping(&p->conn, p->ping_ms) &&
 		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
 			p->notified = jiffies;
 			send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);

@@ -208,7 +208,7 @@ void oracle_fence(struct txn *t)
 void oracle_failed(struct txn *t, bool excused)
 {
 	const struct machine *m = &w.machines[t->machine];
-	u64 least = (u64)m->policy.timeout_ms * m->policy.retries;
+	u64 least = (u64)m->policy.timeout_ms * m->policy.retries + t->attempt.still_ms;
 
 	if (!excused && (m->policy.retries == DSTOR_RETRIES_FOREVER ||
 			 w.now - t->attempt.start_ms < least))
@@ -285,7 +285,8 @@ void oracle_audit(void)
 			const struct txn *t = &w.txns[k];
 
 			if (t->session == m->session && in_flight(t) &&
-			    w.now - t->attempt.start_ms > bound + m->frozen_ms - t->frozen_ms)
+			    w.now - t->attempt.start_ms >
+				    bound + t->attempt.still_ms + m->frozen_ms - t->frozen_ms)
 				violated("P8", "t%u has not ended after %llu ms", k,
 					 ULL(w.now - t->attempt.start_ms));
 		}

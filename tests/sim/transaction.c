@@ -199,8 +199,7 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 	t->slot = slot;
 	t->seq = ++q->seq;
 	t->state = T_WAITING;
-	t->attempt.start_ms = w.now;
-	t->attempt.sent_ms = w.now;
+	dstor_attempt_begin(&t->attempt, w.now);
 	t->frozen_ms = m->frozen_ms;
 	if (op == DSTOR_OP_FLUSH)
 		t->flush = dstor_flush_mark_begin(&m->cache, &t->losses);
@@ -343,7 +342,7 @@ void txn_state(struct conn *c, const struct dstor_frame *f)
 		return;
 	}
 	happened[H_STATE_BUSY]++;
-	t->attempt.sent_ms = w.now;
+	dstor_attempt_goes_on(&t->attempt, w.now);
 }
 
 static void ask(struct conn *c, struct txn *t)

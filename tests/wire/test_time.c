@@ -72,6 +72,48 @@ static void no_infinite_extension(void **state)
 	assert_true(now >= 125000);
 }
 
+static void budget_stands_still_while_it_goes_on(void **state)
+{
+	struct dstor_attempt a = {0};
+	u64 now;
+
+	/* in progress for ten budgets */
+	for (now = 5000; now <= 1250000; now += 5000) {
+		assert_int_equal(dstor_attempt_check(&a, &usual, now - 1, true),
+				 DSTOR_VERDICT_WAIT);
+		assert_int_equal(dstor_attempt_check(&a, &usual, now, true), DSTOR_VERDICT_ASK);
+		dstor_attempt_goes_on(&a, now);
+		assert_int_equal(dstor_attempt_check(&a, &usual, now, true), DSTOR_VERDICT_WAIT);
+	}
+	now = 1250000;
+	assert_int_equal(dstor_attempt_number(&a, &usual, now), 0);
+	/* and then an outage has the whole of it */
+	assert_int_equal(dstor_attempt_check(&a, &usual, now + 124999, false), DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, now + 125000, false), DSTOR_VERDICT_FAIL);
+	assert_int_equal(dstor_attempt_number(&a, &usual, now + 10000), 2);
+	/* in which nothing is forgiven: only what has passed since the attempt began */
+	a.sent_ms = now + 100000;
+	dstor_attempt_goes_on(&a, now + 100010);
+	assert_int_equal(dstor_attempt_check(&a, &usual, now + 125009, false), DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, now + 125010, false), DSTOR_VERDICT_FAIL);
+	/* the caller's clock may have been read before */
+	dstor_attempt_goes_on(&a, now);
+	assert_int_equal(a.sent_ms, now + 100010);
+}
+
+static void attempt_begins_with_nothing_of_the_former(void **state)
+{
+	struct dstor_attempt a;
+
+	memset(&a, 0xff, sizeof(a));
+	dstor_attempt_begin(&a, 7000);
+	assert_int_equal(a.start_ms, 7000);
+	assert_int_equal(a.sent_ms, 7000);
+	assert_int_equal(a.still_ms, 0);
+	assert_int_equal(a.resends, 0);
+	assert_false(a.asked);
+}
+
 static void forever_never_fails(void **state)
 {
 	struct dstor_attempt a = { .start_ms = 10, .sent_ms = 10, .resends = ~0U };
@@ -342,6 +384,8 @@ int main(void)
 		cmocka_unit_test(attempt_without_a_connection_waits_for_its_budget),
 		cmocka_unit_test(attempt_after_reconnection_gets_a_whole_timeout),
 		cmocka_unit_test(no_infinite_extension),
+		cmocka_unit_test(budget_stands_still_while_it_goes_on),
+		cmocka_unit_test(attempt_begins_with_nothing_of_the_former),
 		cmocka_unit_test(forever_never_fails),
 		cmocka_unit_test(submitted_after_the_clock_was_read),
 		cmocka_unit_test(answer_to_a_question_before_a_resend_says_nothing),
