@@ -40,6 +40,7 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 {
 	const char *left = c->checksums[0] ? c->checksums : "none";
 	char word[DSTOR_ALGO_LEN], chosen[DSTOR_ALGO_LEN];
+	unsigned int i;
 
 	strscpy(dev->name, c->name, sizeof(dev->name));
 	strscpy(dev->config.export, c->export, sizeof(dev->config.export));
@@ -80,6 +81,8 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 	    (dev->config.has_key &&
 	     dstor_threads_start(&dev->threads, dev->name, dev->config.crypto_threads, true)))
 		return dstor_fail(err, -ENOMEM, "out of memory");
+	for (i = 0; i < c->n_addresses; i++)
+		dstor_address_name_scope(&dev->config.addresses[i], dev->net);
 	return 0;
 }
 

@@ -218,6 +218,8 @@ static int copy_address(struct dstor_device *dev, unsigned int i, struct dstor_a
 		ret = dev->config.n_addresses;
 	}
 	mutex_unlock(&dev->lock);
+	if (ret > 0)
+		dstor_address_find_scope(a, dev->net);
 	return ret;
 }
 

@@ -8,6 +8,7 @@
 
 #include "client/device.h"
 #include "client/device_state.h"
+#include "core/netns.h"
 #include "core/point.h"
 #include "wire/id.h"
 
@@ -61,6 +62,17 @@ static void change_settings(struct dstor_device *dev, const struct dstor_device_
 	}
 }
 
+/* The interfaces of the namespace that the device connects from. */
+static void name_scopes(struct dstor_device *dev, struct dstor_address *a, unsigned int n)
+{
+	struct net *net = dstor_netns_get(&dev->net);
+
+	while (net && n)
+		dstor_address_name_scope(&a[--n], net);
+	if (net)
+		put_net(net);
+}
+
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)
 {
@@ -98,6 +110,7 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	if (c->export)
 		strscpy(dev->config.export, c->export, sizeof(dev->config.export));
 	if (addresses) {
+		name_scopes(dev, addresses, c->n_addresses);
 		swap(dev->config.addresses, addresses);
 		dev->config.n_addresses = c->n_addresses;
 		move = true;

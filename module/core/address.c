@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The address of a peer as dst/address.c writes it, for messages of the module.
+ * The address of a peer as dst/address.c writes it, for messages of the module;
+ * and the interface of an IPv6 address that is valid on one link alone.
  *
  * No locks. Any context.
  */
+#include <linux/netdevice.h>
 #include <linux/tipc.h>
 #include <linux/un.h>
 #include <linux/vm_sockets.h>
@@ -57,4 +59,33 @@ void dstor_sockaddr_text(const struct sockaddr_storage *addr, char text[DSTOR_TE
 	default:
 		snprintf(text, DSTOR_TEXT_LEN, "family %u", addr->ss_family);
 	}
+}
+
+void dstor_address_name_scope(struct dstor_address *a, struct net *net)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->addr;
+	const struct net_device *dev;
+
+	a->scope[0] = 0;
+	if (in6->sin6_family != AF_INET6 || !in6->sin6_scope_id)
+		return;
+	rcu_read_lock();
+	dev = dev_get_by_index_rcu(net, in6->sin6_scope_id);
+	if (dev)
+		strscpy(a->scope, dev->name, sizeof(a->scope));
+	rcu_read_unlock();
+}
+
+void dstor_address_find_scope(struct dstor_address *a, struct net *net)
+{
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a->addr;
+	const struct net_device *dev;
+
+	if (!a->scope[0])
+		return;
+	rcu_read_lock();
+	dev = dev_get_by_name_rcu(net, a->scope);
+	if (dev)
+		in6->sin6_scope_id = dev->ifindex;
+	rcu_read_unlock();
 }
