@@ -127,6 +127,8 @@ struct dstor_renewal {
  */
 struct dstor_question {
 	bool open;			/* no answer has been looked at */
+	u16 slot;
+	u64 seq;
 	unsigned long answer;		/* atomic bits: enum dstor_answer, of the receiver */
 	u64 asked_ms;
 	u64 data_bytes;			/* received when it was asked */
@@ -135,6 +137,7 @@ struct dstor_question {
 enum dstor_answer {
 	DSTOR_ANSWER_CAME,
 	DSTOR_ANSWER_ALL,		/* all that came before the ASK is in progress */
+	DSTOR_ANSWER_FULL,		/* unasked: and the exporter has no memory to read more */
 };
 
 /* Of the watchdog, on a live connection. Under q->lock. */

@@ -74,16 +74,30 @@ static enum dstor_rx_verdict take_damaged(struct dstor_queue *q, const struct ds
 	return dstor_transaction_damaged(t);
 }
 
+/* STATE that nothing asked for, or that is late: the exporter reads no further (R9.18). */
+static void take_unasked(struct dstor_queue *q, const struct dstor_frame *f)
+{
+	if (le16_to_cpu(f->status) == DSTOR_STATE_BUSY &&
+	    le16_to_cpu(f->flags) & DSTOR_STATE_ALL)
+		set_bit(DSTOR_ANSWER_FULL, &q->watch.question.answer);
+}
+
 /* STATE: the exporter's knowledge of a transaction that the client asked about. */
 static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 {
+	struct dstor_question *ask = &q->watch.question;
 	struct dstor_transaction *t = transaction_of(q, f);
 	struct dstor_frame *mine;
 
+	if (le16_to_cpu(f->slot) != READ_ONCE(ask->slot) ||
+	    le64_to_cpu(f->seq) != READ_ONCE(ask->seq)) {
+		take_unasked(q, f);
+		return;
+	}
 	if (le16_to_cpu(f->flags) & DSTOR_STATE_ALL)
-		set_bit(DSTOR_ANSWER_ALL, &q->watch.question.answer);
+		set_bit(DSTOR_ANSWER_ALL, &ask->answer);
 	smp_mb__before_atomic(); /* pairs with take_answer() of the watchdog */
-	set_bit(DSTOR_ANSWER_CAME, &q->watch.question.answer);
+	set_bit(DSTOR_ANSWER_CAME, &ask->answer);
 	/* Executed: its answer follows, and the question stays open until then. */
 	if (!t || le16_to_cpu(f->status) == DSTOR_STATE_DONE)
 		return;

@@ -26,6 +26,7 @@ struct watch_tick {
 	bool live;			/* the exporter may be asked */
 	bool sends;			/* data that is ahead of others has left */
 	bool waits;			/* the question or its answer is behind data that moves */
+	bool full;			/* the exporter reads no further: it works on what it has */
 	bool all;			/* the exporter has all that came before the question, */
 	u64 asked;			/* which ends here in the stream */
 };
@@ -76,12 +77,13 @@ static struct watch_tick begin_tick(struct dstor_queue *q)
 	k.sends = dstor_conn_moves(&q->conn) != q->watch.moves;
 	q->watch.moves = dstor_conn_moves(&q->conn);
 	data_bytes = dstor_conn_data_received(&q->conn);
+	k.full = test_and_clear_bit(DSTOR_ANSWER_FULL, &q->watch.question.answer);
 	take_answer(q, &k);
 	k.waits = question_waits(q, &k, data_bytes != q->watch.data_bytes);
 	q->watch.data_bytes = data_bytes;
-	if (k.waits)
+	if (k.waits || k.full)
 		q->watch.question.asked_ms = k.now;
-	if (k.sends && test_bit(0, &ask->busy))
+	if ((k.sends || k.full) && test_bit(0, &ask->busy))
 		ask->since = jiffies;
 	return k;
 }
@@ -96,9 +98,11 @@ static bool goes_on(struct dstor_queue *q, const struct dstor_transaction *t,
 	if (!k->live)
 		return false;
 	if (state == DSTOR_T_QUEUED)
-		return k->sends;
+		return k->sends || k->full;
 	if (state != DSTOR_T_SENT)
 		return false;
+	if (k->full)
+		return true;
 	if (end > dstor_conn_acked(&q->conn))
 		return k->sends;
 	return k->waits || (k->all && end <= k->asked);
@@ -124,6 +128,8 @@ static bool ask_after(struct dstor_queue *q, struct dstor_transaction *t, u64 no
 		return true;
 	*ask = (struct dstor_question) {
 		.open = true,
+		.slot = t->slot,
+		.seq = t->seq,
 		.asked_ms = now,
 		.data_bytes = dstor_conn_data_received(&q->conn),
 	};

@@ -356,6 +356,12 @@ static inline bool dstor_conn_is_paused(const struct dstor_conn *c)
 	return READ_ONCE(c->rx.paused);
 }
 
+/* Any context. */
+static inline bool dstor_conn_pauses_for(const struct dstor_conn *c, enum dstor_pause why)
+{
+	return test_bit(why, &c->rx.paused);
+}
+
 /* The message that ops->head() paused at is handled. Under tx.lock, paused or just resumed. */
 static inline void dstor_conn_drop_message(struct dstor_conn *c)
 {

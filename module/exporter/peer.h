@@ -77,6 +77,7 @@ struct dstor_peer_memory {
 	unsigned int n_spares;
 	struct page_frag_cache heads;
 	struct list_head waiting;	/* for memory; export->memory.lock */
+	unsigned long told;		/* jiffies: the client knows that there is none */
 };
 
 struct dstor_peer {

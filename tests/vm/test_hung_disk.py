@@ -49,6 +49,23 @@ def test_a_disk_that_hangs_fails_nothing(machine, hang):
     assert took < HUNG, f"an outage after the hang lasted {took:.1f} s"
 
 
+def test_an_exporter_that_is_full_says_so(machine):
+    """Twice as much is requested as the exporter may hold: it reads no further, no question either."""
+    m = machine
+    disk, stop, go = hang_dm(m)
+    path = export_and_attach(m, disk, "--max-inflight 1M", attach=f"--connections 1 {BUDGET}")
+    m.run(stop)
+    job = m.start(f"fio --name=x --filename={path} --rw=randwrite --bs=16k --size=2m --direct=1 --ioengine=libaio --iodepth=128 "
+                  "--minimal")
+    m.wait_for("[ $(cat /sys/block/dst-d/inflight | awk '{print $2}') -gt 100 ]")
+    time.sleep(HUNG)
+    stats = device(m)["stats"]
+    m.run(go)
+    job.wait(30, check=True)
+    assert stats["reconnects"] == stats["errors"] == stats["resends"] == 0, stats
+    assert device(m)["stats"]["errors"] == 0
+
+
 def test_one_answer_speaks_for_all(machine):
     """STATE says ALL, of a request that the exporter has never seen, too."""
     m = machine
