@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "address.h"
 #include "disk.h"
 #include "latency.h"
 #include "show.h"
@@ -70,6 +71,29 @@ static void print_connections(const struct device_info *d)
 	if (d->live < d->connections && d->state != DSTOR_DEVICE_FAILED)
 		printf("; the next attempt is in %s", time_text(d->next_ms).s);
 	putchar('\n');
+}
+
+/* The module knows addresses, not names: it does not notice that a name has another one now. */
+static void print_name(const struct device_info *d)
+{
+	struct address a[DSTOR_ADDRESSES_MAX];
+	struct reason why;
+	struct uri u;
+	int i, n;
+
+	if (d->state != DSTOR_DEVICE_RECONNECTING || uri_parse(d->uri, &u, &why) ||
+	    !uri_has_name(&u))
+		return;
+	n = uri_resolve(&u, a, &why);
+	why_line("name");
+	if (n < 0)
+		puts(why.text);
+	else
+		printf("%s is ", u.host);
+	for (i = 0; i < n; i++)
+		printf("%s%s", i ? ", " : "", a[i].text);
+	if (n > 0)
+		printf(" now; dst set %s uri=%s connects there\n", d->name, d->uri);
 }
 
 static void print_past(const struct device_info *d)
@@ -151,4 +175,7 @@ void show_why(const struct device_info *d)
 		printf("it is %s\n", who);
 	}
 	print_advice(d);
+	/* Last: without a name server it takes long. */
+	fflush(stdout);
+	print_name(d);
 }

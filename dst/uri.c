@@ -216,3 +216,11 @@ int uri_parse(const char *text, struct uri *u, struct reason *why)
 		return refuse(why, "\"%.200s\": %.300s", text, what.text);
 	return 0;
 }
+
+bool uri_has_name(const struct uri *u)
+{
+	struct in_addr in;
+
+	return u->transport <= TRANSPORT_SMC && !u->ipv6 &&
+	       inet_pton(AF_INET, u->host, &in) != 1;
+}

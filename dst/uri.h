@@ -35,5 +35,7 @@ struct uri {
 };
 
 int uri_parse(const char *text, struct uri *u, struct reason *why);
+/* Is the host a name, which another address may have later? */
+bool uri_has_name(const struct uri *u);
 
 #endif

@@ -16,6 +16,7 @@
 #include "client/damage.h"
 #include "client/device.h"
 #include "client/trace.h"
+#include "client/trouble.h"
 #include "core/work.h"
 
 /* Memory -------------------------------------------------------------------- */
@@ -115,8 +116,10 @@ void dstor_transaction_sent_damaged(struct dstor_transaction *t)
 
 enum dstor_rx_verdict dstor_transaction_damaged(struct dstor_transaction *t)
 {
-	if (t->damaged || t->repeated)
+	if (t->damaged || t->repeated) {
+		dstor_trouble_note(t->queue->dev, DSTOR_TROUBLE_DIGESTS);
 		return DSTOR_RX_CLOSE;
+	}
 	if (t->op == DSTOR_OP_WRITE && !t->queue->dev->copies.n)
 		return DSTOR_RX_CLOSE;
 	WRITE_ONCE(t->damaged, true);

@@ -136,6 +136,7 @@ struct dstor_question {
 
 enum dstor_answer {
 	DSTOR_ANSWER_CAME,
+	DSTOR_ANSWER_BUSY,		/* that request is in progress */
 	DSTOR_ANSWER_ALL,		/* all that came before the ASK is in progress */
 	DSTOR_ANSWER_FULL,		/* unasked: and the exporter has no memory to read more */
 };
@@ -239,6 +240,9 @@ struct dstor_device_report {
 	u8 state;			/* enum dstor_device_state */
 	char reason[DSTOR_ERROR_LEN];
 	struct work_struct uevent;
+	int trouble;			/* enum dstor_trouble; it and the next: see trouble.c */
+	unsigned long trouble_at;	/* jiffies */
+	unsigned int silent_starts;
 };
 
 struct dstor_device {

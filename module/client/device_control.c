@@ -8,6 +8,7 @@
 
 #include "client/device.h"
 #include "client/device_state.h"
+#include "client/trouble.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "wire/id.h"
@@ -171,10 +172,15 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 				sizeof(info->reason));
 		else if (dev->renewal.why[0])
 			tell_former_keys(dev, info);
+		else
+			strscpy(info->reason, dstor_trouble_text(dev) ?: "",
+				sizeof(info->reason));
 		return;
 	}
 	strscpy(info->reason, dev->reason, sizeof(info->reason));
 	/* No attempt has failed yet: show why the connection was lost. */
+	if (!info->reason[0])
+		strscpy(info->reason, dstor_trouble_text(dev) ?: "", sizeof(info->reason));
 	mutex_lock(&dev->report.lock);
 	if (!info->reason[0])
 		strscpy(info->reason, dev->report.reason, sizeof(info->reason));

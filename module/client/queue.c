@@ -96,6 +96,8 @@ static void take_state(struct dstor_queue *q, const struct dstor_frame *f)
 	}
 	if (le16_to_cpu(f->flags) & DSTOR_STATE_ALL)
 		set_bit(DSTOR_ANSWER_ALL, &ask->answer);
+	if (le16_to_cpu(f->status) == DSTOR_STATE_BUSY)
+		set_bit(DSTOR_ANSWER_BUSY, &ask->answer);
 	smp_mb__before_atomic(); /* pairs with take_answer() of the watchdog */
 	set_bit(DSTOR_ANSWER_CAME, &ask->answer);
 	/* Executed: its answer follows, and the question stays open until then. */

@@ -11,6 +11,7 @@
 
 #include "client/device.h"
 #include "client/trace.h"
+#include "client/trouble.h"
 #include "compat/compat.h"
 #include "core/feature.h"
 #include "core/point.h"
@@ -310,6 +311,8 @@ static void transaction_finish(struct dstor_transaction *t)
 	struct request *rq = blk_mq_rq_from_pdu(t);
 	blk_status_t status = dstor_status_to_blk(t->status);
 
+	if (unlikely(t->status == DSTOR_STATUS_OFFLINE))
+		dstor_trouble_note(q->dev, DSTOR_TROUBLE_DISK_GONE);
 	/* The right to write was taken away: no defect of a disk, and nothing for the log. */
 	if (t->status == DSTOR_STATUS_READ_ONLY)
 		rq->rq_flags |= RQF_QUIET;

@@ -7,6 +7,7 @@
  * concludes from a torn reading is checked again once the connection is closed.
  */
 #include "client/device.h"
+#include "client/trouble.h"
 #include "conn/liveness.h"
 #include "core/work.h"
 
@@ -40,6 +41,8 @@ static void take_answer(struct dstor_queue *q, struct watch_tick *k)
 		return;
 	ask->open = false;
 	k->all = test_and_clear_bit(DSTOR_ANSWER_ALL, &ask->answer);
+	if (test_and_clear_bit(DSTOR_ANSWER_BUSY, &ask->answer))
+		dstor_trouble_note(q->dev, DSTOR_TROUBLE_DISK_HANGS);
 	k->asked = READ_ONCE(q->control[DSTOR_CONTROL_ASK].message.end);
 }
 
@@ -74,6 +77,7 @@ static struct watch_tick begin_tick(struct dstor_queue *q)
 	if (q->state != DSTOR_Q_LIVE)
 		return k;
 	dstor_conn_look(&q->conn);
+	dstor_trouble_look(q);
 	k.sends = dstor_conn_moves(&q->conn) != q->watch.moves;
 	q->watch.moves = dstor_conn_moves(&q->conn);
 	data_bytes = dstor_conn_data_received(&q->conn);
@@ -174,8 +178,10 @@ static const char *check_silence(struct dstor_queue *q)
 	struct dstor_device *dev = q->dev;
 	u32 ping_ms = dev->config.ping_ms;
 
-	if (dstor_conn_is_silent(&q->conn, ping_ms, dev->config.policy.timeout_ms))
+	if (dstor_conn_is_silent(&q->conn, ping_ms, dev->config.policy.timeout_ms)) {
+		dstor_trouble_silent(q);
 		return "the exporter is silent";
+	}
 	if (dstor_conn_wants_ping(&q->conn, ping_ms) && since_ms(q->watch.pinged) >= ping_ms) {
 		q->watch.pinged = jiffies;
 		dstor_control_send(q, DSTOR_CONTROL_PING, 0, dstor_now_ms());

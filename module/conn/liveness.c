@@ -14,6 +14,8 @@
 #include "conn/liveness.h"
 #include "wire/retry.h"
 
+#define HEARD_LATELY_MS 1000	/* less than TCP takes for three retransmissions */
+
 /*
  * Bytes that the socket has, and the other side's transport has not. TCP counts them;
  * others count the memory that they occupy, which is more, and 0 at the same time.
@@ -53,6 +55,14 @@ static u32 since_ms(unsigned long then)
 	unsigned long now = jiffies;
 
 	return time_after(now, then) ? jiffies_to_msecs(now - then) : 0;
+}
+
+unsigned int dstor_conn_retransmits(const struct dstor_conn *c)
+{
+	if (!c->transport->segments || c->tx.acked >= READ_ONCE(c->tx.data_end) ||
+	    since_ms(dstor_conn_heard(c)) >= HEARD_LATELY_MS)
+		return 0;
+	return READ_ONCE(inet_csk(c->sock->sk)->icsk_retransmits);
 }
 
 bool dstor_conn_is_silent(struct dstor_conn *c, u32 ping_ms, u32 timeout_ms)

@@ -25,6 +25,11 @@ static inline u64 dstor_conn_acked(const struct dstor_conn *c)
 	return c->tx.acked;
 }
 
+/*
+ * How often has TCP sent the same bytes of data again, while the other side was heard?
+ * 0: not at all, or it cannot be told.
+ */
+unsigned int dstor_conn_retransmits(const struct dstor_conn *c);
 /* Is it to be taken for dead? Looks. The client's alone: see R9.13. */
 bool dstor_conn_is_silent(struct dstor_conn *c, u32 ping_ms, u32 timeout_ms);
 /* Has one of both sides been silent for @ping_ms? The caller pings at most once in that time. */

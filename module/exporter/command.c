@@ -279,11 +279,19 @@ static void disk_done(struct dstor_command *cmd)
 	rcu_read_unlock();
 }
 
+/* The block layer calls it an I/O error when a disk was taken away. */
+static u8 status_of_bdev(const struct block_device *bdev, blk_status_t status)
+{
+	if (status == BLK_STS_IOERR && test_bit(GD_DEAD, &bdev->bd_disk->state))
+		return DSTOR_STATUS_OFFLINE;
+	return status_of_errno(blk_status_to_errno(status));
+}
+
 static void bio_done(struct bio *bio)
 {
 	struct dstor_command *cmd = container_of(bio, struct dstor_command, bio);
 
-	cmd->status = status_of_errno(blk_status_to_errno(bio->bi_status));
+	cmd->status = status_of_bdev(cmd->peer->export->disk.bdev.bdev, bio->bi_status);
 	disk_done(cmd);
 }
 

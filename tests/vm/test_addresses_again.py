@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What an address means may change in an outage: the device looks again."""
+"""What an address means may change in an outage: the device looks again, or says what the name means now."""
 from common import device, read_block, wait_state, write_block
 from test_networks import attach_to_from, wired  # noqa: F401 (a fixture)
 
@@ -29,3 +29,25 @@ def test_an_interface_is_made_anew(wired):  # noqa: F811
     wait_state(m, "connected", timeout=20)
     assert read_block(m, path) == "before"
     assert device(m)["stats"]["errors"] == 0
+
+
+def test_a_name_has_another_address(machine):
+    """The kernel knows no names: --why says what the name means now, and `dst set uri=` goes there."""
+    m = machine
+    m.run("cp /etc/hosts /tmp/hosts; echo 127.0.0.77 moved >>/etc/hosts")
+    try:
+        disk = m.ramdisk(16)
+        m.run(f"dst export data {disk} --listen dst://127.0.0.77 --allow any && "
+              "dst attach dst://moved/data --name d --timeout 1s --retries 60 --ping 300ms")
+        write_block(m, "/dev/dst-d", "before")
+        m.run(f"dst unexport data --force && dst export data {disk} --listen dst://127.0.0.78 --allow any")
+        wait_state(m, "reconnecting")
+        assert "moved is 127.0.0.77:7710 now" in m.run("dst show --why d").out
+        m.run("(cat /tmp/hosts; echo 127.0.0.78 moved) >/etc/hosts")
+        why = m.run("dst show --why d").out
+        assert "moved is 127.0.0.78:7710 now; dst set d uri=dst://moved/data connects there" in why, why
+        m.run("dst set d uri=dst://moved/data")
+        wait_state(m, "connected")
+        assert read_block(m, "/dev/dst-d") == "before"
+    finally:
+        m.run("cat /tmp/hosts >/etc/hosts", check=False)
