@@ -148,10 +148,8 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		this_cpu_inc(e->stats->auth_failures);
 		pr_warn_ratelimited("dstor: export %s: client %s is not admitted: no rule matches\n",
 				    e->name, p->address);
-		return refuse(w, DSTOR_WELCOME_DENIED,
-			      "export \"%s\" does not admit %s%s (no --allow rule matches)",
-			      e->name, p->address,
-			      p->peer_id.has_key ? " with this key" : " without a key");
+		/* Its reason is hello.c's: it must not show that there is such an export. */
+		return refuse(w, DSTOR_WELCOME_DENIED, "no rule matches");
 	}
 	if (e->stopping)
 		return refuse(w, DSTOR_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
