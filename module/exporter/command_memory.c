@@ -192,6 +192,9 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 	bio->bi_ioprio = le16_to_cpu(f->status);
 	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) > IOPRIO_CLASS_IDLE)
 		bio->bi_ioprio = 0;
+	/* Real time would be before others of the disk; there it needs CAP_SYS_ADMIN. */
+	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) == IOPRIO_CLASS_RT)
+		bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 0);
 	for (i = 0; i < n; i++) {
 		u32 len = min_t(u32, data, page_size(m->scratch[i]));
 
