@@ -8,6 +8,7 @@
  */
 #include "core/point.h"
 #include "core/work.h"
+#include "exporter/account.h"
 #include "exporter/admission.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
@@ -83,6 +84,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	strscpy(s->checksum, w->checksum, sizeof(s->checksum));
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
+	s->account->n_peers++;
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
 }
 
@@ -172,6 +174,12 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		s = dstor_session_new(p);
 	if (!s)
 		return refuse(w, DSTOR_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
+	if (!dstor_session_open_queue(s, &s->queues[le16_to_cpu(h->queue)])) {
+		if (!s->established && !dstor_session_has_peer(s))
+			dstor_session_forget(s);
+		return refuse(w, DSTOR_WELCOME_BUSY, "too many connections or slots on \"%s\"",
+			      e->name);
+	}
 	/* A client of another disk must learn that, and not that this one has a writer. */
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;

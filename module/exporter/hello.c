@@ -220,7 +220,8 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 
 	if (!settled) {
 		if (!p->notified ||
-		    time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS))) {
+		    (dstor_tx_idle(&p->conn) &&
+		     time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS)))) {
 			p->notified = jiffies ? jiffies : 1;
 			send_welcome(p, &w);
 		}
@@ -231,6 +232,7 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 		return;
 	p->since = jiffies;
 	p->notified = jiffies;
+	p->progress.since = jiffies;
 	/* While it waited for us its silence meant nothing. */
 	dstor_conn_forgive(&p->conn);
 	p->memory.scratch = kcalloc(DSTOR_IO_MAX / PAGE_SIZE, sizeof(*p->memory.scratch),
@@ -273,19 +275,19 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 			dstor_handshake_failed(p, "its hello was altered");
 			return DSTOR_RX_CLOSE;
 		}
-		dstor_limiter_give(&p->peer_id.addr);
+		dstor_limiter_give(p->place.host);
 	}
 	memcpy(&p->hello, message, sizeof(p->hello));
 	w.status = dstor_hello_check(&p->hello, &why);
 	if (w.status != DSTOR_WELCOME_OK) {
 		strscpy(w.reason, why, sizeof(w.reason));
 		send_welcome(p, &w);
-	} else if (p->hello.kind == DSTOR_HELLO_LIST) {
-		hello_list(p);
 	} else if (p->hello.kind != DSTOR_HELLO_ATTACH && !is_admitted(p)) {
 		w.status = DSTOR_WELCOME_DENIED;
 		hello_say(&w, "no export admits %s (no --allow rule matches)", p->address);
 		send_welcome(p, &w);
+	} else if (p->hello.kind == DSTOR_HELLO_LIST) {
+		hello_list(p);
 	} else if (p->hello.kind == DSTOR_HELLO_PING) {
 		send_welcome(p, &w);
 		strscpy(w.cipher, DSTOR_CIPHER_PING, sizeof(w.cipher));
