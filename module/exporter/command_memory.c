@@ -75,6 +75,8 @@ void dstor_command_drop_spares(struct dstor_peer *p)
 	while (m->n_spares)
 		put_page(m->spare_pages[(m->first_spare + --m->n_spares) % DSTOR_SPARE_PAGES]);
 	dstor_compat_drain_heads(&m->heads);
+	if (dstor_conn_is_open(&p->conn) && dstor_tx_idle(&p->conn))
+		dstor_cipher_trim(&p->conn);
 }
 
 /* Fills m->scratch; the number of pieces, or 0. */
