@@ -142,8 +142,10 @@ static int attach_no_such_export(const struct attach_wanted *w, const struct rea
 			 entries[i].name);
 	}
 	free(entries);
-	return fail("exporter %s has no export \"%s\" (%s%s)", x.text, w->uri.export,
-		    n ? "it offers: " : "it offers none", offers);
+	/* It says the same of an export that does not admit this client. */
+	return fail("exporter %s has no export \"%s\" (%s%s) for a client %s", x.text,
+		    w->uri.export, n ? "it offers: " : "it offers none", offers,
+		    key_file ? "with this key" : "without a key");
 }
 
 static int attach_explain(const struct attach_wanted *w, int error, const struct reason *why)

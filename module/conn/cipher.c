@@ -6,7 +6,7 @@
  * the key in use, and that of the key before it, which threads may still be busy with.
  *
  * Locks: the sending half is used under tx.lock, the receiving half by who
- * receives. Everything is allocated when the connection is made.
+ * receives. A client allocates everything when the connection is made: cipher_memory.c.
  */
 #include <crypto/aead.h>
 #include <crypto/chacha20poly1305.h>
@@ -260,7 +260,7 @@ int dstor_cipher_run(struct dstor_crypt *op, struct crypto_aead *tfm, u64 nonce,
 	return ret;
 }
 
-static bool cipher_key_unused(struct dstor_cipher *x, atomic_t *users)
+bool dstor_cipher_key_unused(struct dstor_cipher *x, atomic_t *users)
 {
 	bool ret;
 
@@ -282,7 +282,7 @@ int dstor_half_begin(struct dstor_cipher *x, struct dstor_half *h)
 	if (!dstor_stream_begin(&h->stream, &dstor_primitives))
 		return 0;
 	/* That key was 2^22 uses ago: no job is busy with it, unless a test lowered the limit. */
-	wait_event(x->idle, cipher_key_unused(x, &h->users[next]));
+	wait_event(x->idle, dstor_cipher_key_unused(x, &h->users[next]));
 	ret = set_key(h->tfm[next], h->stream.key, &h->key_len);
 	if (!ret)
 		h->now = next;
@@ -306,36 +306,6 @@ int dstor_sg_of_bio(struct scatterlist *sg, int max, struct bio *bio, struct bve
 
 /* Making and ending -------------------------------------------------------- */
 
-static void free_op(struct dstor_crypt *op)
-{
-	if (!op)
-		return;
-	kvfree(op->src);
-	kvfree(op->dst);
-	kfree_sensitive(op->req);
-	kfree_sensitive(op);
-}
-
-static struct dstor_crypt *new_op(struct crypto_aead *tfm, bool two)
-{
-	struct dstor_crypt *op = kzalloc(sizeof(*op), GFP_KERNEL);
-
-	if (!op)
-		return NULL;
-	op->req = kzalloc(sizeof(*op->req) + crypto_aead_reqsize(tfm), GFP_KERNEL);
-	op->src = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->src), GFP_KERNEL);
-	if (two)
-		op->dst = kvmalloc_array(DSTOR_SG_MAX, sizeof(*op->dst), GFP_KERNEL);
-	if (op->req && op->src && (!two || op->dst)) {
-		sg_init_table(op->src, DSTOR_SG_MAX);
-		if (two)
-			sg_init_table(op->dst, DSTOR_SG_MAX);
-		return op;
-	}
-	free_op(op);
-	return NULL;
-}
-
 static void cipher_free_half(struct dstor_half *h)
 {
 	unsigned int i;
@@ -343,7 +313,7 @@ static void cipher_free_half(struct dstor_half *h)
 	for (i = 0; i < ARRAY_SIZE(h->tfm); i++)
 		if (!IS_ERR_OR_NULL(h->tfm[i]))
 			crypto_free_aead(h->tfm[i]);
-	free_op(h->op);
+	dstor_crypt_free(h->op);
 	memzero_explicit(h, sizeof(*h));
 }
 
@@ -358,7 +328,7 @@ static int cipher_init_half(struct dstor_half *h, const char *name, bool two)
 		if (IS_ERR(h->tfm[i]))
 			return PTR_ERR(h->tfm[i]);
 	}
-	h->op = new_op(h->tfm[0], two && !library);
+	h->op = dstor_crypt_new(h->tfm[0], two && !library);
 	if (!h->op)
 		return -ENOMEM;
 	if (library)
@@ -366,67 +336,17 @@ static int cipher_init_half(struct dstor_half *h, const char *name, bool two)
 	return set_key(h->tfm[0], h->stream.key, &h->key_len);
 }
 
-static int cipher_alloc_jobs(struct dstor_cipher *x)
-{
-	unsigned int i;
-
-	for (i = 0; i < DSTOR_JOBS; i++) {
-		INIT_WORK(&x->encrypt[i].work, dstor_encrypt_work);
-		INIT_WORK(&x->decrypt[i].work, dstor_decrypt_work);
-		x->encrypt[i].c = x->c;
-		x->decrypt[i].c = x->c;
-		x->encrypt[i].op = new_op(x->tx.tfm[0], true);
-		x->decrypt[i].op = new_op(x->rx.tfm[0], false);
-		if (!x->encrypt[i].op || !x->decrypt[i].op)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int cipher_alloc_landings(struct dstor_cipher *x, u32 max_io)
-{
-	unsigned int i;
-
-	x->landing = dstor_bio_buffer_new(max_io);
-	if (!x->landing)
-		return -ENOMEM;
-	for (i = 0; i < DSTOR_LANDINGS; i++) {
-		x->decrypt[i].landing = dstor_bio_buffer_new(max_io);
-		if (!x->decrypt[i].landing)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int cipher_alloc_ring(struct dstor_cipher *x, u32 size)
-{
-	unsigned int n = DIV_ROUND_UP(size, PAGE_SIZE);
-
-	x->page = kvcalloc(n, sizeof(*x->page), GFP_KERNEL);
-	if (!x->page)
-		return -ENOMEM;
-	while (x->n_pages < n) {
-		x->page[x->n_pages] = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!x->page[x->n_pages])
-			return -ENOMEM;
-		x->n_pages++;
-	}
-	return 0;
-}
-
 static void free_cipher(struct dstor_cipher *x)
 {
 	unsigned int i;
 
 	for (i = 0; i < DSTOR_JOBS; i++) {
-		free_op(x->encrypt[i].op);
-		free_op(x->decrypt[i].op);
+		dstor_crypt_free(x->encrypt[i].op);
+		dstor_crypt_free(x->decrypt[i].op);
 		dstor_bio_buffer_free(x->decrypt[i].landing);
 	}
 	dstor_bio_buffer_free(x->landing);
-	while (x->n_pages)
-		__free_page(x->page[--x->n_pages]);
-	kvfree(x->page);
+	dstor_cipher_free_ring(x);
 	cipher_free_half(&x->tx);
 	cipher_free_half(&x->rx);
 	kfree_sensitive(x);
@@ -447,11 +367,11 @@ int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dsto
 	dstor_channel_frames(channel, name, &x->tx.stream, &x->rx.stream);
 	ret = cipher_init_half(&x->tx, name, true) ?: cipher_init_half(&x->rx, name, false);
 	if (!ret && max_io)
-		ret = cipher_alloc_jobs(x);
+		ret = dstor_cipher_alloc_jobs(x);
 	if (!ret && max_io && c->ops->memory_is_shared)
-		ret = cipher_alloc_landings(x, max_io);
+		ret = dstor_cipher_alloc_landings(x, max_io);
 	if (!ret)
-		ret = cipher_alloc_ring(x, 2 * max_io + RING_SLACK);
+		ret = dstor_cipher_alloc_ring(x, 2 * max_io + RING_SLACK);
 	if (ret)
 		free_cipher(x);
 	else
@@ -467,7 +387,7 @@ void dstor_cipher_drain(struct dstor_conn *c)
 
 	/* They only compute: it takes no longer than that. */
 	if (x)
-		wait_event(x->idle, cipher_key_unused(x, &x->jobs));
+		wait_event(x->idle, dstor_cipher_key_unused(x, &x->jobs));
 }
 
 void dstor_cipher_free(struct dstor_conn *c)

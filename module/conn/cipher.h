@@ -105,8 +105,9 @@ struct dstor_cipher {
 	 * The ring: encrypted data that the socket has not taken; positions are
 	 * the stream's.
 	 */
-	struct page **page;
+	struct page **page;		/* an exporter has them only while they are used */
 	unsigned int n_pages;
+	bool filled;			/* some were made, or tables, since dstor_cipher_trim() */
 	u64 head;
 	bool started;			/* what was to be sent in the clear is sent */
 };
@@ -128,6 +129,19 @@ int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DS
 /* c->cipher for frames with up to @max_io bytes of data. No other user of @c yet. */
 int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
 		       u32 max_io, struct dstor_threads *threads);
+/* cipher_memory.c - for cipher.c: an operation with @tfm, from one place to another if @two */
+struct dstor_crypt *dstor_crypt_new(struct crypto_aead *tfm, bool two);
+void dstor_crypt_free(struct dstor_crypt *op);
+int dstor_cipher_alloc_jobs(struct dstor_cipher *x);
+int dstor_cipher_alloc_landings(struct dstor_cipher *x, u32 max_io);
+int dstor_cipher_alloc_ring(struct dstor_cipher *x, u32 size);
+void dstor_cipher_free_ring(struct dstor_cipher *x);
+/* Are there no jobs that count in @users? Takes idle.lock: they are done with all they had. */
+bool dstor_cipher_key_unused(struct dstor_cipher *x, atomic_t *users);
+/* A job's own tables, which an exporter makes when they are first used. False: no memory. */
+bool dstor_job_prepare(struct dstor_cipher *x, struct dstor_job *job, bool encrypt);
+/* Gives back what an exporter made for use; under tx.lock, dstor_tx_idle(). */
+void dstor_cipher_trim(struct dstor_conn *c);
 /* Under tx.lock, the connection lost: no thread works for it any more when it returns. */
 void dstor_cipher_drain(struct dstor_conn *c);
 void dstor_cipher_free(struct dstor_conn *c);

@@ -92,6 +92,7 @@ struct dstor_conn_ops {
 /* Why nothing is received: a bit each, so that one reason cannot end another. */
 enum dstor_pause {
 	DSTOR_PAUSE_MEMORY,		/* there is none for what the header asks */
+	DSTOR_PAUSE_ANSWERS,		/* earlier ones have not left yet */
 	DSTOR_PAUSE_HELLO,		/* it is handled where one may sleep */
 	DSTOR_PAUSE_STOPPING,		/* what comes now is for the next exporter */
 	DSTOR_PAUSE_ENDING,		/* the last answer is on its way */
@@ -225,6 +226,12 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep);
  */
 void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
 			    struct kthread_work *work, struct workqueue_struct *lone_wq);
+/* From now on c->work runs on @wq. In c->work. */
+static inline void dstor_conn_move(struct dstor_conn *c, struct workqueue_struct *wq)
+{
+	WRITE_ONCE(c->wq, wq);
+}
+
 /*
  * Wakes all users of the connection; dstor_conn_close() follows. Context: any
  * but hard interrupt.
@@ -442,10 +449,21 @@ static inline void dstor_conn_release(struct dstor_conn *c)
 	dstor_conn_kick(c);
 }
 
+/* Bytes that the socket took, and that it gave. Any context. */
+static inline u64 dstor_conn_sent(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->tx.taken);
+}
+
+static inline u64 dstor_conn_received(const struct dstor_conn *c)
+{
+	return READ_ONCE(c->rx.bytes);
+}
+
 /* Bytes of this connection in both directions, roughly. Any context. */
 static inline u64 dstor_conn_bytes(const struct dstor_conn *c)
 {
-	return READ_ONCE(c->tx.taken) + READ_ONCE(c->rx.bytes);
+	return dstor_conn_sent(c) + dstor_conn_received(c);
 }
 
 static inline bool dstor_tx_idle(const struct dstor_conn *c)

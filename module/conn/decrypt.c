@@ -83,7 +83,7 @@ static struct dstor_job *free_job(struct dstor_cipher *x)
 			return NULL;
 		/* pairs with dstor_decrypt_work() */
 		if (!smp_load_acquire(&x->decrypt[i].busy))
-			return &x->decrypt[i];
+			return dstor_job_prepare(x, &x->decrypt[i], false) ? &x->decrypt[i] : NULL;
 	}
 	return NULL;
 }

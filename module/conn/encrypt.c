@@ -33,6 +33,26 @@ static struct bio_vec encrypt_ring_piece(const struct dstor_cipher *x, u64 pos, 
 	return bv;
 }
 
+/* @len bytes of the ring from @pos on have pages; false: there is no memory. */
+static bool encrypt_ring_has(struct dstor_cipher *x, u64 pos, u32 len)
+{
+	u32 at, i, n;
+
+	div_u64_rem(pos, ring_size(x), &at);
+	n = DIV_ROUND_UP(offset_in_page(at) + len, PAGE_SIZE);
+	for (i = at >> PAGE_SHIFT; n; n--, i++) {
+		struct page **page = &x->page[i % x->n_pages];
+
+		if (*page)
+			continue;
+		*page = alloc_page(GFP_NOIO | __GFP_NOWARN | __GFP_ZERO);
+		if (!*page)
+			return false;
+		x->filled = true;
+	}
+	return true;
+}
+
 static void put_bytes(struct dstor_cipher *x, u64 pos, const void *data, u32 len)
 {
 	while (len) {
@@ -148,12 +168,17 @@ static int encrypt_header(struct dstor_cipher *x, const void *header)
 static struct dstor_job *thread_for(struct dstor_conn *c, const struct dstor_message *m)
 {
 	struct dstor_cipher *x = c->cipher;
+	struct dstor_job *job;
 
 	if (m->length < DSTOR_THREAD_MIN || x->encrypt_count == DSTOR_JOBS)
 		return NULL;
 	if (!x->encrypt_count && list_is_singular(&c->tx.queue) && llist_empty(&c->submitted))
 		return NULL;
-	return &x->encrypt[(x->encrypt_first + x->encrypt_count++) % DSTOR_JOBS];
+	job = &x->encrypt[(x->encrypt_first + x->encrypt_count) % DSTOR_JOBS];
+	if (!dstor_job_prepare(x, job, true))
+		return NULL;
+	x->encrypt_count++;
+	return job;
 }
 
 static int encrypt_frame(struct dstor_conn *c, struct dstor_message *m)
@@ -237,7 +262,8 @@ void dstor_encrypt_gather(struct dstor_conn *c)
 		x->started = true;
 	}
 	while ((m = list_first_entry_or_null(&c->tx.queue, struct dstor_message, entry))) {
-		if (x->head - c->tx.taken + bytes_of(m) > ring_size(x))
+		if (x->head - c->tx.taken + bytes_of(m) > ring_size(x) ||
+		    !encrypt_ring_has(x, x->head, bytes_of(m)))
 			break;
 		if (m->raw) {
 			put_bytes(x, x->head, m->head, m->head_len);

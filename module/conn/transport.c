@@ -159,6 +159,20 @@ void dstor_socket_for_client(struct socket *sock)
 	socket_tune(sock);
 }
 
+u32 dstor_socket_uid(const struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	u32 uid = 0;
+
+	if (sk->sk_family != AF_UNIX)
+		return 0;
+	spin_lock(&sk->sk_peer_lock);
+	if (sk->sk_peer_cred)
+		uid = from_kuid(&init_user_ns, sk->sk_peer_cred->euid);
+	spin_unlock(&sk->sk_peer_lock);
+	return uid;
+}
+
 void dstor_socket_for_exporter(struct socket *sock)
 {
 	/* The exporter may be on the client's own machine, behind its reclaim. */

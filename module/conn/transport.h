@@ -33,6 +33,8 @@ void dstor_socket_for_client(struct socket *sock);
 void dstor_sockets_for_reclaim(void);
 void dstor_sockets_exit(void);
 void dstor_socket_for_exporter(struct socket *sock);
+/* The user at the other end of a UNIX socket; 0 for others. */
+u32 dstor_socket_uid(const struct socket *sock);
 /* Ends it with a reset: nothing of it lingers in the kernel afterwards. */
 void dstor_socket_abort(struct socket *sock);
 void dstor_socket_close_listener(struct socket *sock);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The address of a peer as dst/address.c writes it, for messages of the module;
- * and the interface of an IPv6 address that is valid on one link alone.
+ * The address of a peer as dst/address.c writes it, for messages of the module; the host
+ * in it; and the interface of an IPv6 address that is valid on one link alone.
  *
  * No locks. Any context.
  */
@@ -31,6 +31,30 @@ static void tipc_text(const struct sockaddr_tipc *tipc, char text[DSTOR_TEXT_LEN
 			 tipc->addr.name.name.instance);
 	else
 		snprintf(text, DSTOR_TEXT_LEN, "tipc:%x:%u", tipc->addr.id.node, tipc->addr.id.ref);
+}
+
+struct dstor_host dstor_sockaddr_host(const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)addr;
+	const struct sockaddr_vm *vm = (const struct sockaddr_vm *)addr;
+	const struct sockaddr_tipc *tipc = (const struct sockaddr_tipc *)addr;
+
+	switch (addr->ss_family) {
+	case AF_INET:
+		return (struct dstor_host){ &in->sin_addr, sizeof(in->sin_addr) };
+	case AF_INET6:
+		if (ipv6_addr_v4mapped(&in6->sin6_addr))
+			return (struct dstor_host){ &in6->sin6_addr.s6_addr32[3],
+						    sizeof(struct in_addr) };
+		return (struct dstor_host){ &in6->sin6_addr, sizeof(u64) };
+	case AF_VSOCK:
+		return (struct dstor_host){ &vm->svm_cid, sizeof(vm->svm_cid) };
+	case AF_TIPC:
+		return (struct dstor_host){ &tipc->addr.id.node, sizeof(tipc->addr.id.node) };
+	default:
+		return (struct dstor_host){ &addr->ss_family, sizeof(addr->ss_family) };
+	}
 }
 
 void dstor_sockaddr_text(const struct sockaddr_storage *addr, char text[DSTOR_TEXT_LEN])

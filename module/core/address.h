@@ -30,6 +30,17 @@ void dstor_address_name_scope(struct dstor_address *a, struct net *net);
 /* The number of that interface may be another one by now: takes it into @a. */
 void dstor_address_find_scope(struct dstor_address *a, struct net *net);
 
+/* What tells one host from another: a part of an address, of which it points into. */
+struct dstor_host {
+	const void *at;
+	size_t len;			/* bytes */
+};
+
+/*
+ * The host in @addr: without a port, and of an IPv6 address the network of 64 bits, since
+ * a host has all of it. UNIX sockets have one host. Any context.
+ */
+struct dstor_host dstor_sockaddr_host(const struct sockaddr_storage *addr);
 /* @addr is zero behind its end. */
 void dstor_sockaddr_text(const struct sockaddr_storage *addr, char text[DSTOR_TEXT_LEN]);
 

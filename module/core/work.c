@@ -13,6 +13,7 @@
 struct workqueue_struct *dstor_io_wq;
 struct workqueue_struct *dstor_link_wq;
 struct workqueue_struct *dstor_watch_wq;
+struct workqueue_struct *dstor_greet_wq;
 struct workqueue_struct *dstor_serve_wq;
 struct workqueue_struct *dstor_lone_wq;
 struct workqueue_struct *dstor_disk_wq;
@@ -25,7 +26,8 @@ u64 dstor_now_ms(void)
 void dstor_work_exit(void)
 {
 	struct workqueue_struct *all[] = { dstor_io_wq, dstor_link_wq, dstor_watch_wq,
-					   dstor_serve_wq, dstor_lone_wq, dstor_disk_wq };
+					   dstor_greet_wq, dstor_serve_wq, dstor_lone_wq,
+					   dstor_disk_wq };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(all); i++)
@@ -39,13 +41,14 @@ int __init dstor_work_init(void)
 				      WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
 	dstor_link_wq = alloc_workqueue("dstor-link", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	dstor_watch_wq = alloc_workqueue("dstor-watch", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	dstor_greet_wq = alloc_workqueue("dstor-greet", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	dstor_serve_wq = alloc_workqueue("dstor-serve",
 					 WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
 	dstor_lone_wq = alloc_workqueue("dstor-lone",
 					WQ_MEM_RECLAIM | WQ_HIGHPRI | DSTOR_WQ_PERCPU, 0);
 	dstor_disk_wq = alloc_workqueue("dstor-disk", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (dstor_io_wq && dstor_link_wq && dstor_watch_wq && dstor_serve_wq && dstor_lone_wq &&
-	    dstor_disk_wq)
+	if (dstor_io_wq && dstor_link_wq && dstor_watch_wq && dstor_greet_wq && dstor_serve_wq &&
+	    dstor_lone_wq && dstor_disk_wq)
 		return 0;
 	dstor_work_exit();
 	return -ENOMEM;

@@ -8,6 +8,7 @@
  */
 #include "core/point.h"
 #include "core/work.h"
+#include "exporter/account.h"
 #include "exporter/admission.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
@@ -90,6 +91,7 @@ static void session_take_queue(struct dstor_peer *p, struct dstor_session *s, u8
 	strscpy(s->checksum, w->checksum, sizeof(s->checksum));
 	s->timeout_ms = p->timeout_ms;
 	s->retries = le32_to_cpu(p->hello.retries);
+	s->account->n_peers++;
 	WRITE_ONCE(p->export->n_peers, p->export->n_peers + 1);
 }
 
@@ -155,10 +157,8 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		this_cpu_inc(e->stats->auth_failures);
 		pr_warn_ratelimited("dstor: export %s: client %s is not admitted: no rule matches\n",
 				    e->name, p->address);
-		return refuse(w, DSTOR_WELCOME_DENIED,
-			      "export \"%s\" does not admit %s%s (no --allow rule matches)",
-			      e->name, p->address,
-			      p->peer_id.has_key ? " with this key" : " without a key");
+		/* Its reason is hello.c's: it must not show that there is such an export. */
+		return refuse(w, DSTOR_WELCOME_DENIED, "no rule matches");
 	}
 	if (e->stopping)
 		return refuse(w, DSTOR_WELCOME_STOPPING, "export \"%s\" is being stopped", e->name);
@@ -181,6 +181,12 @@ static bool join_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		s = dstor_session_new(p);
 	if (!s)
 		return refuse(w, DSTOR_WELCOME_BUSY, "too many sessions on \"%s\"", e->name);
+	if (!dstor_session_open_queue(s, &s->queues[le16_to_cpu(h->queue)])) {
+		if (!s->established && !dstor_session_has_peer(s))
+			dstor_session_forget(s);
+		return refuse(w, DSTOR_WELCOME_BUSY, "too many connections or slots on \"%s\"",
+			      e->name);
+	}
 	/* A client of another disk must learn that, and not that this one has a writer. */
 	if (h->flags & DSTOR_HELLO_READ_ONLY || dstor_resume_elsewhere(h, e->config.uuid))
 		access = DSTOR_ACCESS_READ;

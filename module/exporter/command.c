@@ -177,7 +177,7 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_sta
 	}
 	cmd = dstor_command_new(p, f, data);
 	if (!cmd)
-		return dstor_command_wait_for_memory(p);
+		return DSTOR_RX_PAUSE;
 	p->commands.received++;
 	return command_admit(p, f, cmd, verdict);
 }

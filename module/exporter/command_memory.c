@@ -1,74 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of commands: what an export may use at a time, pages for their data, and
- * peers that wait for it.
+ * Memory of commands: pages for their data, charged to their client.
  *
- * Locks: export->memory.lock protects the list of the waiting; any context takes it.
- * Pages kept for the next commands are the peer's work's own.
+ * Locks: conn.tx.lock. Pages kept for the next commands are the peer's work's own.
  */
 #include <linux/ioprio.h>
 
+#include "exporter/account.h"
 #include "exporter/command.h"
 #include "exporter/command_memory.h"
 #include "exporter/export.h"
 #include "exporter/peer.h"
+#include "exporter/progress.h"
 
 #define CHUNK_ORDER 4	/* data of a command comes in pieces of up to 64 KiB */
 
-static bool charge_memory(struct dstor_export *e, u32 bytes)
-{
-	u64 before = atomic64_fetch_add(bytes, &e->memory.used);
-
-	/* One command always goes, however low the ceiling is. */
-	if (before && before + bytes > (u64)atomic64_read(&e->memory.max)) {
-		atomic64_sub(bytes, &e->memory.used);
-		return false;
-	}
-	return true;
-}
-
-/* Memory came back: peers that wait for it try again. */
-static void wake_waiting(struct dstor_export *e)
-{
-	struct dstor_peer *p, *n;
-	unsigned long irq;
-
-	if (list_empty_careful(&e->memory.waiting))
-		return;
-	spin_lock_irqsave(&e->memory.lock, irq);
-	list_for_each_entry_safe(p, n, &e->memory.waiting, memory.waiting) {
-		list_del_init(&p->memory.waiting);
-		dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
-		dstor_conn_kick(&p->conn);
-	}
-	spin_unlock_irqrestore(&e->memory.lock, irq);
-}
-
 static void uncharge_memory(struct dstor_command *cmd)
 {
-	struct dstor_export *e = cmd->peer->export;
-
 	if (!cmd->charged)
 		return;
-	atomic64_sub(cmd->charged, &e->memory.used);
+	dstor_account_uncharge(cmd->peer, cmd->charged);
 	cmd->charged = 0;
-	smp_mb__after_atomic(); /* pairs with dstor_command_wait_for_memory() */
-	wake_waiting(e);
-}
-
-enum dstor_rx_verdict dstor_command_wait_for_memory(struct dstor_peer *p)
-{
-	struct dstor_export *e = p->export;
-	unsigned long irq;
-
-	spin_lock_irqsave(&e->memory.lock, irq);
-	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
-	if (list_empty(&p->memory.waiting))
-		list_add_tail(&p->memory.waiting, &e->memory.waiting);
-	spin_unlock_irqrestore(&e->memory.lock, irq);
-	smp_mb(); /* pairs with uncharge_memory() */
-	/* No memory is out whose return would wake the peer: its tick tries again. */
-	return DSTOR_RX_PAUSE;
 }
 
 static void free_pages_of(struct page **pages, unsigned int n)
@@ -114,12 +66,17 @@ static void command_keep_spare_page(struct dstor_peer_memory *m, struct page *pa
 		m->spare_pages[(m->first_spare + m->n_spares++) % DSTOR_SPARE_PAGES] = page;
 }
 
-void dstor_command_drop_spare_pages(struct dstor_peer *p)
+void dstor_command_drop_spares(struct dstor_peer *p)
 {
 	struct dstor_peer_memory *m = &p->memory;
 
+	if (p->commands.n)
+		return;
 	while (m->n_spares)
 		put_page(m->spare_pages[(m->first_spare + --m->n_spares) % DSTOR_SPARE_PAGES]);
+	dstor_compat_drain_heads(&m->heads);
+	if (dstor_conn_is_open(&p->conn) && dstor_tx_idle(&p->conn))
+		dstor_cipher_trim(&p->conn);
 }
 
 /* Fills m->scratch; the number of pieces, or 0. */
@@ -189,9 +146,13 @@ static struct dstor_command *new_command(struct dstor_peer *p, const struct dsto
 	cmd->flags = le16_to_cpu(f->flags);
 	cmd->op = f->op;
 	cmd->charged = data;
+	p->commands.n++;
 	bio->bi_ioprio = le16_to_cpu(f->status);
 	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) > IOPRIO_CLASS_IDLE)
 		bio->bi_ioprio = 0;
+	/* Real time would be before others of the disk; there it needs CAP_SYS_ADMIN. */
+	if (IOPRIO_PRIO_CLASS(bio->bi_ioprio) == IOPRIO_CLASS_RT)
+		bio->bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 0);
 	for (i = 0; i < n; i++) {
 		u32 len = min_t(u32, data, page_size(m->scratch[i]));
 
@@ -207,12 +168,16 @@ struct dstor_command *dstor_command_new(struct dstor_peer *p, const struct dstor
 {
 	struct dstor_command *cmd;
 
-	if (data && !charge_memory(p->export, data))
+	if (data && !dstor_account_charge(p, data))
 		return NULL;
 	cmd = new_command(p, f, data);
-	if (!cmd)
-		atomic64_sub(data, &p->export->memory.used);
-	return cmd;
+	if (cmd)
+		return cmd;
+	if (data)
+		dstor_account_uncharge(p, data);
+	/* Its tick tries again. */
+	dstor_conn_pause(&p->conn, DSTOR_PAUSE_MEMORY);
+	return NULL;
 }
 
 void dstor_command_free_data(struct dstor_command *cmd)
@@ -231,8 +196,12 @@ void dstor_command_free_data(struct dstor_command *cmd)
 
 void dstor_command_free(struct dstor_command *cmd)
 {
+	struct dstor_peer *p = cmd->peer;
+
 	dstor_command_free_data(cmd);
 	if (cmd->message.head)
 		page_frag_free(cmd->message.head);
 	bio_put(&cmd->bio);
+	p->commands.n--;
+	dstor_peer_answered(p);
 }

@@ -46,8 +46,11 @@ struct dstor_export_disk {
 struct dstor_export_memory {
 	atomic64_t max;			/* bytes: max_inflight */
 	atomic64_t used;		/* bytes */
+	atomic64_t slot_bytes;		/* of all sessions; not in used */
 	spinlock_t lock;
-	struct list_head waiting;	/* peers that wait for memory; lock */
+	struct list_head waiting;	/* peers that wait for memory, in a row; lock */
+	u64 scans;			/* of waiting, ever; lock */
+	struct list_head accounts;	/* of clients with a session; lock */
 };
 
 /* Sessions, and the ids of those that may not come back. export->lock. */

@@ -76,6 +76,67 @@ enum dstor_rx_verdict dstor_peer_greeting(struct dstor_peer *p)
 	return DSTOR_RX_NEXT;
 }
 
+/* What a peer may know of the exports of its listener. */
+struct knowledge {
+	const struct dstor_peer *peer;
+	bool admitted;			/* to one of them at least */
+	u8 exporter[DSTOR_ID_LEN];
+};
+
+static void know_export(struct dstor_export *e, void *arg)
+{
+	struct knowledge *k = arg;
+
+	mutex_lock(&e->lock);
+	k->admitted |= dstor_access_of(e, &k->peer->peer_id) != DSTOR_ACCESS_NONE;
+	mutex_unlock(&e->lock);
+	memcpy(k->exporter, e->config.exporter, DSTOR_ID_LEN);
+}
+
+static bool is_admitted(const struct dstor_peer *p)
+{
+	struct knowledge k = { .peer = p };
+
+	dstor_export_each(p->listener, know_export, &k);
+	return k.admitted;
+}
+
+/* A long address may cut it off at the end. */
+__printf(2, 3) static void hello_say(struct dstor_welcome *w, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(w->reason, sizeof(w->reason), fmt, args);
+	va_end(args);
+}
+
+/*
+ * A peer that no rule of the export admits is told the same as if there were no such
+ * export: names are for those who may use them.
+ */
+static void send_denied(struct dstor_peer *p)
+{
+	struct dstor_welcome w = { .status = DSTOR_WELCOME_DENIED };
+	const char *with = p->peer_id.has_key ? "with this key" : "without a key";
+	struct knowledge k = { .peer = p };
+
+	if (p->export)
+		dstor_export_put(p->export);
+	p->export = NULL;
+	dstor_export_each(p->listener, know_export, &k);
+	memcpy(w.exporter, k.exporter, DSTOR_ID_LEN);
+	if (k.admitted) {
+		w.status = DSTOR_WELCOME_NO_EXPORT;
+		hello_say(&w, "there is no export \"%s\" for %s %s", p->hello.export, p->address,
+			  with);
+	} else {
+		hello_say(&w, "export \"%s\" does not admit %s %s (no --allow rule matches)",
+			  p->hello.export, p->address, with);
+	}
+	send_welcome(p, &w);
+}
+
 struct list_arg {
 	struct dstor_peer *peer;
 	struct dstor_entry *entries;
@@ -159,7 +220,8 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 
 	if (!settled) {
 		if (!p->notified ||
-		    time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS))) {
+		    (dstor_tx_idle(&p->conn) &&
+		     time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS)))) {
 			p->notified = jiffies ? jiffies : 1;
 			send_welcome(p, &w);
 		}
@@ -170,6 +232,7 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 		return;
 	p->since = jiffies;
 	p->notified = jiffies;
+	p->progress.since = jiffies;
 	/* While it waited for us its silence meant nothing. */
 	dstor_conn_forgive(&p->conn);
 	p->memory.scratch = kcalloc(DSTOR_IO_MAX / PAGE_SIZE, sizeof(*p->memory.scratch),
@@ -189,14 +252,11 @@ void dstor_peer_attach(struct dstor_peer *p)
 	p->ping_ms = le32_to_cpu(h->ping_ms);
 	p->timeout_ms = le32_to_cpu(h->timeout_ms);
 	p->export = dstor_export_find(p->listener, h->export);
-	if (!p->export) {
-		w.status = DSTOR_WELCOME_NO_EXPORT;
-		snprintf(w.reason, sizeof(w.reason), "no export \"%s\"", h->export);
-		send_welcome(p, &w);
-		return;
-	}
-	if (!dstor_session_join(p, &w)) {
-		send_welcome(p, &w);
+	if (!p->export || !dstor_session_join(p, &w)) {
+		if (!p->export || w.status == DSTOR_WELCOME_DENIED)
+			send_denied(p);
+		else
+			send_welcome(p, &w);
 		return;
 	}
 	dstor_peer_set_state(p, DSTOR_PEER_DRAINING);
@@ -215,12 +275,16 @@ enum dstor_rx_verdict dstor_peer_hello(struct dstor_peer *p)
 			dstor_handshake_failed(p, "its hello was altered");
 			return DSTOR_RX_CLOSE;
 		}
-		dstor_limiter_give(&p->peer_id.addr);
+		dstor_limiter_give(p->place.host);
 	}
 	memcpy(&p->hello, message, sizeof(p->hello));
 	w.status = dstor_hello_check(&p->hello, &why);
 	if (w.status != DSTOR_WELCOME_OK) {
 		strscpy(w.reason, why, sizeof(w.reason));
+		send_welcome(p, &w);
+	} else if (p->hello.kind != DSTOR_HELLO_ATTACH && !is_admitted(p)) {
+		w.status = DSTOR_WELCOME_DENIED;
+		hello_say(&w, "no export admits %s (no --allow rule matches)", p->address);
 		send_welcome(p, &w);
 	} else if (p->hello.kind == DSTOR_HELLO_LIST) {
 		hello_list(p);

@@ -125,7 +125,7 @@ struct dstor_channel *dstor_handshake(struct dstor_peer *p, const struct dstor_g
 		return NULL;
 	}
 	channel = kzalloc(sizeof(*channel), GFP_NOIO);
-	if (!channel || !dstor_limiter_take(&p->peer_id.addr)) {
+	if (!channel || !dstor_limiter_take(p->place.host)) {
 		answer->status = DSTOR_GREETING_BUSY;
 	} else if (!accept_key(p, g, answer, channel)) {
 		answer->status = DSTOR_GREETING_REFUSED;

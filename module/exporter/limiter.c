@@ -1,52 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How often a stranger may try a key: a token bucket for each hash of an address
- * (IPv6: of its network of 64 bits). Who succeeds gets the token back. One
- * spinlock, taken alone; process context.
+ * How often a stranger may try a key: a token bucket for each host, by a secret hash.
+ * Who succeeds gets the token back. One spinlock, taken alone; process context.
  */
-#include <linux/in.h>
-#include <linux/in6.h>
 #include <linux/jiffies.h>
 #include <linux/siphash.h>
 #include <linux/spinlock.h>
-#include <net/ipv6.h>
 
+#include "core/address.h"
 #include "exporter/limiter.h"
 
-#define BUCKETS 256
 #define BURST 256		/* tries at once, more than connections of a session */
 #define PER_SECOND 32		/* tries in the long run */
 
 static struct bucket {
 	unsigned long filled;	/* jiffies */
 	u32 taken;
-} buckets[BUCKETS];
+} buckets[DSTOR_HOSTS];
 
 static DEFINE_SPINLOCK(limiter_lock);
 static siphash_key_t seed;
 
-static struct bucket *bucket_of(const struct sockaddr_storage *addr)
+u16 dstor_limiter_host(const struct sockaddr_storage *addr, u32 uid)
 {
-	const void *from = &addr->ss_family;
-	size_t len = sizeof(addr->ss_family);
+	struct dstor_host host = dstor_sockaddr_host(addr);
+	u64 hash;
 
 	get_random_once(&seed, sizeof(seed));
-	if (addr->ss_family == AF_INET) {
-		from = &((const struct sockaddr_in *)addr)->sin_addr;
-		len = sizeof(struct in_addr);
-	} else if (addr->ss_family == AF_INET6) {
-		const struct in6_addr *a = &((const struct sockaddr_in6 *)addr)->sin6_addr;
-		bool v4 = ipv6_addr_v4mapped(a);
-
-		from = v4 ? &a->s6_addr32[3] : a->s6_addr32;
-		len = v4 ? sizeof(struct in_addr) : sizeof(u64);
-	}
-	return &buckets[siphash(from, len, &seed) % BUCKETS];
+	hash = siphash(host.at, host.len, &seed);
+	/* Users of a machine are as hosts of a network. */
+	if (addr->ss_family == AF_UNIX)
+		hash = siphash_1u32(uid, &seed);
+	return hash % DSTOR_HOSTS;
 }
 
-bool dstor_limiter_take(const struct sockaddr_storage *addr)
+bool dstor_limiter_take(u16 host)
 {
-	struct bucket *b = bucket_of(addr);
+	struct bucket *b = &buckets[host];
 	unsigned long back;
 	bool ok;
 
@@ -62,9 +52,9 @@ bool dstor_limiter_take(const struct sockaddr_storage *addr)
 	return ok;
 }
 
-void dstor_limiter_give(const struct sockaddr_storage *addr)
+void dstor_limiter_give(u16 host)
 {
-	struct bucket *b = bucket_of(addr);
+	struct bucket *b = &buckets[host];
 
 	spin_lock(&limiter_lock);
 	b->taken -= !!b->taken;

@@ -21,18 +21,22 @@
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
+#include "exporter/account.h"
 #include "exporter/command.h"
 #include "exporter/command_memory.h"
 #include "exporter/export.h"
 #include "exporter/hello.h"
+#include "exporter/limiter.h"
 #include "exporter/listener.h"
 #include "exporter/peer.h"
 #include "exporter/peer_list.h"
+#include "exporter/progress.h"
 #include "exporter/session.h"
 #include "wire/retry.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
-#define PING_MAX_MS 60000	/* life of a connection for PING alone, from its last frame */
+#define PING_MAX_MS 600000	/* life of a connection for PING alone, */
+#define PING_IDLE_MS 60000	/* and without a frame */
 #define ENDING_MS 1000		/* for the last answer to leave and the client to close */
 #define TICK_MS 500
 #define PASS_FRAMES 64
@@ -45,8 +49,7 @@ static void free_peer(struct kref *kref)
 {
 	struct dstor_peer *p = container_of(kref, struct dstor_peer, kref);
 
-	dstor_compat_drain_heads(&p->memory.heads);
-	dstor_command_drop_spare_pages(p);
+	dstor_command_drop_spares(p);
 	kfree(p->memory.scratch);
 	if (p->export)
 		dstor_export_put(p->export);
@@ -61,23 +64,6 @@ void dstor_peer_put(struct dstor_peer *p)
 	kref_put(&p->kref, free_peer);
 }
 
-/* Sending ------------------------------------------------------------------ */
-
-static void send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status, u64 seq,
-		       u64 offset)
-{
-	struct dstor_frame *f = dstor_peer_new_message(p, DSTOR_FRAME_LEN, false);
-
-	if (!f)
-		return;
-	dstor_frame_init(f, type, seq);
-	f->flags = cpu_to_le16(flags);
-	f->slot = cpu_to_le16(slot);
-	f->status = cpu_to_le16(status);
-	f->offset = cpu_to_le64(offset);
-	dstor_peer_send_message(p, f);
-}
-
 /* Frames ------------------------------------------------------------------- */
 
 static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
@@ -86,18 +72,18 @@ static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
 	u64 seq = le64_to_cpu(f->seq);
 
 	/* All that is received and not answered is here, and nothing drops it before the end. */
-	send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
-		   dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
+	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
+			      dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
 }
 
 static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 
-	if (p->state == DSTOR_PEER_PING)
-		p->since = jiffies;
 	if (!dstor_request_sane(f, &p->bounds))
 		return DSTOR_RX_CLOSE;
+	if (dstor_peer_must_wait(p, f))
+		return DSTOR_RX_PAUSE;
 	if (p->state == DSTOR_PEER_LIVE)
 		dstor_rejoin_frame(&p->queue->past,
 				   f->type == DSTOR_FRAME_REQUEST ? le64_to_cpu(f->seq) : 0);
@@ -106,7 +92,7 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 		dstor_feature_count(le16_to_cpu(f->flags));
 		return dstor_command_receive(p, dstor_request_check(f, &p->bounds));
 	case DSTOR_FRAME_PING:
-		send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
+		dstor_peer_send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
 		return DSTOR_RX_NEXT;
 	case DSTOR_FRAME_ASK:
 		peer_ask(p, f);
@@ -169,8 +155,8 @@ static enum dstor_rx_verdict peer_damaged(struct dstor_conn *c)
 	if (!p->commands.receiving)
 		return DSTOR_RX_CLOSE;
 	dstor_command_damaged(p);
-	send_frame(p, DSTOR_FRAME_STATE, 0, le16_to_cpu(f->slot), DSTOR_STATE_DAMAGED,
-		   le64_to_cpu(f->seq), 0);
+	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, 0, le16_to_cpu(f->slot),
+			      DSTOR_STATE_DAMAGED, le64_to_cpu(f->seq), 0);
 	return DSTOR_RX_NEXT;
 }
 
@@ -210,8 +196,6 @@ static void stop_admitting(struct dstor_peer *p)
 
 static void close_peer(struct dstor_peer *p)
 {
-	unsigned long irq;
-
 	dstor_cipher_drain(&p->conn);
 	free_unsent(p);
 	/* The connection ends: drop commands that were not submitted (P2). */
@@ -222,11 +206,8 @@ static void close_peer(struct dstor_peer *p)
 	if (p->queue)
 		dstor_command_drop_ready(p);
 	stop_admitting(p);
-	if (p->export) {
-		spin_lock_irqsave(&p->export->memory.lock, irq);
-		list_del_init(&p->memory.waiting);
-		spin_unlock_irqrestore(&p->export->memory.lock, irq);
-	}
+	if (p->session)
+		dstor_account_leave(p);
 	dstor_peer_set_state(p, DSTOR_PEER_CLOSED);
 }
 
@@ -275,8 +256,8 @@ static void tell_full(struct dstor_peer *p)
 	    jiffies_to_msecs(jiffies - p->memory.told) < p->timeout_ms / 4)
 		return;
 	p->memory.told = jiffies;
-	send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot), DSTOR_STATE_BUSY,
-		   le64_to_cpu(f->seq), 0);
+	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot),
+			      DSTOR_STATE_BUSY, le64_to_cpu(f->seq), 0);
 }
 
 /* Judges timeouts, sends pings. False: the connection ends. */
@@ -290,15 +271,18 @@ static bool keep_time(struct dstor_peer *p)
 	case DSTOR_PEER_HELLO:
 		return age < HANDSHAKE_MS;
 	case DSTOR_PEER_PING:
-		return age < PING_MAX_MS;
+		return age < PING_MAX_MS && idle < PING_IDLE_MS;
 	case DSTOR_PEER_ENDING:
 		return age < ENDING_MS;
 	case DSTOR_PEER_LIVE:
 		if (p->final_sent)
 			return age < ENDING_MS;
 		if (idle >= TICK_MS)
-			dstor_command_drop_spare_pages(p);
-		/* Receiving was paused, so not hearing from the client proves nothing. */
+			dstor_command_drop_spares(p);
+		/*
+		 * Receiving was paused, so not hearing from the client proves nothing. It
+		 * hears from us all the same: what it says meanwhile is not read.
+		 */
 		if (dstor_conn_is_paused(&p->conn))
 			dstor_conn_forgive(&p->conn);
 		tell_full(p);
@@ -307,7 +291,7 @@ static bool keep_time(struct dstor_peer *p)
 		if (dstor_conn_wants_ping(&p->conn, p->ping_ms) &&
 		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
 			p->notified = jiffies;
-			send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);
+			dstor_peer_send_frame(p, DSTOR_FRAME_PING, 0, 0, 0, jiffies, 0);
 		}
 		/*
 		 * Judge silence before reading more: late data may be of pages
@@ -323,7 +307,8 @@ static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
 		p->bounds.size = atomic64_read(&p->export->disk.grown);
-		send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0, p->bounds.size);
+		dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0,
+				      p->bounds.size);
 	}
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
@@ -335,8 +320,8 @@ static void take_notices(struct dstor_peer *p)
 	if (test_bit(DSTOR_NOTICE_FLUSHED, &p->notices) && !p->final_sent) {
 		p->final_sent = true;
 		p->since = jiffies;
-		send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_FLUSHED, 0,
-			   0, 0, 0);
+		dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE,
+				      DSTOR_CHANGE_STOPPING | DSTOR_CHANGE_FLUSHED, 0, 0, 0, 0);
 		/* The client closes; what it sends meanwhile is for the next exporter. */
 	}
 }
@@ -423,6 +408,8 @@ static void peer_serve(struct dstor_peer *p)
 			p->final_sent = true;
 			dstor_conn_end_sending(&p->conn);
 		}
+		if (p->state == DSTOR_PEER_LIVE && dstor_peer_stands_still(p))
+			dstor_conn_lose(&p->conn);
 		if (dstor_conn_lost(&p->conn))
 			close_peer(p);
 	}
@@ -456,8 +443,10 @@ static void give_thread(struct dstor_peer *p)
 {
 	struct kthread_worker *thread = kthread_create_worker(0, "dst-%s", p->export->name);
 
-	if (IS_ERR(thread))
+	if (IS_ERR(thread)) {
+		dstor_conn_move(&p->conn, dstor_serve_wq);
 		return;
+	}
 	kthread_init_work(&p->run.thread_work, thread_work);
 	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work, dstor_lone_wq);
 	/* The work item may have been kicked meanwhile: pass that on to the thread. */
@@ -517,8 +506,9 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
 	p->peer_id.addr_len = len > 0 ? len : 0;
 	dstor_sockaddr_text(&p->peer_id.addr, p->address);
+	p->place.host = dstor_limiter_host(&p->peer_id.addr, dstor_socket_uid(sock));
 	dstor_socket_for_exporter(sock);
-	dstor_conn_init(&p->conn, &peer_ops, dstor_serve_wq, &p->run.work, &tx_key);
+	dstor_conn_init(&p->conn, &peer_ops, dstor_greet_wq, &p->run.work, &tx_key);
 	dstor_conn_begin(&p->conn);
 	p->accepted = sock;
 	dstor_peer_enlist(p);

@@ -30,8 +30,8 @@ struct dstor_session;
  *    all of them: the connection is lost, and close_peer() makes them CLOSED
  *
  * The peer's work alone moves it, under conn.tx.lock. dstor_peer_set_state() takes
- * peers_lock, because the list counts GREETING and HELLO. Only LIVE is set without:
- * dstor_session_grant() sets it under export->lock.
+ * peers_lock, because the list counts strangers: GREETING, HELLO, PING, ENDING. From
+ * DRAINING to LIVE it is set under export->lock, too: dstor_session_grant().
  */
 enum dstor_peer_state {
 	DSTOR_PEER_GREETING,		/* waits for a greeting */
@@ -66,6 +66,7 @@ struct dstor_peer_commands {
 	struct llist_head done;		/* completed by the disk; any context */
 	atomic_t in_flight;		/* submitted and not yet taken from done */
 	u32 received;			/* requests, ever */
+	unsigned int n;			/* from its header until the socket has its answer */
 };
 
 /* The memory of its commands: see command_memory.c. */
@@ -76,12 +77,31 @@ struct dstor_peer_memory {
 	unsigned int first_spare;
 	unsigned int n_spares;
 	struct page_frag_cache heads;
-	struct list_head waiting;	/* for memory; export->memory.lock */
 	unsigned long told;		/* jiffies: the client knows that there is none */
+	u64 used;			/* bytes of its commands */
+	/* see account.c; export->memory.lock, granted only while it waits */
+	struct list_head waiting;
+	u32 wanted;			/* bytes */
+	u32 granted;
+};
+
+/* See progress.c. */
+struct dstor_peer_progress {
+	unsigned long since;		/* jiffies */
+	u64 sent;			/* bytes, by then */
+	u64 received;
+	unsigned int n_notes;		/* messages that are no responses, not yet sent */
+};
+
+/* Among peers that nobody knows yet; see peer_list.c. */
+struct dstor_peer_place {
+	struct list_head crowd;		/* peers_lock */
+	u16 host;			/* of dstor_limiter_host() */
 };
 
 struct dstor_peer {
 	struct list_head entry;		/* in the list of all peers; peers_lock */
+	struct dstor_peer_place place;
 	struct kref kref;
 	struct dstor_listener *listener;
 	struct socket *accepted;	/* until the work opens conn with it */
@@ -112,6 +132,7 @@ struct dstor_peer {
 	/* the work's own, unless a member says otherwise */
 	struct dstor_peer_commands commands;
 	struct dstor_peer_memory memory;
+	struct dstor_peer_progress progress;
 	struct dstor_hello hello;
 };
 
@@ -139,5 +160,8 @@ static inline void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw);
 /* Queues what dstor_peer_new_message() gave; it is freed when it is sent. Under conn.tx.lock. */
 void dstor_peer_send_message(struct dstor_peer *p, void *data);
+/* A frame without data. Under conn.tx.lock. */
+void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status,
+			   u64 seq, u64 offset);
 
 #endif

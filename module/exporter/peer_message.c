@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 
 #include "exporter/peer.h"
+#include "exporter/progress.h"
 
 /* A message that is not a response: freed when the socket has it. */
 struct peer_note {
@@ -17,7 +18,11 @@ struct peer_note {
 
 static void peer_note_sent(struct dstor_conn *c, struct dstor_message *m)
 {
+	struct dstor_peer *p = container_of(c, struct dstor_peer, conn);
+
 	kfree(container_of(m, struct peer_note, message));
+	p->progress.n_notes--;
+	dstor_peer_answered(p);
 }
 
 void *dstor_peer_new_message(struct dstor_peer *p, size_t len, bool raw)
@@ -40,5 +45,21 @@ void dstor_peer_send_message(struct dstor_peer *p, void *data)
 {
 	struct peer_note *n = container_of(data, struct peer_note, data[0]);
 
+	p->progress.n_notes++;
 	dstor_tx_queue_locked(&p->conn, &n->message);
+}
+
+void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status,
+			   u64 seq, u64 offset)
+{
+	struct dstor_frame *f = dstor_peer_new_message(p, DSTOR_FRAME_LEN, false);
+
+	if (!f)
+		return;
+	dstor_frame_init(f, type, seq);
+	f->flags = cpu_to_le16(flags);
+	f->slot = cpu_to_le16(slot);
+	f->status = cpu_to_le16(status);
+	f->offset = cpu_to_le64(offset);
+	dstor_peer_send_message(p, f);
 }

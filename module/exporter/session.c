@@ -10,6 +10,7 @@
 #include <linux/random.h>
 
 #include "core/work.h"
+#include "exporter/account.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
 #include "exporter/lease_file.h"
@@ -20,15 +21,33 @@
 
 #define SESSIONS_MAX 1024	/* of an export */
 #define SESSIONS_OF_CLIENT_MAX 64
+#define PEERS_MAX 8192		/* of an export; each has a thread */
+#define PEERS_OF_CLIENT_MAX 1024
+#define SLOT_BYTES_MAX (128 << 20)	/* of an export */
+#define SLOT_BYTES_OF_CLIENT_MAX (8 << 20)	/* five sessions of the largest kind */
 #define IDLE_DORMANT_MS (60 * 60 * 1000)	/* of "forever" retries, not the writer's */
+
+static u64 slot_bytes_of_queue(const struct dstor_session *s)
+{
+	return s->slots * sizeof(struct dstor_slot);
+}
 
 static void free_session(struct kref *kref)
 {
 	struct dstor_session *s = container_of(kref, struct dstor_session, kref);
+	u64 bytes = 0;
 	unsigned int i;
 
-	for (i = 0; i < s->n_queues; i++)
+	for (i = 0; i < s->n_queues; i++) {
+		if (s->queues[i].slots)
+			bytes += slot_bytes_of_queue(s);
 		kvfree(s->queues[i].slots);
+	}
+	if (s->account) {
+		atomic64_sub(bytes, &s->account->slot_bytes);
+		atomic64_sub(bytes, &s->export->memory.slot_bytes);
+		dstor_account_put(s->export, s->account);
+	}
 	kvfree(s);
 }
 
@@ -261,14 +280,13 @@ struct dstor_session *dstor_session_new(struct dstor_peer *p)
 	s->max_io = le32_to_cpu(h->max_io);
 	s->peer_id = p->peer_id;
 	s->heard = jiffies;
-	for (i = 0; i < n; i++) {
-		s->queues[i].session = s;
-		s->queues[i].slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
-		if (!s->queues[i].slots) {
-			dstor_session_put(s);
-			return NULL;
-		}
+	s->account = dstor_account_get(e, &p->peer_id);
+	if (!s->account) {
+		dstor_session_put(s);
+		return NULL;
 	}
+	for (i = 0; i < n; i++)
+		s->queues[i].session = s;
 	list_add_tail(&s->entry, &e->sessions.list);
 	e->sessions.n++;
 	return s;
@@ -291,12 +309,53 @@ static struct dstor_session *session_older(struct dstor_session *a, struct dstor
 	return !a || time_before(b->heard, a->heard) ? b : a;
 }
 
+/* A client that is late has lost its place when another needs it. @a: one of that account. */
+static bool forget_dormant(struct dstor_export *e, const struct dstor_account *a,
+			   const struct dstor_session *but)
+{
+	struct dstor_session *s, *goes = NULL;
+
+	list_for_each_entry(s, &e->sessions.list, entry)
+		if (s != but && s->dormant && is_idle(s) && (!a || s->account == a))
+			goes = session_older(goes, s);
+	if (goes)
+		dstor_session_forget(goes);
+	return goes;
+}
+
+bool dstor_session_open_queue(struct dstor_session *s, struct dstor_session_queue *queue)
+{
+	u64 bytes = slot_bytes_of_queue(s);
+	struct dstor_export *e = s->export;
+
+	lockdep_assert_held(&e->lock);
+	if (s->account->n_peers >= PEERS_OF_CLIENT_MAX || e->n_peers >= PEERS_MAX)
+		return false;
+	if (queue->slots)
+		return true;
+	while (atomic64_read(&s->account->slot_bytes) + bytes > SLOT_BYTES_OF_CLIENT_MAX)
+		if (!forget_dormant(e, s->account, s))
+			return false;
+	while (atomic64_read(&e->memory.slot_bytes) + bytes > SLOT_BYTES_MAX)
+		if (!forget_dormant(e, NULL, s))
+			return false;
+	queue->slots = kvcalloc(s->slots, sizeof(struct dstor_slot), GFP_KERNEL);
+	if (!queue->slots)
+		return false;
+	atomic64_add(bytes, &s->account->slot_bytes);
+	atomic64_add(bytes, &e->memory.slot_bytes);
+	return true;
+}
+
 bool dstor_session_make_room(struct dstor_peer *p)
 {
 	struct dstor_session *s, *own = NULL, *dormant = NULL, *goes = NULL;
 	struct dstor_export *e = p->export;
 	unsigned int n = 0;
 
+	/* The writer of a former life comes back to a place of its own. */
+	if (e->lease.held && dstor_id_equal(p->hello.session, e->lease.session))
+		return true;
 	list_for_each_entry(s, &e->sessions.list, entry) {
 		n += is_of_client(s, p);
 		if (!is_idle(s))
@@ -360,6 +419,7 @@ void dstor_session_leave(struct dstor_peer *p)
 		if (s->ended || !s->established)
 			dstor_session_forget(s);
 	}
+	s->account->n_peers--;
 	WRITE_ONCE(e->n_peers, e->n_peers - 1);
 	kick_waiting_peers(e);
 	wake_up_all(&e->wait);

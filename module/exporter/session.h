@@ -14,6 +14,7 @@
 #include "wire/rejoin.h"
 #include "wire/slot.h"
 
+struct dstor_account;
 struct dstor_export;
 
 /* One queue of a session. Its slots are touched by its live peer's work alone. */
@@ -24,7 +25,7 @@ struct dstor_session_queue {
 	u8 access;			/* enum dstor_access, of that generation; export->lock */
 	unsigned int busy;		/* peers that were live and are not retired; export->lock */
 	bool draining;			/* they were cut, and are busy; export->lock */
-	struct dstor_slot *slots;
+	struct dstor_slot *slots;	/* from its first connection on */
 	struct dstor_queue_past past;	/* with no live peer: export->lock; else the peer's work */
 };
 
@@ -46,6 +47,7 @@ struct dstor_session {
 	struct list_head entry;		/* export->lock */
 	struct kref kref;
 	struct dstor_export *export;
+	struct dstor_account *account;	/* of its client */
 	u8 id[DSTOR_ID_LEN];
 	u8 client[DSTOR_ID_LEN];
 	char client_name[DSTOR_NAME_LEN];
@@ -82,6 +84,12 @@ struct dstor_session *dstor_session_find(struct dstor_export *e, const u8 id[DST
  * without connections is forgotten; when all have, the oldest dormant one. False: none.
  */
 bool dstor_session_make_room(struct dstor_peer *p);
+/*
+ * May one more connection of its client have @queue? The first one makes its slots, for
+ * which dormant sessions are forgotten. False: the client or all together have as much as
+ * they may, or there is no memory.
+ */
+bool dstor_session_open_queue(struct dstor_session *s, struct dstor_session_queue *queue);
 /* Has it the lease? */
 bool dstor_session_is_writer(const struct dstor_session *s);
 /* The one that has it, or NULL: nobody, or one of a former life that is not back yet. */

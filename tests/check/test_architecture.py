@@ -216,7 +216,8 @@ def test_a_picture_shows_its_floors():
 # How the sources write to a lock whose row has the name on the right.
 ALIASES = {"e->lock": "export->lock", "s->export->lock": "export->lock", "p->export->lock": "export->lock",
            "q->dev->lock": "dev->lock", "q->dev->report.lock": "dev->report.lock",
-           "other->disk->open_mutex": "disk->open_mutex", "p->export->memory.lock": "export->memory.lock",
+           "other->disk->open_mutex": "disk->open_mutex", "sk->sk_peer_lock": "sk_peer_lock",
+           "p->export->memory.lock": "export->memory.lock",
            "e->memory.lock": "export->memory.lock", "all->lock": "dev->copies.lock"}
 LOCKS = re.compile(r"\b(?:mutex_(?:try)?lock\w*|spin_(?:try)?lock\w*|(?:read|write)_lock\w*|down_(?:read|write)\w*)"
                    r"\((?:&|[^()]*, )?(\w+(?:(?:->|\.)\w+)*)")

@@ -23,8 +23,8 @@ SEES = {
 # Files that call each other in a circle, and why they may. A new circle is an error, and so is
 # one in this list that is gone.
 CIRCLES = {
-    ("conn/cipher.c", "conn/connection.c", "conn/decrypt.c", "conn/encrypt.c", "conn/receive.c",
-     "conn/send.c"):
+    ("conn/cipher.c", "conn/cipher_memory.c", "conn/connection.c", "conn/decrypt.c",
+     "conn/encrypt.c", "conn/receive.c", "conn/send.c"):
         "one connection: its two halves, and what each does where there is a cipher",
     ("exporter/listener.c", "exporter/peer.c"):
         "a listener makes peers and lives as long as they do",

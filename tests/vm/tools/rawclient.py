@@ -16,14 +16,25 @@ CLOSED = "closed"
 
 
 class Raw:
-    def __init__(self, export, host="127.0.0.1", port=wire.PORT, hello=True, connect_timeout=10, source=None, **fields):
+    def __init__(self, export, host="127.0.0.1", port=wire.PORT, hello=True, connect_timeout=10, source=None, narrow=False,
+                 **fields):
+        """narrow: neither socket takes more than some ten KiB that nobody reads."""
         self.checksum = fields.pop("checksums", "crc32c")
         self.fields = {"kind": wire.ATTACH, "queues": 1, "slots": 16, "max_io": 1 << 20, "generation": 1,
                        "session": os.urandom(16), "client": os.urandom(16), "ping_ms": 1000, "timeout_ms": 5000,
                        "retries": 24, "export": export.encode(), "client_name": b"raw",
                        "checksums": self.checksum.encode(), **fields}
         self.host, self.port = host, port
-        self.sock = socket.create_connection((host, port), connect_timeout, source and (source, 0))
+        self.sock = socket.socket()
+        if narrow:
+            # the exporter's buffer grows with the size of a segment, which is 64 KiB on the loopback
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        if source:
+            self.sock.bind((source, 0))
+        self.sock.settimeout(connect_timeout)
+        self.sock.connect((host, port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.seq = 0
         self.welcome = None
