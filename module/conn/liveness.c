@@ -7,7 +7,8 @@
  * transport of a stuck peer, too, and by that of a proxy, for ever.
  *
  * One caller at a time, who keeps the connection open: the watchdog of the client
- * under q->lock. dstor_conn_wants_ping() is the exporter's, too.
+ * under q->lock; a run of the exporter's peer under tx.lock. The exporter asks what
+ * its client took and when to send a PING. Silence it judges by what it hears alone.
  */
 #include <linux/tcp.h>
 
