@@ -18,7 +18,7 @@ def test_a_queue_is_changed_in_an_outage(machine, change):
     """It waits for the outage, or does not; I/O that comes later waits behind it, and all of it is done afterwards."""
     m = machine
     with Proxy(m) as proxy:
-        path = export_and_attach(m, m.ramdisk(16), port=PROXY, attach="--timeout 1s --retries 20 --ping 300ms")
+        path = export_and_attach(m, m.ramdisk(16), port=PROXY, attach="--timeout 1s --retries 60 --ping 300ms")
         job = start_load(m, path, runtime=8, size="4M")
         proxy.do("refuse", "cut")
         wait_state(m, "reconnecting")
@@ -27,9 +27,9 @@ def test_a_queue_is_changed_in_an_outage(machine, change):
         later = m.start(f"dd if={path} of=/dev/null bs=4k count=1 iflag=direct status=none")
         time.sleep(2)
         proxy.do("accept")
-        wait_state(m, "connected", timeout=10)
-        changed.wait(15, check=True)
-        later.wait(15, check=True)
+        wait_state(m, "connected", timeout=30)
+        changed.wait(60, check=True)
+        later.wait(60, check=True)
         job.wait(60, check=True)
         assert device(m)["stats"]["errors"] == 0
         m.run(f"cd /sys/block/dst-d/queue && {change}")

@@ -6,10 +6,10 @@ from common import PROXY, Proxy, device, export_and_attach, mapped
 from test_networks import attach_to_from, serve, wired  # noqa: F401 (a fixture)
 
 IMPATIENT = "--connections 1 --timeout 1s --retries 60 --ping 300ms"
-USUAL = "--connections 1 --timeout 2s --retries 30"  # TCP sends three times in 1.4 s; silence for 3 s is death
+USUAL = "--connections 1 --timeout 2s --retries 60"  # TCP sends three times in 1.4 s; silence for 3 s is death
 
 
-def wait_why(m, words, timeout=25):
+def wait_why(m, words, timeout=60):
     m.wait_for(f"dst show --why d | grep -q '{words}'", timeout=timeout)
 
 
@@ -40,7 +40,7 @@ def test_large_packets_do_not_pass(wired, direction):  # noqa: F811
     wait_why(m, "compare the MTU of all links")
     assert device(m)["state"] in ("connected", "reconnecting") and job.running
     m.run(f"ip netns exec {host} nft delete table t")
-    job.wait(30, check=True)
+    job.wait(60, check=True)
 
 
 def test_the_exporters_disk_hangs(machine):
