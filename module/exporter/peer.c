@@ -243,23 +243,6 @@ static bool peer_is_silent(const struct dstor_peer *p)
 	return ms > dstor_silence_ms(p->ping_ms, p->timeout_ms);
 }
 
-/*
- * While there is no memory for the request whose header is here, nothing behind it is
- * read, an ASK neither. The client is told that all of it waits for what is in progress.
- */
-static void tell_full(struct dstor_peer *p)
-{
-	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
-
-	if (!dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) ||
-	    dstor_conn_is_full(&p->conn) ||
-	    jiffies_to_msecs(jiffies - p->memory.told) < p->timeout_ms / 4)
-		return;
-	p->memory.told = jiffies;
-	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot),
-			      DSTOR_STATE_BUSY, le64_to_cpu(f->seq), 0);
-}
-
 /* Judges timeouts, sends pings. False: the connection ends. */
 static bool keep_time(struct dstor_peer *p)
 {
@@ -285,7 +268,7 @@ static bool keep_time(struct dstor_peer *p)
 		 */
 		if (dstor_conn_is_paused(&p->conn))
 			dstor_conn_forgive(&p->conn);
-		tell_full(p);
+		dstor_peer_tell_full(p);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
 		if (dstor_conn_wants_ping(&p->conn, p->ping_ms) &&

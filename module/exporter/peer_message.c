@@ -63,3 +63,16 @@ void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u
 	f->offset = cpu_to_le64(offset);
 	dstor_peer_send_message(p, f);
 }
+
+void dstor_peer_tell_full(struct dstor_peer *p)
+{
+	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
+
+	if (!dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) ||
+	    dstor_conn_is_full(&p->conn) ||
+	    jiffies_to_msecs(jiffies - p->memory.told) < p->timeout_ms / 4)
+		return;
+	p->memory.told = jiffies;
+	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot),
+			      DSTOR_STATE_BUSY, le64_to_cpu(f->seq), 0);
+}
