@@ -13,6 +13,7 @@
 #include "client/device.h"
 #include "client/device_event.h"
 #include "client/trace.h"
+#include "client/trouble.h"
 #include "conn/transport.h"
 #include "core/feature.h"
 #include "core/netns.h"
@@ -349,6 +350,8 @@ void dstor_link_close(struct dstor_queue *q, const char *why)
 	lockdep_assert_held(&q->lock);
 	if (q->state != DSTOR_Q_LIVE)
 		return;
+	if (!why && dstor_conn_lost(&q->conn))
+		dstor_trouble_ended(q);
 	WRITE_ONCE(q->state, DSTOR_Q_DOWN);
 	link_shut(q);
 	dstor_event_state(q->dev, why ?: "the connection broke");

@@ -49,6 +49,15 @@ void dstor_trouble_silent(struct dstor_queue *q)
 		dstor_trouble_note(dev, DSTOR_TROUBLE_LARGE_RECEIVED);
 }
 
+void dstor_trouble_ended(struct dstor_queue *q)
+{
+	const struct dstor_device_settings *c = &q->dev->config;
+	u32 ms = dstor_silence_ms(c->ping_ms, c->policy.timeout_ms);
+
+	if (time_after(jiffies, dstor_conn_heard(&q->conn) + msecs_to_jiffies(ms / 2)))
+		dstor_trouble_silent(q);
+}
+
 const char *dstor_trouble_text(const struct dstor_device *dev)
 {
 	static const char * const texts[] = {

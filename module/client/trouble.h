@@ -24,6 +24,11 @@ void dstor_trouble_note(struct dstor_device *dev, enum dstor_trouble what);
 void dstor_trouble_look(struct dstor_queue *q);
 /* It is closed since the exporter is silent. Under q->lock. */
 void dstor_trouble_silent(struct dstor_queue *q);
+/*
+ * The other side has ended it. An exporter whose answers do not arrive waits as long as
+ * the client, and either may be the first to give up. Under q->lock.
+ */
+void dstor_trouble_ended(struct dstor_queue *q);
 /* A sentence about what was seen lately, or NULL. Any context. */
 const char *dstor_trouble_text(const struct dstor_device *dev);
 
