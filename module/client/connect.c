@@ -14,6 +14,7 @@
  * Context: the work of the queue's link, or an attach, which waits here. dev->lock is
  * taken to copy an address.
  */
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
 #include <net/sock.h>
@@ -363,13 +364,17 @@ int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *t
 {
 	int ret = dstor_connect_begin(q, g, takeover, err);
 	unsigned long wait;
+	unsigned int noio;
 
 	if (ret)
 		return ret;
 	g->shake->waits = true;
 	do {
 		WRITE_ONCE(g->shake->woken, false);
+		/* As in a reconnect: requests take the lock of the socket, too. */
+		noio = memalloc_noio_save();
 		ret = dstor_connect_go_on(q, g, &wait, err);
+		memalloc_noio_restore(noio);
 		if (ret != -EINPROGRESS)
 			return ret;
 		wait = min(wait, msecs_to_jiffies(LOOK_MS));

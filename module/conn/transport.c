@@ -3,9 +3,13 @@
  * Making sockets. Families, types and protocols are numbers that the utility
  * chose; only special needs of a family are named here. No locks. Called by
  * link.c (client) and listener.c (exporter).
+ *
+ * SCTP allocates under the lock of a socket, which requests of live devices take, too.
+ * So memory must not wait for I/O: that is the caller's to see to in connect and accept.
  */
 #include <linux/file.h>
 #include <linux/poll.h>
+#include <linux/sched/mm.h>
 #include <linux/tcp.h>
 #include <net/sock.h>
 #include <net/tcp.h>
@@ -267,15 +271,18 @@ static void reuse_address(struct socket *sock)
 int dstor_socket_listen(struct net *net, const struct dstor_address *a, struct socket **out)
 {
 	struct sockaddr_storage addr = a->addr;
+	unsigned int noio;
 	struct socket *sock;
 	int ret = socket_make(net, a, &sock);
 
 	if (ret)
 		return ret;
+	noio = memalloc_noio_save();
 	reuse_address(sock);
 	ret = dstor_compat_bind(sock, &addr, a->len);
 	if (!ret)
 		ret = kernel_listen(sock, 128);
+	memalloc_noio_restore(noio);
 	if (ret) {
 		socket_end(sock);
 		return ret;

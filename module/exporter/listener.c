@@ -5,6 +5,7 @@
  * accepted in a work; listener.kref keeps the struct for its peers.
  */
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
@@ -45,9 +46,12 @@ static void accept_work(struct work_struct *work)
 	unsigned int n;
 
 	for (n = 0; n < ACCEPT_BATCH; n++) {
+		unsigned int noio = memalloc_noio_save();
 		struct socket *sock;
+		int ret = dstor_socket_accept(l->sock, &sock);
 
-		if (dstor_socket_accept(l->sock, &sock))
+		memalloc_noio_restore(noio);
+		if (ret)
 			return;
 		dstor_peer_new(l, sock);
 	}

@@ -13,6 +13,7 @@
  * one; export->lock comes after them (session.c); peers_lock is a leaf.
  */
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <net/sock.h>
 
 #include "conn/liveness.h"
@@ -66,16 +67,6 @@ void dstor_peer_put(struct dstor_peer *p)
 
 /* Frames ------------------------------------------------------------------- */
 
-static void peer_ask(struct dstor_peer *p, const struct dstor_frame *f)
-{
-	u16 slot = le16_to_cpu(f->slot);
-	u64 seq = le64_to_cpu(f->seq);
-
-	/* All that is received and not answered is here, and nothing drops it before the end. */
-	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
-			      dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
-}
-
 static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
@@ -95,7 +86,7 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 		dstor_peer_send_frame(p, DSTOR_FRAME_PONG, 0, 0, 0, le64_to_cpu(f->seq), 0);
 		return DSTOR_RX_NEXT;
 	case DSTOR_FRAME_ASK:
-		peer_ask(p, f);
+		dstor_peer_answer_ask(p, f);
 		return DSTOR_RX_NEXT;
 	case DSTOR_FRAME_BYE:
 		p->bye = p->state == DSTOR_PEER_LIVE;
@@ -361,6 +352,7 @@ static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
  */
 static void peer_serve(struct dstor_peer *p)
 {
+	unsigned int noio = memalloc_noio_save();
 	unsigned int passes = 0;
 	bool again = false, gone = false;
 
@@ -414,6 +406,7 @@ static void peer_serve(struct dstor_peer *p)
 		dstor_conn_kick(&p->conn);
 	}
 	mutex_unlock(&p->run.lock);
+	memalloc_noio_restore(noio);
 }
 
 static void thread_work(struct kthread_work *work)

@@ -163,6 +163,8 @@ void dstor_peer_send_message(struct dstor_peer *p, void *data);
 /* A frame without data. Under conn.tx.lock. */
 void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u16 status,
 			   u64 seq, u64 offset);
+/* The STATE that answers the ASK @f. Under conn.tx.lock. */
+void dstor_peer_answer_ask(struct dstor_peer *p, const struct dstor_frame *f);
 /*
  * While there is no memory for the request whose header is here, nothing behind it is
  * read, an ASK neither. The client is told that all of it waits for what is in progress,

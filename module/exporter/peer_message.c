@@ -9,6 +9,8 @@
 
 #include "exporter/peer.h"
 #include "exporter/progress.h"
+#include "exporter/session.h"
+#include "wire/slot.h"
 
 /* A message that is not a response: freed when the socket has it. */
 struct peer_note {
@@ -62,6 +64,16 @@ void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u
 	f->status = cpu_to_le16(status);
 	f->offset = cpu_to_le64(offset);
 	dstor_peer_send_message(p, f);
+}
+
+void dstor_peer_answer_ask(struct dstor_peer *p, const struct dstor_frame *f)
+{
+	u16 slot = le16_to_cpu(f->slot);
+	u64 seq = le64_to_cpu(f->seq);
+
+	/* All that is received and not answered is here, and nothing drops it before the end. */
+	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, slot,
+			      dstor_slot_ask(&p->queue->slots[slot], seq), seq, 0);
 }
 
 void dstor_peer_tell_full(struct dstor_peer *p)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from common import PROXY, Proxy, device, export_and_attach, start_load, wait_state, write_block
+from common import PROXY, Proxy, attach_to, device, export_and_attach, start_load, wait_state, write_block
 
 CGROUP = ("mkdir -p /tmp/cg; mountpoint -q /tmp/cg || mount -t cgroup2 cgroup2 /tmp/cg; "
           "echo +{0} >/tmp/cg/cgroup.subtree_control; mkdir -p /tmp/cg/x; ")
@@ -34,6 +34,17 @@ def test_a_queue_is_changed_in_an_outage(machine, change):
         assert device(m)["stats"]["errors"] == 0
         m.run(f"cd /sys/block/dst-d/queue && {change}")
         write_block(m, path, "after")
+
+
+def test_a_queue_is_changed_on_another_transport(machine):
+    """SCTP allocates under the lock of its socket, which requests take, too: lockdep would say if that could wait for a request."""
+    m = machine
+    m.run("modprobe -q sctp || true")
+    m.run(f"dst export data {m.ramdisk(16)} --allow any --listen dst+sctp://0.0.0.0")
+    path = attach_to(m, "dst+sctp://127.0.0.1/data")
+    write_block(m, path, "before")
+    m.run("echo mq-deadline >/sys/block/dst-d/queue/scheduler")
+    write_block(m, path, "after")
 
 
 def test_a_queue_is_changed_and_the_device_taken_away(machine):
