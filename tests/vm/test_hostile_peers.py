@@ -56,7 +56,8 @@ def test_a_thousand_silent_connections(machine):
     """The client goes on; a new attach works when their patience is over at the latest; memory comes back."""
     m = machine
     disk = m.ramdisk(32)
-    path = export_and_attach(m, disk)
+    # A thousand connections of a program keep a slow machine with all checkers from everything else for seconds.
+    path = export_and_attach(m, disk, attach="--timeout 10s")
     m.run(f"dst export more {m.ramdisk(8)} --allow any")
     before = memory(m)
     crowd = guest_python(m, """
