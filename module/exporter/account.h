@@ -29,10 +29,10 @@ struct dstor_account *dstor_account_get(struct dstor_export *e, const struct dst
 /* A session goes. Any context. */
 void dstor_account_put(struct dstor_export *e, struct dstor_account *a);
 
-/* In the peer's work, once it has joined a session. */
 /*
  * @bytes for a command are the peer's; or false: it is paused until they are, and comes
- * back with the same request.
+ * back with the same request. In the peer's work, once it has joined a session; so is
+ * uncharge.
  */
 bool dstor_account_charge(struct dstor_peer *p, u32 bytes);
 void dstor_account_uncharge(struct dstor_peer *p, u32 bytes);
