@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* hello.c: greeting, hello, welcome. */
 #include "unit.h"
-#include "crc32c.h"
 #include "hello.h"
-#include "id.h"
 
 /* --- every single bit of a sealed message matters --- */
 
