@@ -227,8 +227,9 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	/* who may only read for now keeps its token: it says whether another wrote since */
 	if (a->writer_token || mutated(TOKEN_LOST_BY_READING))
 		m->token = le64_to_cpu(a->writer_token);
+	if (a->writer_token)
+		m->token_life = c->life;
 	memcpy(m->life, a->life, DSTOR_ID_LEN);
-	m->life_number = c->life;
 	q->quiet = false;
 	q->cookie = le64_to_cpu(a->cookie);
 	memcpy(q->instance, a->instance, DSTOR_ID_LEN);

@@ -37,7 +37,8 @@ void oracle_arrived(struct conn *c, struct txn *t)
 	s->framed[c->queue] = c->x->life;
 	for (u32 q = 0; q < w.machines[s->machine].queues; q++)
 		all &= s->framed[q] == c->x->life;
-	if (all)
+	/* who only reads changes nothing that its memory must know of, and gets no token */
+	if (all && s->writer == c->x->life)
 		s->settled = c->x->life;
 	if (!t)
 		return;
@@ -56,7 +57,7 @@ void oracle_rolled_back(const struct machine *m, const struct snapshot *snap)
 	s->snapped = snap->order;
 	s->rolled_back = ++w.order;
 	s->bye = false;
-	s->stale_token = m->token && s->settled > m->life_number;
+	s->stale_token = m->token && s->settled > m->token_life;
 	for (u32 n = 1; n < w.n_txns; n++) {
 		struct txn *t = &w.txns[n];
 
@@ -132,6 +133,9 @@ void oracle_answered(struct conn *c)
 	u64 *gen = &s->answered[c->x->index][q].gen;
 	u32 *life = &s->answered[c->x->index][q].life;
 
+	/* a reader that is restored to before its BYE begins anew, with any generation */
+	for (u32 n = 0; s->over && n < QUEUES; n++)
+		s->answered[c->x->index][n].gen = 0;
 	/* a late hello may revive a session that ended or was forgotten: nobody is behind it */
 	if (*gen >= c->gen && *life == c->x->life && w.machines[s->machine].session == c->session &&
 	    !s->bye && !s->forgotten)
@@ -202,6 +206,7 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 	for (u32 i = 1; i < w.n_sessions; i++)
 		w.sessions[i].expelled[n] |= i != session && w.sessions[i].gave_back == n + 1;
 	s->gave_back = 0;
+	s->writer = x->life;
 	s->lease_ms = q->budget_ms;
 	s->silence_ms = q->silence_ms;
 	d->holder = session;

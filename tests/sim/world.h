@@ -391,7 +391,7 @@ struct machine {
 	u8 disk;
 	u64 token;
 	u8 life[DSTOR_ID_LEN];
-	u32 life_number;	/* for the oracle */
+	u32 token_life;		/* of the exporter that gave it; for the oracle */
 	struct dstor_identity identity;
 	u8 instance[DSTOR_ID_LEN];
 	bool is_volatile;
@@ -425,7 +425,8 @@ struct session {
 	bool stale_ever[QUEUES];	/* any exporter has */
 	bool stale_token;
 	u32 framed[QUEUES];	/* life in which a frame of the queue arrived last */
-	u32 settled;		/* life in which one of each did */
+	u32 writer;		/* life in which it was let in to write last */
+	u32 settled;		/* life in which one of each did, after that */
 	u8 machine;
 	bool read_only;
 	bool bye;

@@ -195,6 +195,22 @@ static void lease_renewed_in_a_new_life(void **state)
 	assert_int_equal(dstor_lease_ask(&l, &old, 55), DSTOR_LEASE_EXPIRED);
 }
 
+/* The writer of a former life came back to read alone: its token is of that life still. */
+static void lease_given_back_in_a_new_life(void **state)
+{
+	struct dstor_lease l = held_lease();
+	struct dstor_lease_request old = asks(1, 100, 11), now = asks(1, 100, 22);
+
+	dstor_lease_new_life(&l, 50);
+	dstor_lease_release(&l);
+	assert_false(dstor_lease_settle(&l));
+	assert_int_equal(dstor_lease_ask(&l, &old, 60), DSTOR_LEASE_GRANTED);
+	assert_int_equal(dstor_lease_grant(&l, &old, 22, 60), 22);
+	assert_true(dstor_lease_settle(&l));
+	assert_int_equal(dstor_lease_ask(&l, &old, 61), DSTOR_LEASE_EXPIRED);
+	assert_int_equal(dstor_lease_ask(&l, &now, 61), DSTOR_LEASE_GRANTED);
+}
+
 /* Of a former life the id of a session alone is no proof. */
 static void lease_of_a_former_life_needs_proof(void **state)
 {
@@ -287,6 +303,7 @@ int main(void)
 		cmocka_unit_test(lease_survives_the_silence_nobody_used),
 		cmocka_unit_test(lease_exporter_forgot),
 		cmocka_unit_test(lease_renewed_in_a_new_life),
+		cmocka_unit_test(lease_given_back_in_a_new_life),
 		cmocka_unit_test(lease_of_a_former_life_needs_proof),
 		cmocka_unit_test(lease_renewed_twice),
 		cmocka_unit_test(lease_of_a_new_session_in_a_new_life),
