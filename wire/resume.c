@@ -38,6 +38,15 @@ enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 	return DSTOR_RESUME_OK;
 }
 
+bool dstor_resume_is_over(const struct dstor_identity *mine, const struct dstor_welcome *w,
+			  u64 shown, u64 token)
+{
+	if (!is_wanted(mine->exporter, w->exporter))
+		return false;
+	return w->status == DSTOR_WELCOME_EVICTED ||
+	       (w->status == DSTOR_WELCOME_EXPIRED && shown == token);
+}
+
 bool dstor_resume_elsewhere(const struct dstor_hello *h, const u8 uuid[DSTOR_ID_LEN])
 {
 	return h->flags & DSTOR_HELLO_RESUME && !dstor_id_equal(h->uuid, uuid);

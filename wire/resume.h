@@ -41,6 +41,14 @@ enum dstor_resume dstor_resume_pinned(const struct dstor_identity *mine,
 enum dstor_resume dstor_resume_check(const struct dstor_identity *mine,
 				     const struct dstor_welcome *w);
 
+/*
+ * Client: does the refusal @w end the session? Only its own exporter can say so; and
+ * EXPIRED may be about the token that the hello has @shown, if another queue's welcome
+ * has replaced that by @token since (R10.11).
+ */
+bool dstor_resume_is_over(const struct dstor_identity *mine, const struct dstor_welcome *w,
+			  u64 shown, u64 token);
+
 /* A constant text for people, never NULL. */
 const char *dstor_resume_text(enum dstor_resume r);
 

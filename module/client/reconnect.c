@@ -12,24 +12,15 @@
 #include "client/device.h"
 #include "core/netns.h"
 #include "core/work.h"
-#include "wire/id.h"
 
-/*
- * Does the answer end the session? Only its own exporter can say so; and EXPIRED may be
- * about a token that another queue's welcome has replaced since (R10.11).
- */
+/* Does the answer end the session? */
 static bool is_final(struct dstor_device *dev, const struct dstor_grant *g)
 {
-	const struct dstor_welcome *w = &g->welcome;
 	bool ret;
 
-	if (w->status != DSTOR_WELCOME_EXPIRED && w->status != DSTOR_WELCOME_EVICTED)
-		return false;
 	mutex_lock(&dev->lock);
-	ret = dstor_id_is_zero(dev->geometry.identity.exporter) ||
-	      dstor_id_equal(dev->geometry.identity.exporter, w->exporter);
-	if (w->status == DSTOR_WELCOME_EXPIRED)
-		ret = ret && g->token == dev->recovery.writer_token;
+	ret = dstor_resume_is_over(&dev->geometry.identity, &g->welcome, g->token,
+				   dev->recovery.writer_token);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -201,6 +201,12 @@ MUTANTS = {
                              "resume_same_disk", "slot"),
     "larger-disk-refused": ("resume", "if (le64_to_cpu(w->size) < mine->size)", "if (le64_to_cpu(w->size) != mine->size)",
                             "resume_same_disk", "slot"),
+    "expired-whatever-was-shown": ("resume", "w->status == DSTOR_WELCOME_EXPIRED && shown == token", "w->status == DSTOR_WELCOME_EXPIRED",
+                                   "resume_ended_by_a_refusal", "slot"),
+    "ended-by-any-exporter": ("resume", "if (!is_wanted(mine->exporter, w->exporter))\n\t\treturn false;", "",
+                              "resume_ended_by_a_refusal", "slot"),
+    "big-endian-hello": ("hello", "le16_to_cpu(h->slots) > DSTOR_SLOTS_MAX)",
+                         "__builtin_bswap16(h->slots) > DSTOR_SLOTS_MAX)", "hello_vectors", "vectors"),
     "pinned-disk-not-compared": ("resume", "if (!is_wanted(mine->uuid, w->uuid))", "if (false)", "resume_pinned", "slot"),
 
     "budget-without-the-first": ("retry", "((u64)p->retries + 1)", "(u64)p->retries", "budget", "time"),

@@ -7,7 +7,7 @@ import pytest
 from support import BUILD, TOP, run
 
 SEEDS = 4000
-MUTANT_SEEDS = 10000
+MUTANT_SEEDS = 20000
 SIM = BUILD / "sim/sim"
 
 # Which promise a planted bug breaks. The first one broken ends the run.
@@ -63,6 +63,7 @@ MUTANTS = {
     "lease-kept-by-reader": "P8",
     "damage-taken-for-done": "P1",
     "token-lost-by-reading": "P15",
+    "expired-of-an-old-token": "P6",
 }
 
 

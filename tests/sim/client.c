@@ -268,13 +268,15 @@ static void in_use(struct conn *c, const struct dstor_welcome *a)
 static bool of_another(struct conn *c, const struct dstor_welcome *a)
 {
 	struct machine *m = c->m;
+	struct dstor_identity mine = m->identity;
+	u64 shown = mutated(EXPIRED_OF_AN_OLD_TOKEN) ? m->token : c->shown;
 
-	/* nor does an exporter that was shown a token which was renewed meanwhile */
-	if (m->established && c->shown != m->token && a->status == DSTOR_WELCOME_EXPIRED)
-		return true;
-	if (!m->established || dstor_id_equal(m->identity.exporter, a->exporter) ||
-	    mutated(CLONE_ENDS_SESSIONS))
+	if (mutated(CLONE_ENDS_SESSIONS))
+		memset(mine.exporter, 0, DSTOR_ID_LEN);
+	if (!m->established || dstor_resume_is_over(&mine, a, shown, m->token))
 		return false;
+	if (dstor_id_equal(m->identity.exporter, a->exporter))
+		return true;
 	happened[H_SUSPENDED_EXPORTER]++;
 	m->suspended = true;
 	return true;

@@ -51,6 +51,7 @@ const char * const mutants[MUTANTS] = {
 	[LEASE_KEPT_BY_READER] = "lease-kept-by-reader",
 	[DAMAGE_TAKEN_FOR_DONE] = "damage-taken-for-done",
 	[TOKEN_LOST_BY_READING] = "token-lost-by-reading",
+	[EXPIRED_OF_AN_OLD_TOKEN] = "expired-of-an-old-token",
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",

@@ -252,6 +252,27 @@ static void resume_elsewhere(void **state)
 	assert_true(dstor_resume_elsewhere(&h, uuid));
 }
 
+static void resume_ended_by_a_refusal(void **state)
+{
+	struct dstor_identity mine = { .size = 1 };
+	struct dstor_welcome w = { .status = DSTOR_WELCOME_EXPIRED };
+
+	fill_id(mine.exporter, 0x60);
+	memcpy(w.exporter, mine.exporter, DSTOR_ID_LEN);
+	assert_true(dstor_resume_is_over(&mine, &w, 11, 11));
+	/* the hello was older than the welcome of another queue */
+	assert_false(dstor_resume_is_over(&mine, &w, 11, 22));
+	w.status = DSTOR_WELCOME_EVICTED;
+	assert_true(dstor_resume_is_over(&mine, &w, 11, 22));
+	w.status = DSTOR_WELCOME_IN_USE;
+	assert_false(dstor_resume_is_over(&mine, &w, 11, 11));
+	w.status = DSTOR_WELCOME_EVICTED;
+	w.exporter[DSTOR_ID_LEN - 1] ^= 1;
+	assert_false(dstor_resume_is_over(&mine, &w, 11, 11));
+	memset(mine.exporter, 0, DSTOR_ID_LEN);
+	assert_true(dstor_resume_is_over(&mine, &w, 11, 11));
+}
+
 static void resume_texts_differ(void **state)
 {
 	for (int r = DSTOR_RESUME_OK; r <= DSTOR_RESUME_LESS; r++)
@@ -371,6 +392,7 @@ int main(void)
 		cmocka_unit_test(resume_same_exporter),
 		cmocka_unit_test(resume_pinned),
 		cmocka_unit_test(resume_elsewhere),
+		cmocka_unit_test(resume_ended_by_a_refusal),
 		cmocka_unit_test(resume_texts_differ),
 		cmocka_unit_test(rejoin_of_a_forgotten_session),
 		cmocka_unit_test(rejoin_with_the_newest_cookie_or_the_one_before),
