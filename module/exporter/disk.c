@@ -11,12 +11,13 @@
 #include "exporter/disk.h"
 #include "exporter/export.h"
 
+/* A disk may end within a block, which no request reaches. */
 u64 dstor_disk_size(struct dstor_export *e)
 {
-	if (e->disk.file)
-		return i_size_read(file_inode(e->disk.file)) &
-		       ~((u64)e->disk.geometry.logical_block - 1);
-	return bdev_nr_bytes(e->disk.bdev.bdev);
+	u64 size = e->disk.file ? i_size_read(file_inode(e->disk.file)) :
+				  bdev_nr_bytes(e->disk.bdev.bdev);
+
+	return size & ~((u64)e->disk.geometry.logical_block - 1);
 }
 
 int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
@@ -41,6 +42,7 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 				  e->config.path);
 	if (ret)
 		return ret;
+	e->disk.geometry.size = dstor_disk_size(e);
 	if (e->config.flags & DSTOR_EXPORT_WRITE_THROUGH)
 		e->disk.geometry.disk_flags &= ~DSTOR_DISK_VOLATILE;
 	if (e->config.flags & DSTOR_EXPORT_SHARED)

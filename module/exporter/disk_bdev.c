@@ -20,7 +20,6 @@ static void bdev_geometry(struct dstor_export *e)
 	u64 zeroes = (u64)bdev_write_zeroes_sectors(bdev) << SECTOR_SHIFT;
 	u32 block = bdev_logical_block_size(bdev);
 
-	g->size = bdev_nr_bytes(bdev);
 	g->logical_block = block;
 	g->physical_block = max(bdev_physical_block_size(bdev), block);
 	g->io_min = bdev_io_min(bdev);

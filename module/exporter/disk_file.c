@@ -38,7 +38,6 @@ static void file_geometry(struct dstor_export *e)
 		g->max_discard = DSTOR_EXTENT_MAX & ~(unit - 1);
 		g->max_write_zeroes = DSTOR_EXTENT_MAX & ~(unit - 1);
 	}
-	g->size = i_size_read(inode) & ~((u64)g->logical_block - 1);
 }
 
 int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)

@@ -277,13 +277,19 @@ static bool keep_time(struct dstor_peer *p)
 	}
 }
 
+/* A disk that shrank, and grew to less than it was, is no news (R12.7). */
+static void tell_size(struct dstor_peer *p, u64 size)
+{
+	if (size <= p->bounds.size)
+		return;
+	p->bounds.size = size;
+	dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0, size);
+}
+
 static void take_notices(struct dstor_peer *p)
 {
-	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices)) {
-		p->bounds.size = atomic64_read(&p->export->disk.grown);
-		dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0,
-				      p->bounds.size);
-	}
+	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices))
+		tell_size(p, atomic64_read(&p->export->disk.grown));
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);

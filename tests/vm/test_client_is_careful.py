@@ -19,7 +19,7 @@ def exporter(m, arguments=""):
         assert job.running and time.monotonic() < until, job.err
         time.sleep(0.02)
     try:
-        yield
+        yield job
     finally:
         job.kill()
 
@@ -66,6 +66,19 @@ def test_what_no_exporter_sends_yet(machine):
         m.run(read.format(path, 0))
         stats = device(m)["stats"]
         assert stats["reconnects"] == 1 and stats["errors"] == 0, stats
+        m.run("dst detach d")
+
+
+def test_an_idle_client_pings(machine):
+    """Of an exporter that says nothing it asks for a sign of life, once in each time that it named."""
+    m = machine
+    with exporter(m) as job:
+        attach_to(m, f"{URI} --ping 500ms --timeout 2s")
+        before = job.out.count("PING")
+        time.sleep(3)
+        pings = job.out.count("PING") - before
+        stats = device(m)["stats"]
+        assert 3 <= pings <= 8 and stats["reconnects"] == stats["errors"] == 0, (pings, stats)
         m.run("dst detach d")
 
 

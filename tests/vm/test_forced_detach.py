@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from common import PROXY, Proxy, attach_to, device, export_and_attach, fails, show, start_load, wait_state, writes_on
+from common import (PROXY, Proxy, attach_to, device, export, export_and_attach, fails, show, start_load, wait_state,
+                    writes_on)
 
 BOUND = 5
 SLACK = 2   # of the slow machine: starting `dst`
@@ -97,4 +98,5 @@ def test_orderly_detach_waits_for_nothing_and_loses_nothing(machine):
     disk = m.ramdisk(8)
     path = export_and_attach(m, disk)
     m.run(f"head -c 4M /dev/urandom >/tmp/x; dd if=/tmp/x of={path} bs=64k status=none; dst detach d")
+    assert export(m)["clients"] == [], "the exporter waits for a client that has left"
     m.run(f"dst unexport data && cmp -n $((4 << 20)) /tmp/x {disk}")

@@ -168,10 +168,11 @@ def test_idle_connections_live_and_silent_ones_do_not(machine):
             worst = max(worst, time.monotonic() - began)
             pongs += 1
             time.sleep(0.4)
-        print(json.dumps([closed, pongs, worst, c.read(0, 4096)[0]]))
+        print(json.dumps([closed, mute.pings, pongs, worst, c.read(0, 4096)[0]]))
         """)
-    closed, pongs, worst, status = got
+    closed, pings, pongs, worst, status = got
     assert closed is not None and 1.4 <= closed < 4, closed
+    assert 1 <= pings <= 8, f"{pings} PINGs to a client that says nothing"
     assert pongs >= 10 and worst < 1 and status == "OK"
     # the kernel's own client had nothing to do all the time
     d = device(m)

@@ -49,6 +49,36 @@ def test_requests_the_disk_cannot_serve(machine):
     assert sums(m, disk) == before
 
 
+def test_no_answer_before_the_data(machine):
+    """A write is refused, or was done before: all of its data is received first, and thrown away."""
+    m = machine
+    disk = m.ramdisk(8)
+    before = sums(m, disk)
+    m.run(f"dst export data {disk} --allow any --checksum crc32c,none")
+    got = guest_python(m, HEAD + f"""
+    c = new(checksums="none", ping_ms=20000)
+    x = b"x" * 65536
+    assert c.write(0, bytes(65536)) == "OK"
+
+    def late(name, offset, seq, flags=0):
+        c.send_frame(frame(type=REQUEST, op=WRITE, flags=flags, length=65536, bytes=65536, seq=seq, offset=offset) + x[:40000])
+        try:
+            early = c.answer(1)[0]
+        except TimeoutError:
+            early = None
+        c.send(x[40000:])
+        results[name] = [early, c.answer()[0]]
+
+    late("replayed", 0, 1, RESEND)
+    late("refused", {SIZE}, 2)
+    c.seq = 2
+    results["alive"] = c.read(0, 65536) == ("OK", bytes(65536))
+    print(json.dumps(results))
+    """)
+    assert got == {"replayed": [None, "OK"], "refused": [None, "RANGE"], "alive": True}
+    assert sums(m, disk) == before
+
+
 def test_frames_that_end_the_connection(machine):
     """Whatever breaks a table of section 6 or 9 closes, without an answer, and leaves the disk alone."""
     m = machine

@@ -39,6 +39,7 @@ class Raw:
         self.seq = 0
         self.welcome = None
         self.waits = 0
+        self.pings = 0
         self.digests = self.checksum == "crc32c" and self.fields["kind"] == wire.ATTACH
         if hello:
             self.greet()
@@ -123,6 +124,7 @@ class Raw:
             if data and self.digests and self.exactly(4) != wire.CRC.pack(wire.crc32c(raw + data)):
                 raise ValueError("data with a wrong digest")
             if f["type"] == wire.PING:
+                self.pings += 1
                 if pongs:
                     self.send_frame(wire.frame(type=wire.PONG, seq=f["seq"]))
                 continue

@@ -63,6 +63,7 @@ def frames(sock, wrong, waits):
         elif f["type"] == wire.REQUEST and waits and f["op"] == wire.READ and f["offset"] >= FROM:
             kept = f
         elif f["type"] == wire.PING:
+            print("PING", flush=True)
             sock.sendall(wire.frame(type=wire.PONG, seq=f["seq"]))
         elif f["type"] == wire.BYE:
             raise ConnectionError
