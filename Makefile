@@ -207,6 +207,14 @@ fuzz:	##test ten million inputs for each parser: an hour
 	$(call need,clang)
 	+@$(MAKE) -f tests/fuzz/build.mk fuzz
 
+# Mutants of wire/ are killed by unit tests, in "make check". MUTANTS: names of some.
+.PHONY: mutants-module
+mutants-module:	##test each mutant of the module fails its scenario: an hour
+	@dist/deps build vm check scenarios uml
+	@$(MAKE) uml
+	@[ -n "$(MUTANTS)" ] || /usr/bin/python3 -B tests/check/mutants_module.py --control
+	@/usr/bin/python3 -B tests/check/mutants_module.py $(MUTANTS)
+
 .PHONY: outages
 outages:	##test machines crash, freeze, lose their network: 20 minutes
 	@dist/deps build $(gate) vm check scenarios

@@ -25,7 +25,7 @@ def exporter(m, arguments=""):
 
 
 # Fields of a response, added to the right ones.
-WRONG = {"name": [{"slot": 1}, {"slot": 60000}, {"seq": 1}, {"op": 2}], "type": [{"type": -1}, {"type": 6}, {"type": 97}],
+WRONG = {"name": [{"slot": 1}, {"slot": 60000}, {"seq": 1}, {"op": 2}, {"op": 1, "length": -4096}], "type": [{"type": -1}, {"type": 6}, {"type": 97}],
          "length": [{"length": -2048}, {"length": 4096}, {"op": 9}], "code": [{"status": 15}, {"flags": 1}]}
 
 
@@ -79,6 +79,19 @@ def test_an_idle_client_pings(machine):
         pings = job.out.count("PING") - before
         stats = device(m)["stats"]
         assert 3 <= pings <= 8 and stats["reconnects"] == stats["errors"] == 0, (pings, stats)
+        m.run("dst detach d")
+
+
+def test_one_that_waits_has_time(machine):
+    """WAITS, of this read alone, as often as makes three times its budget."""
+    m = machine
+    with exporter(m, "waits=6, waits_flags=0"):
+        path = attach_to(m, f"{URI} --ping 10s --timeout 300ms --retries 1")
+        began = time.monotonic()
+        m.run(f"dd if={path} bs=4096 skip=300 count=1 iflag=direct status=none | cmp - <(head -c 4096 /dev/zero)")
+        took = time.monotonic() - began
+        stats = device(m)["stats"]
+        assert took > 1.5 and stats["resends"] == stats["reconnects"] == stats["errors"] == 0, (took, stats)
         m.run("dst detach d")
 
 

@@ -48,7 +48,7 @@ def answer(f, **wrong):
     return wire.frame(**fields) + bytes(fields["length"])
 
 
-def frames(sock, wrong, waits):
+def frames(sock, wrong, waits, flags):
     kept = None
     while True:
         f = wire.parse_frame(exactly(sock, 32))
@@ -56,7 +56,7 @@ def frames(sock, wrong, waits):
         if f["type"] == wire.ASK and waits:
             waits -= 1
             sock.sendall(wire.frame(type=wire.STATE, slot=f["slot"], seq=f["seq"], status=wire.STATE_WAITS,
-                                    flags=wire.STATE_ALL))
+                                    flags=flags))
         elif f["type"] == wire.ASK and kept:
             sock.sendall(answer(kept))
             kept = None
@@ -73,11 +73,11 @@ def frames(sock, wrong, waits):
             sock.sendall(answer(f, **bad))
 
 
-def serve(port, wrong=(), greeting=None, notices=(), waits=0, **fields):
+def serve(port, wrong=(), greeting=None, notices=(), waits=0, waits_flags=wire.STATE_ALL, **fields):
     """Until it is killed: one connection after another; greeting, fields: of its greeting and its welcome.
 
-    notices: CHANGE frames behind the welcome, a list for each connection. waits: how often it says WAITS before it
-    answers the read.
+    notices: CHANGE frames behind the welcome, a list for each connection. waits: how often it says WAITS, with
+    waits_flags, before it answers the read.
     """
     wrong, notices = list(wrong), list(notices)
     listener = socket.create_server(("127.0.0.1", port))
@@ -91,7 +91,7 @@ def serve(port, wrong=(), greeting=None, notices=(), waits=0, **fields):
             sock.sendall(welcome(hello, **fields))
             for change in notices.pop(0) if notices else ():
                 sock.sendall(wire.frame(type=wire.CHANGE, **change))
-            frames(sock, wrong, waits)
+            frames(sock, wrong, waits, waits_flags)
         except ConnectionError:
             pass
         sock.close()
