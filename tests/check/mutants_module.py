@@ -62,7 +62,7 @@ MUTANTS = {
         "if (le32_to_cpu(f->length) > blk_rq_bytes(rq))",
         "test_client_is_careful::test_responses_to_nothing_that_was_asked[length]", "assert|status"),
     "waits-not-known": ("module/client/queue.c", "\tcase DSTOR_STATE_BUSY:\n\tcase DSTOR_STATE_WAITS:\n", "\tcase DSTOR_STATE_BUSY:\n",
-        "test_client_is_careful::test_one_that_waits_has_time", "assert|status 1"),
+        "test_client_is_careful::test_one_that_waits_has_time", "assert|status 1|still running"),
     "eviction-not-heard": ("module/client/queue.c", "if (flags & DSTOR_CHANGE_EVICTED ||\n\t    (", "if ((",
         "test_client_is_careful::test_what_no_exporter_sends_yet", "reconnects.*assert|assert"),
 
