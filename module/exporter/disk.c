@@ -4,6 +4,7 @@
  * disk_bdev.c, what a file does in disk_file.c.
  * Called by start.c, stop.c and watchdog.c from process context; no locks.
  */
+#include <linux/blkdev.h>
 #include <linux/namei.h>
 
 #include "compat/compat.h"
@@ -62,9 +63,10 @@ int dstor_disk_open(struct dstor_export *e, struct dstor_error *err)
 void dstor_disk_close(struct dstor_export *e)
 {
 	if (e->disk.file) {
-		fput(e->disk.file);
-		e->disk.file = NULL;
+		dstor_file_close(e);
 	} else if (e->disk.bdev.bdev) {
+		/* Pages that were read here meanwhile are not what clients have written. */
+		invalidate_bdev(e->disk.bdev.bdev);
 		dstor_compat_close_bdev(&e->disk.bdev);
 		e->disk.bdev.bdev = NULL;
 	}

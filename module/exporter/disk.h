@@ -38,6 +38,7 @@ void dstor_bdev_submit(struct dstor_command *cmd);
 
 /* disk_file.c - a file. Sleep. 0 or a negative errno. */
 int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err);
+void dstor_file_close(struct dstor_export *e);
 int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd);
 int dstor_file_allocate(struct dstor_export *e, struct dstor_command *cmd);
 

@@ -52,6 +52,17 @@ int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err)
 		return dstor_fail(err, ret, "%s is read-only: use --read-only", e->config.path);
 	if (ret)
 		return dstor_fail(err, ret, "cannot open %s: error %d", e->config.path, -ret);
+	if (bdev_is_zoned(e->disk.bdev.bdev))
+		return dstor_fail(err, -EOPNOTSUPP,
+				  "%s is a zoned disk, which takes writes in order only: export one without zones",
+				  e->config.path);
+	/* What others wrote before must not be written later, over what clients write. */
+	ret = sync_blockdev(e->disk.bdev.bdev);
+	if (ret)
+		return dstor_fail(err, ret,
+				  "%s: pages that this machine has written before cannot be saved: error %d",
+				  e->config.path, -ret);
+	invalidate_bdev(e->disk.bdev.bdev);
 	bdev_geometry(e);
 	return 0;
 }

@@ -16,14 +16,27 @@
 
 #define FILE_BLOCK 512
 
+static LIST_HEAD(file_claims);	/* export->disk.claim: files that are exported */
+static DEFINE_MUTEX(file_claims_lock);
+
+/* The alignment of direct I/O: the file system says so, or it is that of the disk below. */
+static u32 file_alignment(const struct file *file, struct block_device *below)
+{
+	struct kstat stat;
+
+	if (!vfs_getattr(&file->f_path, &stat, STATX_DIOALIGN, AT_STATX_SYNC_AS_STAT) &&
+	    stat.result_mask & STATX_DIOALIGN && is_power_of_2(stat.dio_offset_align))
+		return max_t(u32, stat.dio_offset_align, FILE_BLOCK);
+	return below ? bdev_logical_block_size(below) : FILE_BLOCK;
+}
+
 static void file_geometry(struct dstor_export *e)
 {
 	struct inode *inode = file_inode(e->disk.file);
 	struct block_device *below = inode->i_sb->s_bdev;
 	struct dstor_geometry *g = &e->disk.geometry;
 
-	/* Direct I/O wants the alignment of the disk below. */
-	g->logical_block = e->disk.direct && below ? bdev_logical_block_size(below) : FILE_BLOCK;
+	g->logical_block = e->disk.direct ? file_alignment(e->disk.file, below) : FILE_BLOCK;
 	g->physical_block = max_t(u32, g->logical_block,
 				  clamp_t(u32, i_blocksize(inode), FILE_BLOCK, PAGE_SIZE));
 	g->io_min = g->physical_block;
@@ -38,6 +51,42 @@ static void file_geometry(struct dstor_export *e)
 		g->max_discard = DSTOR_EXTENT_MAX & ~(unit - 1);
 		g->max_write_zeroes = DSTOR_EXTENT_MAX & ~(unit - 1);
 	}
+}
+
+/*
+ * Two exports of one file would be two leases, and two memories of what was done. Whoever
+ * else writes to it, a loop device or a virtual machine, knows nothing of ours.
+ */
+static int file_claim(struct dstor_export *e, bool write, struct dstor_error *err)
+{
+	struct inode *inode = file_inode(e->disk.file);
+	struct dstor_export *other;
+	int ret = 0;
+
+	if (IS_SWAPFILE(inode))
+		return dstor_fail(err, -EBUSY, "%s is in use as swap", e->config.path);
+	mutex_lock(&file_claims_lock);
+	list_for_each_entry(other, &file_claims, disk.claim)
+		if (file_inode(other->disk.file) == inode)
+			ret = dstor_fail(err, -EBUSY, "%s is exported already, as \"%s\"",
+					 e->config.path, other->name);
+	if (!ret && atomic_read(&inode->i_writecount) > write)
+		ret = dstor_fail(err, -EBUSY,
+				 "%s is open for writing elsewhere (a loop device, a virtual machine): end that first",
+				 e->config.path);
+	if (!ret)
+		list_add(&e->disk.claim, &file_claims);
+	mutex_unlock(&file_claims_lock);
+	return ret;
+}
+
+void dstor_file_close(struct dstor_export *e)
+{
+	mutex_lock(&file_claims_lock);
+	list_del_init(&e->disk.claim);
+	mutex_unlock(&file_claims_lock);
+	fput(e->disk.file);
+	e->disk.file = NULL;
 }
 
 int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)
@@ -58,7 +107,7 @@ int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)
 	}
 	e->disk.file = file;
 	file_geometry(e);
-	return 0;
+	return file_claim(e, write, err);
 }
 
 /*

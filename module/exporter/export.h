@@ -37,6 +37,7 @@ struct dstor_export_disk {
 	struct dstor_bdev bdev;
 	struct file *file;
 	bool direct;			/* file: O_DIRECT works */
+	struct list_head claim;		/* file: nobody else exports it; disk_file.c */
 	struct dstor_geometry geometry;	/* size changes under export->lock */
 	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
 	struct bio_set commands;

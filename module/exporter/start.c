@@ -36,6 +36,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->entry);
 	INIT_LIST_HEAD(&e->memory.waiting);
 	INIT_LIST_HEAD(&e->memory.accounts);
+	INIT_LIST_HEAD(&e->disk.claim);
 	INIT_LIST_HEAD(&e->sessions.list);
 	init_waitqueue_head(&e->wait);
 	INIT_DELAYED_WORK(&e->poll, dstor_export_poll);
