@@ -37,6 +37,11 @@ void dstor_conn_give_thread(struct dstor_conn *c, struct kthread_worker *thread,
 	smp_store_release(&c->thread, thread); /* pairs with dstor_conn_kick() */
 }
 
+void dstor_conn_turn(struct dstor_conn *c)
+{
+	WRITE_ONCE(c->lone, !READ_ONCE(c->lone));
+}
+
 void dstor_conn_lose(struct dstor_conn *c)
 {
 	set_bit(DSTOR_CONN_LOST, &c->flags);

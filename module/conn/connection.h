@@ -304,6 +304,9 @@ static inline void dstor_conn_set_lone(struct dstor_conn *c, bool lone)
 		WRITE_ONCE(c->lone, lone);
 }
 
+/* The one of thread and work that is kicked now is kept: the other one is from now on. */
+void dstor_conn_turn(struct dstor_conn *c);
+
 /* Shall it receive in softirq, where it can? It does not until told. Any context. */
 static inline void dstor_conn_allow_inline(struct dstor_conn *c, bool allow)
 {

@@ -66,7 +66,7 @@ struct point {
 	[DSTOR_POINT_##n] = { .name = #n, .sleeps = true, .fails = true }
 
 static struct point points[DSTOR_POINTS] = {
-	SLEEPS(SUBMIT),			/* admitted, not yet counted nor given to the disk */
+	SLEEPS(SUBMIT),			/* counted, not yet given to the disk; no lock is held */
 	FAILS(FILE_IO),			/* a blocking operation on the disk begins */
 	SPINS(DONE_BEFORE_KICK),	/* the peer can see the completion, and was not woken */
 	SLEEPS(RESULT_BEFORE_ANSWER),	/* the slot has the result, no answer is queued */

@@ -14,7 +14,10 @@ extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, drains, blo
 extern struct workqueue_struct *dstor_greet_wq;	/* unbound: peers until they are granted */
 extern struct workqueue_struct *dstor_serve_wq;	/* bound: their clocks; peers without a thread */
 extern struct workqueue_struct *dstor_lone_wq;	/* bound: granted peers, one request at a time */
-extern struct workqueue_struct *dstor_disk_wq;	/* unbound: blocking disk operations */
+/* No item of the next two waits for a disk; operations on a file have a queue of their export. */
+extern struct workqueue_struct *dstor_accept_wq; /* unbound: listeners accept */
+extern struct workqueue_struct *dstor_free_wq;	/* unbound: peers that are closed */
+extern struct workqueue_struct *dstor_end_wq;	/* unbound: ends of exports, which wait for disks */
 u64 dstor_now_ms(void);				/* monotonic */
 
 /* main.c calls both. Exit: no part queues work any more; waits for running items. */

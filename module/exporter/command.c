@@ -2,23 +2,25 @@
 /*
  * A request on the exporter, from its header to its response: admission (P3),
  * execution on the disk, answer. All of it runs in the peer's work except
- * the completion by the disk (any context), what may block (dstor_disk_wq), and
- * threads that decrypt data.
+ * the completion by the disk (any context), operations on a file (in a workqueue of
+ * its export), and threads that decrypt data.
  *
  *   header -> dstor_command_receive() -> command_admit()
  *     write      p->commands.receiving, until its data is there: dstor_command_data()
  *                or, decrypted by a thread, p->commands.decrypted: take_decrypted()
  *     refused    p->commands.refused, until its data is thrown away; then the answer
  *     other      at once:
- *   p->commands.ready     -> dstor_command_submit_ready() -> the disk
+ *   p->commands.ready     -> dstor_command_take_ready() -> dstor_command_submit(), without
+ *                lock -> the disk
  *   p->commands.done      <- disk_done(), any context
- *                -> dstor_command_reap() -> send_answer()
+ *                -> dstor_command_reap() -> send_answer(), or ready again: the next step
  *   sent         -> command_sent() of command_memory.c frees it
  *
  * Only this file moves a command from one to the next, under conn.tx.lock but
  * for p->commands.decrypted and p->commands.done, which are lock-free lists.
  */
 #include <linux/blkdev.h>
+#include <linux/sched/mm.h>
 #include <linux/uio.h>
 
 #include "core/point.h"
@@ -29,6 +31,8 @@
 #include "exporter/export.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
+
+#define SUBMIT_MS 10	/* then answers leave, before the rest is submitted */
 
 static u8 status_of_errno(int err)
 {
@@ -248,6 +252,8 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 
 	take_decrypted(p);
 	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
+		if (cmd->begun)
+			continue;
 		list_del(&cmd->entry);
 		command_drop(p, cmd);
 	}
@@ -295,23 +301,34 @@ static void bio_done(struct bio *bio)
 	disk_done(cmd);
 }
 
-static void blocking_work(struct work_struct *work)
+static int file_operation(struct dstor_export *e, struct dstor_command *cmd)
 {
-	struct dstor_command *cmd = container_of(work, struct dstor_command, work);
-	struct dstor_export *e = cmd->peer->export;
 	int ret = dstor_point_fails(FILE_IO);
 
-	if (ret)
-		goto out;
-	if (cmd->then_flush || cmd->op == DSTOR_OP_FLUSH)
+	if (!ret && (cmd->op == DSTOR_OP_FLUSH || cmd->flags & DSTOR_REQ_PREFLUSH))
 		ret = dstor_disk_flush(e);
-	else if (cmd->op == DSTOR_OP_READ || cmd->op == DSTOR_OP_WRITE)
-		ret = dstor_file_rw(e, cmd);
-	else
-		ret = dstor_file_allocate(e, cmd);
-out:
-	cmd->then_flush = false;
-	cmd->status = status_of_errno(ret);
+	if (ret || cmd->op == DSTOR_OP_FLUSH)
+		return ret;
+	if (cmd->op == DSTOR_OP_READ || cmd->op == DSTOR_OP_WRITE)
+		return dstor_file_rw(e, cmd);
+	return dstor_file_allocate(e, cmd);
+}
+
+/*
+ * The client may be this machine, and wait for us to free memory: allocations do not wait
+ * for I/O, and writes through the page cache are throttled by their own disk alone.
+ */
+static void file_work(struct work_struct *work)
+{
+	struct dstor_command *cmd = container_of(work, struct dstor_command, work);
+	unsigned int throttle = current->flags & PF_LOCAL_THROTTLE;
+	unsigned int noio = memalloc_noio_save();
+
+	current->flags |= PF_LOCAL_THROTTLE;
+	cmd->status = status_of_errno(file_operation(cmd->peer->export, cmd));
+	if (!throttle)
+		current->flags &= ~PF_LOCAL_THROTTLE;
+	memalloc_noio_restore(noio);
 	disk_done(cmd);
 }
 
@@ -320,15 +337,20 @@ static void command_execute(struct dstor_command *cmd)
 	struct dstor_export *e = cmd->peer->export;
 
 	dstor_point(SUBMIT);
-	atomic_inc(&cmd->peer->commands.in_flight);
-	atomic_inc(&e->in_flight);
 	if (e->disk.file) {
-		INIT_WORK(&cmd->work, blocking_work);
-		queue_work(dstor_disk_wq, &cmd->work);
-	} else {
-		cmd->bio.bi_end_io = bio_done;
-		dstor_bdev_submit(cmd);
+		cmd->begun = true;
+		INIT_WORK(&cmd->work, file_work);
+		queue_work(e->disk.wq, &cmd->work);
+		return;
 	}
+	if (!cmd->begun)
+		cmd->steps = dstor_bdev_steps(cmd);
+	else
+		/* The disk has used it up. */
+		bio_reset(&cmd->bio, e->disk.bdev.bdev, 0);
+	cmd->begun = true;
+	cmd->bio.bi_end_io = bio_done;
+	dstor_bdev_submit(cmd);
 }
 
 static void command_count(struct dstor_export *e, const struct dstor_command *cmd)
@@ -354,14 +376,29 @@ static void command_count(struct dstor_export *e, const struct dstor_command *cm
 	}
 }
 
-void dstor_command_submit_ready(struct dstor_peer *p)
+/* Those that begin are not in flight yet; the others have been all the time. */
+static int count_new(const struct list_head *list)
 {
-	struct dstor_command *cmd, *n;
-	struct blk_plug plug;
+	const struct dstor_command *cmd;
+	int n = 0;
 
+	list_for_each_entry(cmd, list, entry)
+		n += !cmd->begun;
+	return n;
+}
+
+static void count_in_flight(struct dstor_peer *p, int n)
+{
+	atomic_add(n, &p->commands.in_flight);
+	if (!atomic_add_return(n, &p->export->in_flight))
+		wake_up_all(&p->export->wait);
+}
+
+bool dstor_command_take_ready(struct dstor_peer *p, struct list_head *batch)
+{
 	take_decrypted(p);
 	if (list_empty(&p->commands.ready))
-		return;
+		return false;
 	/*
 	 * Zero-copy without regret (P4): on one machine the received segments may
 	 * be the client's own pages. If the client has given up and may reuse them,
@@ -371,16 +408,43 @@ void dstor_command_submit_ready(struct dstor_peer *p)
 	 * Once the export stops, its flush may have begun (P5): a write whose data a
 	 * thread decrypts only now is for the next exporter.
 	 */
-	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting) {
+	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting)
 		dstor_command_drop_ready(p);
-		return;
-	}
+	/* Only what has begun is left then, and goes on to its end. */
+	list_splice_init(&p->commands.ready, batch);
+	if (list_empty(batch))
+		return false;
+	count_in_flight(p, count_new(batch));
+	return true;
+}
+
+void dstor_command_submit(struct dstor_peer *p, struct list_head *batch)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(SUBMIT_MS);
+	struct dstor_command *cmd, *n;
+	struct blk_plug plug;
+
 	blk_start_plug(&plug);
-	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
+	list_for_each_entry_safe(cmd, n, batch, entry) {
+		if ((dstor_conn_lost(&p->conn) && !cmd->begun) || time_after(jiffies, until))
+			break;
 		list_del(&cmd->entry);
 		command_execute(cmd);
 	}
 	blk_finish_plug(&plug);
+}
+
+void dstor_command_give_back(struct dstor_peer *p, struct list_head *batch)
+{
+	int n = count_new(batch);
+
+	if (list_empty(batch))
+		return;
+	list_splice(batch, &p->commands.ready);
+	if (dstor_conn_lost(&p->conn))
+		dstor_command_drop_ready(p);
+	/* The slots are this peer's until then. */
+	count_in_flight(p, -n);
 }
 
 void dstor_command_reap(struct dstor_peer *p)
@@ -390,9 +454,8 @@ void dstor_command_reap(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 
 	llist_for_each_entry_safe(cmd, n, all, done) {
-		if (cmd->then_flush && cmd->status == DSTOR_STATUS_OK) {
-			INIT_WORK(&cmd->work, blocking_work);
-			queue_work(dstor_disk_wq, &cmd->work);
+		if (cmd->steps && cmd->status == DSTOR_STATUS_OK) {
+			list_add_tail(&cmd->entry, &p->commands.ready);
 			continue;
 		}
 		dstor_slot_done(&p->queue->slots[cmd->slot], cmd->seq, cmd->status);
@@ -402,8 +465,6 @@ void dstor_command_reap(struct dstor_peer *p)
 			send_answer(p, cmd);
 		else
 			dstor_command_free(cmd);
-		atomic_dec(&p->commands.in_flight);
-		if (atomic_dec_and_test(&e->in_flight))
-			wake_up_all(&e->wait);
+		count_in_flight(p, -1);
 	}
 }

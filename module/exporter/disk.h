@@ -32,8 +32,14 @@ void dstor_disk_close(struct dstor_export *e);
 int dstor_disk_flush(struct dstor_export *e);
 u64 dstor_disk_size(struct dstor_export *e);
 
-/* disk_bdev.c - a block device. Submit: bi_end_io of the command's bio is set. */
+/* disk_bdev.c - a block device. */
 int dstor_bdev_open(struct dstor_export *e, bool write, struct dstor_error *err);
+/* All that has to be done for it: bits of enum dstor_step. */
+u8 dstor_bdev_steps(const struct dstor_command *cmd);
+/*
+ * Submits the first of cmd->steps, and takes it from there. bi_end_io of the command's
+ * bio is set. The disk may keep the caller as long as it likes.
+ */
 void dstor_bdev_submit(struct dstor_command *cmd);
 
 /* disk_file.c - a file. Sleep. 0 or a negative errno. */

@@ -2,7 +2,7 @@
 /*
  * An exported block device: opened exclusively, and requests as bios.
  *
- * Context: process, no locks. dstor_bdev_submit() is called in the peer's work.
+ * Context: process, no locks. Commands: in the peer's work.
  */
 #include <linux/blkdev.h>
 
@@ -86,34 +86,65 @@ static blk_opf_t bdev_hints(u16 flags)
 	return opf;
 }
 
-void dstor_bdev_submit(struct dstor_command *cmd)
+static bool writes_through(const struct dstor_command *cmd)
 {
-	struct dstor_export *e = cmd->peer->export;
-	bool through = e->config.flags & DSTOR_EXPORT_WRITE_THROUGH || cmd->flags & DSTOR_REQ_FUA;
-	struct bio *bio = &cmd->bio;
+	return cmd->peer->export->config.flags & DSTOR_EXPORT_WRITE_THROUGH ||
+	       cmd->flags & DSTOR_REQ_FUA;
+}
 
-	bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
-	bio->bi_opf = bdev_hints(cmd->flags);
+u8 dstor_bdev_steps(const struct dstor_command *cmd)
+{
+	u8 steps = DSTOR_STEP_OPERATION;
+
+	/* A write says it to the disk itself. */
+	if (cmd->op != DSTOR_OP_DISCARD && cmd->op != DSTOR_OP_WRITE_ZEROES)
+		return steps;
+	if (!bdev_write_cache(cmd->peer->export->disk.bdev.bdev))
+		return steps;
+	if (cmd->flags & DSTOR_REQ_PREFLUSH)
+		steps |= DSTOR_STEP_FLUSH_BEFORE;
+	if (writes_through(cmd))
+		steps |= DSTOR_STEP_FLUSH_AFTER;
+	return steps;
+}
+
+static blk_opf_t bdev_operation(const struct dstor_command *cmd)
+{
+	blk_opf_t opf = bdev_hints(cmd->flags);
+
 	switch (cmd->op) {
 	case DSTOR_OP_READ:
-		bio->bi_opf |= REQ_OP_READ;
-		break;
+		return opf | REQ_OP_READ;
 	case DSTOR_OP_WRITE:
-		bio->bi_opf |= REQ_OP_WRITE;
-		if (through)
-			bio->bi_opf |= REQ_FUA;
+		if (writes_through(cmd))
+			opf |= REQ_FUA;
 		if (cmd->flags & DSTOR_REQ_PREFLUSH)
-			bio->bi_opf |= REQ_PREFLUSH;
-		break;
+			opf |= REQ_PREFLUSH;
+		return opf | REQ_OP_WRITE;
 	case DSTOR_OP_FLUSH:
-		bio->bi_opf |= REQ_OP_WRITE | REQ_PREFLUSH;
-		break;
+		return opf | REQ_OP_WRITE | REQ_PREFLUSH;
+	case DSTOR_OP_DISCARD:
+		return opf | REQ_OP_DISCARD;
 	default:
-		bio->bi_opf |= cmd->op == DSTOR_OP_DISCARD ? REQ_OP_DISCARD : REQ_OP_WRITE_ZEROES;
-		if (cmd->op == DSTOR_OP_WRITE_ZEROES && cmd->flags & DSTOR_REQ_NOUNMAP)
-			bio->bi_opf |= REQ_NOUNMAP;
-		bio->bi_iter.bi_size = cmd->bytes;
-		cmd->then_flush = through && bdev_write_cache(e->disk.bdev.bdev);
+		if (cmd->flags & DSTOR_REQ_NOUNMAP)
+			opf |= REQ_NOUNMAP;
+		return opf | REQ_OP_WRITE_ZEROES;
+	}
+}
+
+void dstor_bdev_submit(struct dstor_command *cmd)
+{
+	u8 step = cmd->steps & -cmd->steps;
+	struct bio *bio = &cmd->bio;
+
+	cmd->steps &= ~step;
+	if (step == DSTOR_STEP_OPERATION) {
+		bio->bi_iter.bi_sector = cmd->offset >> SECTOR_SHIFT;
+		bio->bi_opf = bdev_operation(cmd);
+		if (cmd->op == DSTOR_OP_DISCARD || cmd->op == DSTOR_OP_WRITE_ZEROES)
+			bio->bi_iter.bi_size = cmd->bytes;
+	} else {
+		bio->bi_opf = REQ_OP_WRITE | REQ_PREFLUSH;
 	}
 	submit_bio(bio);
 }

@@ -15,6 +15,7 @@
 #include "exporter/export.h"
 
 #define FILE_BLOCK 512
+#define FILE_IO_MAX 64		/* operations on one file at a time */
 
 static LIST_HEAD(file_claims);	/* export->disk.claim: files that are exported */
 static DEFINE_MUTEX(file_claims_lock);
@@ -82,6 +83,9 @@ static int file_claim(struct dstor_export *e, bool write, struct dstor_error *er
 
 void dstor_file_close(struct dstor_export *e)
 {
+	if (e->disk.wq)
+		destroy_workqueue(e->disk.wq);
+	e->disk.wq = NULL;
 	mutex_lock(&file_claims_lock);
 	list_del_init(&e->disk.claim);
 	mutex_unlock(&file_claims_lock);
@@ -106,6 +110,10 @@ int dstor_file_open(struct dstor_export *e, bool write, struct dstor_error *err)
 				  e->config.path);
 	}
 	e->disk.file = file;
+	e->disk.wq = alloc_workqueue("dst-%.16s", WQ_MEM_RECLAIM | WQ_UNBOUND, FILE_IO_MAX,
+				     e->name);
+	if (!e->disk.wq)
+		return dstor_fail(err, -ENOMEM, "out of memory");
 	file_geometry(e);
 	return file_claim(e, write, err);
 }

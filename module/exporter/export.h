@@ -37,6 +37,7 @@ struct dstor_export_disk {
 	struct dstor_bdev bdev;
 	struct file *file;
 	bool direct;			/* file: O_DIRECT works */
+	struct workqueue_struct *wq;	/* file: its operations, which its disk may keep */
 	struct list_head claim;		/* file: nobody else exports it; disk_file.c */
 	struct dstor_geometry geometry;	/* size changes under export->lock */
 	atomic64_t grown;		/* the size that peers are to tell, for who has no lock */
@@ -79,6 +80,13 @@ struct dstor_lease_file {
 	int error;			/* of the last try, which poll.c repeats; or 0 */
 };
 
+/* Its end by others than a command. */
+struct dstor_export_end {
+	struct work_struct gone;	/* when its network namespace is gone */
+	struct work_struct shutdown;	/* when the machine goes down, ... */
+	bool winding_down;		/* ... which has not ended */
+};
+
 struct dstor_export {
 	struct list_head entry;
 	struct kref kref;
@@ -108,7 +116,7 @@ struct dstor_export {
 	bool ending;			/* a caller waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work poll;
-	struct work_struct end_work;	/* when its network namespace is gone */
+	struct dstor_export_end end;
 	wait_queue_head_t wait;		/* in_flight, admitting and n_peers fall */
 	struct dstor_stats __percpu *stats;
 };

@@ -36,7 +36,7 @@ static int listener_woken(wait_queue_entry_t *entry, unsigned int mode, int flag
 {
 	struct dstor_listener *l = container_of(entry, struct dstor_listener, wait);
 
-	queue_work(dstor_disk_wq, &l->accept);
+	queue_work(dstor_accept_wq, &l->accept);
 	return 0;
 }
 
@@ -55,7 +55,7 @@ static void accept_work(struct work_struct *work)
 			return;
 		dstor_peer_new(l, sock);
 	}
-	queue_work(dstor_disk_wq, &l->accept);
+	queue_work(dstor_accept_wq, &l->accept);
 }
 
 static bool same_address(const struct dstor_address *a, const struct dstor_address *b)
@@ -93,7 +93,7 @@ static struct dstor_listener *new_listener(struct net *net, const struct dstor_a
 	}
 	init_waitqueue_func_entry(&l->wait, listener_woken);
 	add_wait_queue(sk_sleep(l->sock->sk), &l->wait);
-	queue_work(dstor_disk_wq, &l->accept);
+	queue_work(dstor_accept_wq, &l->accept);
 	return l;
 }
 

@@ -6,11 +6,15 @@
  * strangers cost no threads. From then on a thread of its own runs it, which
  * works beside the CPU that receives. While the client waits for each answer
  * before it asks again, an item of a workqueue on that CPU does, so that no
- * other CPU is woken: peer_place(). It is freed when its socket is closed and
- * its last command is done.
+ * other CPU is woken: peer_place.c. It is freed when its socket is closed and its
+ * last command is done.
  *
- * Locks: run.lock is held through a run of either, conn.tx.lock through most of
- * one; export->lock comes after them (session.c); peers_lock is a leaf.
+ * A disk may keep whoever submits to it, for as long as it likes. So a run holds no
+ * lock while it submits. If it does not return in time, the other of the two, thread
+ * or work, does all else: peer_place.c.
+ *
+ * Locks: run.lock is held through the rest of a run of either, conn.tx.lock through
+ * most of that; export->lock comes after them (session.c); peers_lock is a leaf.
  */
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -39,12 +43,8 @@
 #define PING_MAX_MS 600000	/* life of a connection for PING alone, */
 #define PING_IDLE_MS 60000	/* and without a frame */
 #define ENDING_MS 1000		/* for the last answer to leave and the client to close */
-#define TICK_MS 500
 #define PASS_FRAMES 64
 #define PASSES 8
-#define LONE_MAX 64		/* runs with one small request, before it is alone */
-#define LONE_LOSS 12		/* what a run with more takes from that */
-#define LONE_BYTES 16384	/* of a request and its answer */
 
 static void free_peer(struct kref *kref)
 {
@@ -207,7 +207,7 @@ static void peer_retire(struct dstor_peer *p)
 	if (p->session)
 		dstor_session_leave(p);
 	dstor_peer_delist(p);
-	queue_rcu_work(dstor_disk_wq, &p->run.free_work);
+	queue_rcu_work(dstor_free_wq, &p->run.free_work);
 }
 
 /* After the grace period only a tick or a run that was queued before can kick the peer. */
@@ -251,7 +251,7 @@ static bool keep_time(struct dstor_peer *p)
 	case DSTOR_PEER_LIVE:
 		if (p->final_sent)
 			return age < ENDING_MS;
-		if (idle >= TICK_MS)
+		if (idle >= DSTOR_PEER_TICK_MS)
 			dstor_command_drop_spares(p);
 		/*
 		 * Receiving was paused, so not hearing from the client proves nothing. It
@@ -306,6 +306,32 @@ static void take_notices(struct dstor_peer *p)
 	}
 }
 
+/* One run submits at a time; and none before another could go on without it. */
+static bool may_submit(const struct dstor_peer *p)
+{
+	return !p->run.submitting && p->run.settled;
+}
+
+/*
+ * Releases both locks meanwhile: afterwards the peer may be closed. What was taken keeps
+ * the peer from retiring.
+ */
+static void peer_submit(struct dstor_peer *p)
+{
+	LIST_HEAD(batch);
+
+	if (!may_submit(p) || !dstor_command_take_ready(p, &batch))
+		return;
+	p->run.submitting = true;
+	dstor_tx_unlock(&p->conn);
+	mutex_unlock(&p->run.lock);
+	dstor_command_submit(p, &batch);
+	mutex_lock(&p->run.lock);
+	dstor_tx_lock(&p->conn);
+	p->run.submitting = false;
+	dstor_command_give_back(p, &batch);
+}
+
 /* One round: receive, submit, answer. False: nothing was left to do. */
 static bool peer_run_once(struct dstor_peer *p)
 {
@@ -321,35 +347,15 @@ static bool peer_run_once(struct dstor_peer *p)
 		}
 	}
 	if (p->queue) {
-		dstor_command_submit_ready(p);
+		peer_submit(p);
 		dstor_command_reap(p);
 	}
 	if (p->state == DSTOR_PEER_LIVE)
 		take_notices(p);
 	dstor_tx_flush_locked(&p->conn);
+	if (!list_empty(&p->commands.ready) && may_submit(p))
+		return true;
 	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
-}
-
-/*
- * Where is it served from now on? A client that waits for each answer is served on the
- * CPU that received its request: no other is woken. Many in flight, and large ones, are
- * served by the thread, beside that CPU. With one CPU nothing is gained, and the work's
- * priority would keep the submitter from filling a batch. One run in 13 may find two
- * requests all the same: the second came while the answer to the first left. @requests
- * and @bytes: of one run.
- */
-static void peer_place(struct dstor_peer *p, u32 requests, u64 bytes)
-{
-	bool many = requests > 1 || atomic_read(&p->commands.in_flight) > 1;
-
-	if (bytes > LONE_BYTES * max(requests, 1U))
-		p->run.alone = 0;
-	else if (many)
-		p->run.alone -= min_t(unsigned int, p->run.alone, LONE_LOSS);
-	else if (requests && p->run.alone < LONE_MAX)
-		p->run.alone++;
-	if (!p->run.alone || p->run.alone == LONE_MAX)
-		dstor_conn_set_lone(&p->conn, p->run.alone && num_online_cpus() > 1);
 }
 
 /*
@@ -363,12 +369,14 @@ static void peer_serve(struct dstor_peer *p)
 	bool again = false, gone = false;
 
 	mutex_lock(&p->run.lock);
+	WRITE_ONCE(p->run.runs, p->run.runs + 1);
 	if (p->accepted) {
 		struct socket *sock = p->accepted;
 
 		p->accepted = NULL;
 		dstor_conn_start(&p->conn, sock, sizeof(struct dstor_greeting));
-		queue_delayed_work(dstor_serve_wq, &p->run.tick, msecs_to_jiffies(TICK_MS));
+		queue_delayed_work(dstor_serve_wq, &p->run.tick,
+				   msecs_to_jiffies(DSTOR_PEER_TICK_MS));
 	}
 	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->run.worker, current);
@@ -381,7 +389,8 @@ static void peer_serve(struct dstor_peer *p)
 		do {
 			again = peer_run_once(p);
 		} while (again && ++passes < PASSES);
-		peer_place(p, p->commands.received - received, dstor_conn_bytes(&p->conn) - bytes);
+		dstor_peer_place(p, p->commands.received - received,
+				 dstor_conn_bytes(&p->conn) - bytes);
 		/* An answer that ends the connection is out, and the other side may go. */
 		if (p->state == DSTOR_PEER_ENDING && dstor_tx_idle(&p->conn) &&
 		    !p->final_sent && !dstor_conn_lost(&p->conn)) {
@@ -391,16 +400,18 @@ static void peer_serve(struct dstor_peer *p)
 		}
 		if (p->state == DSTOR_PEER_LIVE && dstor_peer_stands_still(p))
 			dstor_conn_lose(&p->conn);
-		if (dstor_conn_lost(&p->conn))
+		if (dstor_conn_lost(&p->conn) && p->state != DSTOR_PEER_CLOSED)
 			close_peer(p);
 	}
 	WRITE_ONCE(p->run.worker, NULL);
 	smp_mb(); /* disk_done() looks at worker after it has added to done */
 	if (p->state == DSTOR_PEER_CLOSED) {
-		if (p->queue)
+		if (p->queue) {
+			peer_submit(p);
 			dstor_command_reap(p);
+		}
 		gone = !atomic_read(&p->commands.in_flight) && !list_empty(&p->entry);
-		again = false;
+		again = !list_empty(&p->commands.ready) && may_submit(p);
 	} else if (p->queue && !llist_empty(&p->commands.done)) {
 		again = true;
 	}
@@ -420,21 +431,6 @@ static void thread_work(struct kthread_work *work)
 	peer_serve(container_of(work, struct dstor_peer, run.thread_work));
 }
 
-/* Gives the peer a thread; without memory for one the peer stays in its workqueue. */
-static void give_thread(struct dstor_peer *p)
-{
-	struct kthread_worker *thread = kthread_create_worker(0, "dst-%s", p->export->name);
-
-	if (IS_ERR(thread)) {
-		dstor_conn_move(&p->conn, dstor_serve_wq);
-		return;
-	}
-	kthread_init_work(&p->run.thread_work, thread_work);
-	dstor_conn_give_thread(&p->conn, thread, &p->run.thread_work, dstor_lone_wq);
-	/* The work item may have been kicked meanwhile: pass that on to the thread. */
-	dstor_conn_kick(&p->conn);
-}
-
 static void peer_work(struct work_struct *work)
 {
 	struct dstor_peer *p = container_of(work, struct dstor_peer, run.work);
@@ -442,21 +438,8 @@ static void peer_work(struct work_struct *work)
 	peer_serve(p);
 	if (!p->run.settled && p->state == DSTOR_PEER_LIVE) {
 		p->run.settled = true;
-		give_thread(p);
+		dstor_peer_give_thread(p, thread_work);
 	}
-}
-
-static void tick_work(struct work_struct *work)
-{
-	struct dstor_peer *p = container_of(work, struct dstor_peer, run.tick.work);
-	u32 least;
-
-	dstor_conn_kick(&p->conn);
-	/* Both are 0 before the hello. */
-	least = min(p->ping_ms, p->timeout_ms);
-	queue_delayed_work(dstor_serve_wq, &p->run.tick,
-			   msecs_to_jiffies(least ? clamp_t(u32, least / 4, 10, TICK_MS) :
-					    TICK_MS));
 }
 
 /* Making and ending -------------------------------------------------------- */
@@ -484,7 +467,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	mutex_init(&p->run.lock);
 	INIT_WORK(&p->run.work, peer_work);
 	INIT_RCU_WORK(&p->run.free_work, peer_free_work);
-	INIT_DELAYED_WORK(&p->run.tick, tick_work);
+	INIT_DELAYED_WORK(&p->run.tick, dstor_peer_tick_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
 	p->peer_id.addr_len = len > 0 ? len : 0;
 	dstor_sockaddr_text(&p->peer_id.addr, p->address);

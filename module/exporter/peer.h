@@ -47,13 +47,19 @@ enum dstor_peer_state {
 
 /* The works and the thread that run a peer. */
 struct dstor_peer_run {
-	struct mutex lock;		/* one run at a time; outside conn.tx.lock */
+	struct mutex lock;		/* a run holds it, but not while it submits; outside
+					 * conn.tx.lock
+					 */
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
 	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	struct task_struct *worker;	/* who is in the work right now */
-	unsigned int alone;		/* runs with one small request: peer_place() */
+	unsigned int alone;		/* runs with one small request: peer_place.c */
+	unsigned int runs;		/* ever; ... */
+	unsigned int runs_seen;		/* ... and at the last tick, which alone uses it */
+	bool late;			/* a whole tick passed without a run */
+	bool submitting;		/* a run submits, without lock */
 	bool settled;			/* has its thread, or could not have one */
 };
 
@@ -64,7 +70,7 @@ struct dstor_peer_commands {
 	struct list_head ready;		/* received, not submitted */
 	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
 	struct llist_head done;		/* completed by the disk; any context */
-	atomic_t in_flight;		/* submitted and not yet taken from done */
+	atomic_t in_flight;		/* taken to be submitted, and not yet taken from done */
 	u32 received;			/* requests, ever */
 	unsigned int n;			/* from its header until the socket has its answer */
 };
@@ -154,6 +160,14 @@ static inline void dstor_peer_notify(struct dstor_peer *p, enum dstor_notice n)
 	set_bit(n, &p->notices);
 	dstor_conn_kick(&p->conn);
 }
+
+/* peer_place.c */
+#define DSTOR_PEER_TICK_MS 500
+/* Where the next run is. @requests and @bytes: of this run. Under conn.tx.lock. */
+void dstor_peer_place(struct dstor_peer *p, u32 requests, u64 bytes);
+/* Gives the peer a thread; without memory for one the peer stays in its workqueue. In its work. */
+void dstor_peer_give_thread(struct dstor_peer *p, kthread_work_func_t run);
+void dstor_peer_tick_work(struct work_struct *work);
 
 /* peer_message.c */
 /* Zeroed, for bytes that are sent as they are (raw) or as a frame; NULL: the connection ends. */

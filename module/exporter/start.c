@@ -40,7 +40,9 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->sessions.list);
 	init_waitqueue_head(&e->wait);
 	INIT_DELAYED_WORK(&e->poll, dstor_export_poll);
-	INIT_WORK(&e->end_work, dstor_export_end_work);
+	INIT_WORK(&e->end.gone, dstor_export_end_work);
+	INIT_WORK(&e->end.shutdown, dstor_export_shutdown_work);
+	INIT_LIST_HEAD(&e->disk.claim);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->config.checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->config.checksums));

@@ -23,6 +23,10 @@
 #include "exporter/stop.h"
 
 #define PARTING_MS 3000		/* for the clients to hear of the end */
+#define SHUTDOWN_MS 30000	/* for all disks, when the machine goes down */
+
+static atomic_t stop_winding_down = ATOMIC_INIT(0);	/* exports, at shutdown */
+static DECLARE_WAIT_QUEUE_HEAD(stop_wait);
 
 void dstor_export_close_listeners(struct dstor_export *e)
 {
@@ -56,8 +60,9 @@ static bool export_is_drained(const struct dstor_export *e)
 }
 
 /*
- * Drain, flush, tell. An exporter never gives up waiting for its disk: what it
- * has submitted may still be written, and nobody may believe otherwise.
+ * Drain, flush, tell. An exporter never gives up waiting for its disk, unless the
+ * machine goes down: what it has submitted may still be written, and nobody may
+ * believe otherwise.
  */
 static int wind_down(struct dstor_export *e)
 {
@@ -142,7 +147,7 @@ out:
 
 void dstor_export_end_work(struct work_struct *work)
 {
-	struct dstor_export *e = container_of(work, struct dstor_export, end_work);
+	struct dstor_export *e = container_of(work, struct dstor_export, end.gone);
 
 	wait_event_idle(e->wait, !atomic_read(&e->in_flight));
 	if (!(e->config.flags & DSTOR_EXPORT_READ_ONLY) && dstor_disk_flush(e))
@@ -165,12 +170,23 @@ void dstor_exports_leave(struct net *net)
 		dstor_export_close_listeners(e);
 		dstor_netns_gone(&e->net);
 		if (go)
-			queue_work(dstor_disk_wq, &e->end_work);
+			queue_work(dstor_end_wq, &e->end.gone);
 		dstor_export_put(e);
 	}
 	/* An unexport that is under way closes its own. */
 	while (dstor_listeners_in(net))
 		usleep_range(500, 1000);
+}
+
+void dstor_export_shutdown_work(struct work_struct *work)
+{
+	struct dstor_export *e = container_of(work, struct dstor_export, end.shutdown);
+
+	wind_down(e);
+	WRITE_ONCE(e->end.winding_down, false);
+	dstor_export_put(e);
+	if (atomic_dec_and_test(&stop_winding_down))
+		wake_up_all(&stop_wait);
 }
 
 static void shut_down(struct dstor_export *e, void *unused)
@@ -182,12 +198,29 @@ static void shut_down(struct dstor_export *e, void *unused)
 	go = e->made && !e->stopping;
 	e->stopping = true;
 	mutex_unlock(&e->lock);
-	if (go)
-		wind_down(e);
+	if (!go)
+		return;
+	dstor_export_get(e);
+	atomic_inc(&stop_winding_down);
+	WRITE_ONCE(e->end.winding_down, true);
+	queue_work(dstor_end_wq, &e->end.shutdown);
 }
 
-/* The machine goes down: in order, but nothing is taken apart. */
+static void tell_given_up(struct dstor_export *e, void *unused)
+{
+	if (READ_ONCE(e->end.winding_down))
+		pr_err("dstor: export %s: its disk does not answer: the machine goes down, and clients are not told that their writes are durable\n",
+		       e->name);
+}
+
+/*
+ * The machine goes down: in order, but nothing is taken apart. A client that is not told is
+ * safe: its next flush fails where acked writes may be lost (P5).
+ */
 void dstor_exports_shutdown(void)
 {
 	dstor_export_each(NULL, shut_down, NULL);
+	if (!wait_event_timeout(stop_wait, !atomic_read(&stop_winding_down),
+				msecs_to_jiffies(SHUTDOWN_MS)))
+		dstor_export_each(NULL, tell_given_up, NULL);
 }

@@ -13,5 +13,7 @@ struct work_struct;
 void dstor_export_close_listeners(struct dstor_export *e);
 /* The work that ends an export without a network: its disk may take its time. */
 void dstor_export_end_work(struct work_struct *work);
+/* The work that ends it in order when the machine goes down. */
+void dstor_export_shutdown_work(struct work_struct *work);
 
 #endif

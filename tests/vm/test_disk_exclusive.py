@@ -2,7 +2,9 @@
 """Disks and files that cannot be exported, or not twice, and what the machine itself has written to them before."""
 import time
 
-from common import attach_to, export_and_attach, fails, read_block, write_block, written
+import pytest
+
+from common import Trace, attach_to, export_and_attach, fails, flush_count, guest_python, read_block, write_block, written
 
 
 def test_file_is_exported_once(machine):
@@ -64,3 +66,45 @@ def test_what_was_written_before_cannot_land_later(machine):
     finally:
         holder.kill()
         m.run("echo 3000 >/proc/sys/vm/dirty_expire_centisecs; echo 500 >/proc/sys/vm/dirty_writeback_centisecs")
+
+
+PREFLUSH = """
+    from rawclient import *
+    import json
+    c = Raw("data")
+    assert c.write(8192, b"a" * 4096) == "OK"
+    print(json.dumps(c.call({op}, 0, 4096, {data}, flags={flags})[0]["status"]))
+    """
+
+
+@pytest.mark.parametrize("op, data, first", [("DISCARD", 'b""', "D"), ("WRITE_ZEROES", 'b""', "[NDW]"), ("WRITE", 'b"b" * 4096', "")])
+def test_preflush_comes_before_the_operation(machine, op, data, first):
+    """What was acked before is durable before it, also for a discard, and FUA after it (P1)."""
+    m = machine
+    disk = m.ramdisk(8, cache_size=4)
+    m.run(f"dst export data {disk} --allow any")
+    with Trace(m, disk) as trace:
+        assert guest_python(m, PREFLUSH.format(op=op, data=data, flags="PREFLUSH | FUA")) == "OK"
+    kinds = [rwbs for rwbs, _, _ in trace.bios]
+    if op == "WRITE":
+        assert kinds[1:] and kinds[1].startswith("FW"), kinds
+        return
+    assert kinds[1].startswith("F") and trace.bios[1][2] == 0, trace.bios
+    assert kinds[2][0] in first and trace.bios[2][2] == 8, trace.bios
+    assert kinds[3].startswith("F") and trace.bios[3][2] == 0, trace.bios
+
+
+@pytest.mark.parametrize("op, data", [("DISCARD", 'b""'), ("WRITE", 'b"b" * 4096')])
+def test_preflush_on_a_file(machine, op, data):
+    m = machine
+    disk = m.ramdisk(32, cache_size=4)
+    m.run(f"mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 {disk} && mount {disk} /mnt && "
+          "dd if=/dev/zero of=/mnt/f bs=1M count=4 conv=fsync status=none && sync")
+    m.run("dst export data /mnt/f --allow any")
+    flushes = []
+    for flags in "0", "PREFLUSH":
+        before = flush_count(m, disk)
+        assert guest_python(m, PREFLUSH.format(op=op, data=data, flags=flags)) == "OK"
+        flushes.append(flush_count(m, disk) - before)
+    assert flushes[0] == 0 < flushes[1], flushes
+    m.run("dst unexport data && umount /mnt")
