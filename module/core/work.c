@@ -19,6 +19,7 @@ struct workqueue_struct *dstor_lone_wq;
 struct workqueue_struct *dstor_accept_wq;
 struct workqueue_struct *dstor_free_wq;
 struct workqueue_struct *dstor_end_wq;
+struct workqueue_struct *dstor_lease_wq;
 
 u64 dstor_now_ms(void)
 {
@@ -29,7 +30,8 @@ void dstor_work_exit(void)
 {
 	struct workqueue_struct *all[] = { dstor_io_wq, dstor_link_wq, dstor_watch_wq,
 					   dstor_greet_wq, dstor_serve_wq, dstor_lone_wq,
-					   dstor_accept_wq, dstor_free_wq, dstor_end_wq };
+					   dstor_accept_wq, dstor_free_wq, dstor_end_wq,
+					   dstor_lease_wq };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(all); i++)
@@ -51,8 +53,9 @@ int __init dstor_work_init(void)
 	dstor_accept_wq = alloc_workqueue("dstor-accept", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	dstor_free_wq = alloc_workqueue("dstor-free", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	dstor_end_wq = alloc_workqueue("dstor-end", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	dstor_lease_wq = alloc_workqueue("dstor-lease", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (dstor_io_wq && dstor_link_wq && dstor_watch_wq && dstor_greet_wq && dstor_serve_wq &&
-	    dstor_lone_wq && dstor_accept_wq && dstor_free_wq && dstor_end_wq)
+	    dstor_lone_wq && dstor_accept_wq && dstor_free_wq && dstor_end_wq && dstor_lease_wq)
 		return 0;
 	dstor_work_exit();
 	return -ENOMEM;

@@ -18,6 +18,7 @@ extern struct workqueue_struct *dstor_lone_wq;	/* bound: granted peers, one requ
 extern struct workqueue_struct *dstor_accept_wq; /* unbound: listeners accept */
 extern struct workqueue_struct *dstor_free_wq;	/* unbound: peers that are closed */
 extern struct workqueue_struct *dstor_end_wq;	/* unbound: ends of exports, which wait for disks */
+extern struct workqueue_struct *dstor_lease_wq; /* unbound: saves of leases */
 u64 dstor_now_ms(void);				/* monotonic */
 
 /* main.c calls both. Exit: no part queues work any more; waits for running items. */

@@ -305,6 +305,8 @@ static bool in_use_by_twin(struct dstor_export *e, const struct dstor_peer *p,
 	return true;
 }
 
+static const char lease_is_saved[] = "the lease is being saved";
+
 static void fill_holder(const struct dstor_session *s, struct dstor_export_holder *h)
 {
 	strscpy(h->name, s->client_name, sizeof(h->name));
@@ -312,9 +314,9 @@ static void fill_holder(const struct dstor_session *s, struct dstor_export_holde
 	h->peer_id = s->peer_id;
 }
 
-/* Kept before anybody is told. False: @w is a refusal. */
+/* Kept before anybody is told. False: *wait says so. */
 static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r,
-		       struct dstor_welcome *w)
+		       struct dstor_welcome *w, const char **wait)
 {
 	struct dstor_export *e = p->export;
 	struct dstor_lease before = e->lease;
@@ -329,11 +331,8 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 
 	if (!same) {
 		fill_holder(p->session, &e->holder);
-		if (dstor_lease_file_save(e)) {
-			e->lease = before;
-			e->holder = holder_before;
-			refuse(w, DSTOR_WELCOME_BUSY,
-			       "the exporter cannot keep the lease of \"%s\"", e->name);
+		if (dstor_lease_file_grant(e, p->session, &before, &holder_before)) {
+			*wait = lease_is_saved;
 			return false;
 		}
 	}
@@ -382,6 +381,15 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	struct dstor_session *holder = dstor_session_writer(e);
 	struct dstor_lease_request r;
 
+	if (e->lease_file.granting) {
+		*wait = lease_is_saved;
+		return true;
+	}
+	if (p->session->unsaved) {
+		p->session->unsaved = false;
+		return !refuse(w, DSTOR_WELCOME_BUSY,
+			       "the exporter cannot keep the lease of \"%s\"", e->name);
+	}
 	fill_request(p, holder, &r);
 	refresh_lease(e);
 	switch (dstor_lease_ask(&e->lease, &r, dstor_now_ms())) {
@@ -402,7 +410,7 @@ static bool lease_stands_in_the_way(struct dstor_peer *p, struct dstor_welcome *
 	case DSTOR_LEASE_GRANTED:
 		break;
 	}
-	return !give_lease(p, &r, w);
+	return !give_lease(p, &r, w, wait);
 }
 
 /*
@@ -454,7 +462,9 @@ static bool grant_locked(struct dstor_peer *p, struct dstor_welcome *w)
 		return true;
 	if (wait) {
 		refuse(w, DSTOR_WELCOME_WAIT, "%s", wait);
-		w->waiting = cpu_to_le32(session_commands_left(e));
+		/* Saving the lease waits for no command, and rarely takes longer than a moment. */
+		if (wait != lease_is_saved)
+			w->waiting = cpu_to_le32(session_commands_left(e));
 		return false;
 	}
 	dstor_point(FENCE_BEFORE_GRANT);

@@ -73,11 +73,20 @@ struct dstor_export_holder {
 	struct dstor_peer_id peer_id;	/* of a former life: without an address */
 };
 
-/* export->lock */
+/* A save runs in a work, without lock: its disk may keep it. export->lock */
 struct dstor_lease_file {
 	struct file *file;		/* or NULL: nothing outlives us */
 	u64 number;			/* of the last save */
+	u32 changes;			/* of the lease that are to be saved, ever; ... */
+	u32 tried;			/* ... and how many of them were. export->wait tells */
 	int error;			/* of the last try, which poll.c repeats; or 0 */
+	struct work_struct save;
+	void (*saved)(struct dstor_export *e);
+	/* A grant that is not yet saved, so nobody is told of it; or NULL */
+	struct dstor_session *granting;
+	struct dstor_lease before;	/* it, for when the save fails */
+	struct dstor_export_holder holder_before;
+	bool writer_before;
 };
 
 /* Its end by others than a command. */

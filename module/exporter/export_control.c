@@ -7,9 +7,12 @@
 
 #include "exporter/evict.h"
 #include "exporter/export.h"
+#include "exporter/lease_file.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
 #include "wire/id.h"
+
+#define LEASE_WAIT_MS 10000	/* for the disk that has the lease */
 
 /* A client that lost its right sends nothing more; its submitted writes may still land. */
 static int await_fence(struct dstor_export *e, const struct dstor_export_change *c,
@@ -32,10 +35,17 @@ static int await_fence(struct dstor_export *e, const struct dstor_export_change 
 static int check_lease_is_kept(struct dstor_export *e, const struct dstor_export_change *c,
 			       struct dstor_error *err)
 {
+	long left;
 	int error;
 
 	if (!c->evict && !c->n_rules)
 		return 0;
+	left = wait_event_killable_timeout(e->wait, dstor_lease_file_idle(e),
+					   msecs_to_jiffies(LEASE_WAIT_MS));
+	if (left <= 0)
+		return dstor_fail(err, left ? -EINTR : -ETIMEDOUT,
+				  "export \"%s\" has changed, but its lease is not written yet, because the disk of its file does not answer: after a restart a former writer may be let in",
+				  e->name);
 	mutex_lock(&e->lock);
 	error = e->lease_file.error;
 	mutex_unlock(&e->lock);

@@ -219,6 +219,9 @@ void dstor_peer_try_grant(struct dstor_peer *p)
 	bool settled = dstor_session_grant(p, &w);
 
 	if (!settled) {
+		/* The client is told nothing of what takes a moment as a rule. */
+		if (!p->notified && !w.waiting)
+			p->notified = jiffies ? jiffies : 1;
 		if (!p->notified ||
 		    (dstor_tx_idle(&p->conn) &&
 		     time_after_eq(jiffies, p->notified + msecs_to_jiffies(WAIT_MS)))) {

@@ -11,14 +11,18 @@
  * yet told to anybody. A file that was made says so, by a word of its own; one
  * without a record and without that word is damaged, and is not believed.
  *
- * Under export->lock; sleeps. The file is opened in the context of whoever exports.
+ * A save runs in a work and without export->lock: the disk that has the file may be
+ * another than the exported one, and hang by itself. The file is opened in the context
+ * of whoever exports.
  */
 #include <linux/fs.h>
+#include <linux/sched/mm.h>
 
 #include "core/point.h"
 #include "core/work.h"
 #include "exporter/export.h"
 #include "exporter/lease_file.h"
+#include "exporter/session.h"
 #include "wire/crc32c.h"
 #include "wire/hello.h"
 #include "wire/id.h"
@@ -216,18 +220,19 @@ int dstor_lease_file_open(struct dstor_export *e, const char *path, struct dstor
 	return lease_file_read(e, path, err);
 }
 
-int dstor_lease_file_save(struct dstor_export *e)
+/* One change is written as it is now. Under export->lock, which it releases meanwhile. */
+static void save_once(struct dstor_export *e)
 {
+	u32 change = e->lease_file.changes;
 	struct lease_record r;
 	int ret;
 
-	lockdep_assert_held(&e->lock);
-	if (!e->lease_file.file)
-		return 0;
 	fill_record(e, &r);
+	mutex_unlock(&e->lock);
 	/* Until it is complete the record before it counts, which stays as it is. */
 	ret = write_at(e->lease_file.file, &r, sizeof(r),
 		       (le64_to_cpu(r.number) & 1) * RECORD_STEP);
+	mutex_lock(&e->lock);
 	if (!ret)
 		e->lease_file.number++;
 	if (ret && ret != e->lease_file.error)
@@ -235,18 +240,78 @@ int dstor_lease_file_save(struct dstor_export *e)
 	else if (!ret && e->lease_file.error)
 		pr_info("dstor: export %s: the lease is kept again\n", e->name);
 	e->lease_file.error = ret;
-	return ret;
+	WRITE_ONCE(e->lease_file.tried, change);
+}
+
+static void save_work(struct work_struct *work)
+{
+	struct dstor_export *e = container_of(work, struct dstor_export, lease_file.save);
+	/* The client may be this machine, and wait for its grant to free memory. */
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&e->lock);
+	while (e->lease_file.tried != e->lease_file.changes)
+		save_once(e);
+	e->lease_file.saved(e);
+	wake_up_all(&e->wait);
+	mutex_unlock(&e->lock);
+	memalloc_noio_restore(noio);
+}
+
+void dstor_lease_file_init(struct dstor_export *e, void (*saved)(struct dstor_export *e))
+{
+	INIT_WORK(&e->lease_file.save, save_work);
+	e->lease_file.saved = saved;
+}
+
+void dstor_lease_file_save(struct dstor_export *e)
+{
+	lockdep_assert_held(&e->lock);
+	if (!e->lease_file.file)
+		return;
+	WRITE_ONCE(e->lease_file.changes, e->lease_file.changes + 1);
+	queue_work(dstor_lease_wq, &e->lease_file.save);
+}
+
+bool dstor_lease_file_grant(struct dstor_export *e, struct dstor_session *s,
+			    const struct dstor_lease *before,
+			    const struct dstor_export_holder *holder_before)
+{
+	struct dstor_lease_file *f = &e->lease_file;
+
+	if (!f->file)
+		return false;
+	WARN_ON_ONCE(f->granting);
+	kref_get(&s->kref);
+	f->granting = s;
+	f->before = *before;
+	f->holder_before = *holder_before;
+	f->writer_before = s->writer;
+	s->writer = true;
+	dstor_lease_file_save(e);
+	return true;
+}
+
+bool dstor_lease_file_idle(const struct dstor_export *e)
+{
+	return READ_ONCE(e->lease_file.tried) == READ_ONCE(e->lease_file.changes);
 }
 
 void dstor_lease_file_retry(struct dstor_export *e)
 {
 	/* When the export is stopped its writer has not left: see drop_lease(). */
-	if (e->lease_file.error && !e->stopping)
+	if (e->lease_file.error && !e->stopping && dstor_lease_file_idle(e))
 		dstor_lease_file_save(e);
+}
+
+void dstor_lease_file_flush(struct dstor_export *e)
+{
+	flush_work(&e->lease_file.save);
 }
 
 void dstor_lease_file_close(struct dstor_export *e)
 {
+	dstor_lease_file_flush(e);
 	if (e->lease_file.file)
 		fput(e->lease_file.file);
 	e->lease_file.file = NULL;

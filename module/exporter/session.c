@@ -376,7 +376,7 @@ bool dstor_session_make_room(struct dstor_peer *p)
 	return goes;
 }
 
-static void kick_waiting_peers(struct dstor_export *e)
+void dstor_sessions_retry_grants(struct dstor_export *e)
 {
 	struct dstor_session *s;
 	unsigned int i;
@@ -421,7 +421,7 @@ void dstor_session_leave(struct dstor_peer *p)
 	}
 	s->account->n_peers--;
 	WRITE_ONCE(e->n_peers, e->n_peers - 1);
-	kick_waiting_peers(e);
+	dstor_sessions_retry_grants(e);
 	wake_up_all(&e->wait);
 	mutex_unlock(&e->lock);
 	dstor_session_put(s);
@@ -464,4 +464,31 @@ void dstor_session_settle_lease(struct dstor_export *e)
 			return;
 	if (dstor_lease_settle(&e->lease))
 		dstor_lease_file_save(e);
+}
+
+/* The grant that was waiting for it holds, or is taken back. */
+static void settle_grant(struct dstor_export *e)
+{
+	struct dstor_lease_file *f = &e->lease_file;
+	struct dstor_session *s = f->granting;
+
+	f->granting = NULL;
+	if (f->error && dstor_session_is_writer(s)) {
+		/* Unless it was evicted meanwhile: then nobody has the lease after it. */
+		if (!e->lease.revoked) {
+			e->lease = f->before;
+			e->holder = f->holder_before;
+		}
+		s->writer = f->writer_before;
+		s->unsaved = true;
+	}
+	dstor_session_put(s);
+}
+
+void dstor_session_lease_saved(struct dstor_export *e)
+{
+	lockdep_assert_held(&e->lock);
+	if (e->lease_file.granting)
+		settle_grant(e);
+	dstor_sessions_retry_grants(e);
 }

@@ -61,7 +61,8 @@ struct dstor_session {
 	u32 timeout_ms;
 	u32 retries;
 	bool established;		/* a peer was granted once */
-	bool writer;			/* had the lease in this life */
+	bool writer;			/* had the lease in this life, or it is being saved */
+	bool unsaved;			/* its grant could not be saved: it is yet to be told */
 	bool joined;			/* was told so, and not yet that it left */
 	bool downgraded;		/* only reads; has the lease until it drained */
 	bool dormant;			/* no client is expected; kept while there is room */
@@ -135,6 +136,13 @@ void dstor_session_expire(struct dstor_export *e);
  * life before is worth nothing any more. Now and then; under export->lock.
  */
 void dstor_session_settle_lease(struct dstor_export *e);
+/*
+ * What was to be saved of the lease is saved, or could not be: then a grant that waited for
+ * it is taken back, and its session unsaved.
+ */
+void dstor_session_lease_saved(struct dstor_export *e);
+/* Peers that wait to be granted try again. */
+void dstor_sessions_retry_grants(struct dstor_export *e);
 void dstor_session_notify(struct dstor_session *s, enum dstor_notice n);
 void dstor_sessions_notify(struct dstor_export *e, enum dstor_notice n);
 

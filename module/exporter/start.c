@@ -43,6 +43,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_WORK(&e->end.gone, dstor_export_end_work);
 	INIT_WORK(&e->end.shutdown, dstor_export_shutdown_work);
 	INIT_LIST_HEAD(&e->disk.claim);
+	dstor_lease_file_init(e, dstor_session_lease_saved);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->config.checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->config.checksums));

@@ -95,6 +95,8 @@ static void export_finish(struct dstor_export *e)
 	mutex_lock(&e->lock);
 	dstor_session_end_all(e);
 	mutex_unlock(&e->lock);
+	/* An eviction may have changed it meanwhile. */
+	dstor_lease_file_flush(e);
 	/* The name and the disk are free, even while a reader still holds the export. */
 	dstor_disk_close(e);
 	dstor_export_delist(e);
@@ -127,8 +129,11 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 	if (ret)
 		goto out;
 	ret = wind_down(e);
+	/* The next export of this name reads the file. */
+	if (ret != -ERESTARTSYS && wait_event_killable(e->wait, dstor_lease_file_idle(e)))
+		ret = -ERESTARTSYS;
 	if (ret == -ERESTARTSYS) {
-		/* Killed while the disk keeps what it has: unexport can be tried again. */
+		/* Killed while a disk keeps what it has: unexport can be tried again. */
 		mutex_lock(&e->lock);
 		e->ending = false;
 		mutex_unlock(&e->lock);

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from common import attach_to, device, export_and_attach, mapped, read_block, write_block
+from common import attach_to, device, export, export_and_attach, fails, mapped, read_block, write_block
 
 pytestmark = pytest.mark.limit(400)
 
@@ -153,6 +153,37 @@ def test_frozen_file_system_hangs_alone(machine):
     job.wait(60, check=True)
     assert device(m)["stats"]["errors"] == device(m, "o")["stats"]["reconnects"] == 0
     m.run("dst detach d && dst detach o && dst unexport data && dst unexport other && umount /mnt")
+
+
+def test_lease_that_cannot_be_written_stops_nothing_that_runs(machine):
+    """The disk of /var/lib/dst hangs: a new writer waits, all others go on, and show answers."""
+    m = machine
+    below = m.ramdisk(32)
+    m.run(f"mkfs.ext4 -q {below} && mount {below} /mnt && mkdir -p /var/lib/dst && "
+          "cp -a /var/lib/dst/. /mnt && mount --bind /mnt /var/lib/dst")
+    job = None
+    try:
+        m.run(f"dst export other {m.ramdisk(8)} --allow any && dst export data {m.ramdisk(8)} --allow any")
+        other = attach_to(m, OTHER, name="o")
+        m.run("fsfreeze -f /mnt")
+        job = m.start("dst attach dst://127.0.0.1/data --name d")
+        time.sleep(3)
+        # the other one's writer changes nothing, this one's export is the one whose lease is being written
+        for _ in range(2):
+            others_work(m, other)
+            attach_to(m, "dst://127.0.0.1/data --read-only --connections 1", name="q")
+            m.run("dst detach q")
+        assert job.running and not [d for d in export(m)["clients"] if d["connections"]]
+        assert device(m, "o")["stats"]["reconnects"] == 0
+        began = time.monotonic()
+        fails(m, f"dst set other evict={m.name}", "lease is not written yet")
+        assert time.monotonic() - began < 20
+        m.run("fsfreeze -u /mnt")
+        assert job.wait(20, check=True).out.strip() == "/dev/dst-d"
+        write_block(m, "/dev/dst-d", "writer")
+        m.run("dst detach d && dst detach o --force && dst unexport data && dst unexport other", timeout=30)
+    finally:
+        m.run("fsfreeze -u /mnt 2>/dev/null; umount -l /var/lib/dst; umount -l /mnt", check=False)
 
 
 def test_namespace_is_deleted_while_its_disk_hangs(machine):
