@@ -148,6 +148,9 @@ int dstor_file_rw(struct dstor_export *e, struct dstor_command *cmd)
 	struct iov_iter iter;
 	ssize_t n;
 
+	/* A file that was truncated does not grow again by what its clients know of it. */
+	if (pos + cmd->bytes > i_size_read(file_inode(e->disk.file)))
+		return -EIO;
 	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, cmd->bio.bi_io_vec,
 		      cmd->bio.bi_vcnt, cmd->bytes);
 	while (iov_iter_count(&iter)) {

@@ -21,13 +21,17 @@ void dstor_export_poll(struct work_struct *work)
 
 	mutex_lock(&e->lock);
 	size = dstor_disk_size(e);
-	if (!e->stopping && size && size != e->disk.geometry.size) {
+	/* A block device without a size has gone, and says so with each request. */
+	if (!e->stopping && (size || e->disk.file) && size != e->disk.geometry.size) {
 		bool grew = size > e->disk.geometry.size;
 
 		e->disk.geometry.size = size;
 		atomic64_set(&e->disk.grown, size);
 		if (grew)
 			dstor_sessions_notify(e, DSTOR_NOTICE_SIZE);
+		else
+			pr_warn("dstor: export %s: its disk has shrunk to %llu bytes: what clients read and write behind that fails\n",
+				e->name, size);
 		dstor_event_export(e, DSTOR_EVENT_EXPORT_RESIZED);
 	}
 	dstor_session_expire(e);

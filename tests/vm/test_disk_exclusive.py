@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from common import Trace, attach_to, export_and_attach, fails, flush_count, guest_python, read_block, write_block, written
+from common import Trace, attach_to, export, export_and_attach, fails, flush_count, guest_python, read_block, write_block, written
 
 
 def test_file_is_exported_once(machine):
@@ -73,7 +73,7 @@ PREFLUSH = """
     import json
     c = Raw("data")
     assert c.write(8192, b"a" * 4096) == "OK"
-    print(json.dumps(c.call({op}, 0, 4096, {data}, flags={flags})[0]["status"]))
+    print(json.dumps(c.call({op}, 0, 4096, {data}, flags={flags})[0]))
     """
 
 
@@ -108,3 +108,21 @@ def test_preflush_on_a_file(machine, op, data):
         flushes.append(flush_count(m, disk) - before)
     assert flushes[0] == 0 < flushes[1], flushes
     m.run("dst unexport data && umount /mnt")
+
+
+@pytest.mark.parametrize("megabytes", [4, 0])
+def test_file_that_shrinks(machine, megabytes):
+    """It is told, and what its clients write behind the new end does not make it grow again."""
+    m = machine
+    m.run("head -c 8M /dev/zero >/tmp/f")
+    path = export_and_attach(m, "/tmp/f")
+    m.run(f"truncate -s {megabytes}M /tmp/f")
+    m.wait_for(f"dmesg | grep -q 'export data: its disk has shrunk to {megabytes << 20} bytes'")
+    assert export(m)["size"] == megabytes << 20
+    m.expect_log("I/O error")
+    assert write_block(m, path, "behind", block=(8 << 8) - 1, check=False).status != 0
+    assert m.run("stat -c %s /tmp/f").out == f"{megabytes << 20}\n"
+    if megabytes:
+        write_block(m, path, "before")
+        assert read_block(m, path) == "before"
+    m.run("dst detach d --force && dst unexport data")
