@@ -12,7 +12,7 @@
 #include "arguments.h"
 
 #define FIRST_VALUE 256		/* of getopt_long(): no letter */
-#define HELP_COLUMN 20
+#define HELP_COLUMN 24
 
 int next_option(int argc, char **argv, const struct option *longopts)
 {

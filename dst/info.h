@@ -45,6 +45,8 @@ struct export_info {
 	u32 flags;
 	u64 size;
 	u64 max_inflight;
+	u64 max_bandwidth;
+	u32 max_iops;
 	u64 token;
 	u32 in_flight;
 	u32 crypto_threads;

@@ -81,6 +81,16 @@ static const struct option_spec options[] = { {
 	.attr = DSTOR_A_MAX_INFLIGHT, EXPORT(max_inflight), .json = "max_inflight",
 	.help = "ceiling of memory for requests in flight",
 }, {
+	.name = "max-bandwidth", .kind = OBJECT_EXPORT, .flags = OPTION_LIVE,
+	.type = &option_size, .standard = "off", .word = "off", .min = 64 << 10,
+	.attr = DSTOR_A_MAX_BANDWIDTH, EXPORT(max_bandwidth), .json = "max_bandwidth",
+	.help = "bytes per second of each client, at least 64K",
+}, {
+	.name = "max-iops", .kind = OBJECT_EXPORT, .flags = OPTION_LIVE,
+	.type = &option_number, .standard = "off", .word = "off", .min = 1, .max = 100000000,
+	.attr = DSTOR_A_MAX_IOPS, EXPORT(max_iops), .json = "max_iops",
+	.help = "requests per second of each client",
+}, {
 	.name = "checksum", .kind = OBJECT_EXPORT, .flags = OPTION_FREE, .type = &option_list,
 	.standard = "crc32c", .attr = DSTOR_A_CHECKSUMS, EXPORT(checksums), .json = "checksums",
 	.help = "accepted checksums, best first",
@@ -303,6 +313,9 @@ int options_put(struct nl_msg *msg, enum object_kind kind, const struct option_v
 		struct text_list l = { };
 
 		if (!o->type->put)
+			continue;
+		/* What is off stays so without its attribute, which an older module lacks. */
+		if (o->word && !strcmp(o->word, "off") && !options_get(v, o->name))
 			continue;
 		options_texts(v, o, &l);
 		for (i = 0; !ret && i < l.n; i++)

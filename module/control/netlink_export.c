@@ -29,6 +29,8 @@ static const struct nla_policy export_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_LISTEN] = NLA_POLICY_NESTED(dstor_nl_address_policy),
 	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(dstor_nl_rule_policy),
 	[DSTOR_A_MAX_INFLIGHT] = NLA_POLICY_FULL_RANGE(NLA_U64, &inflight_range),
+	[DSTOR_A_MAX_BANDWIDTH] = { .type = NLA_U64 },
+	[DSTOR_A_MAX_IOPS] = { .type = NLA_U32 },
 	[DSTOR_A_WRITER_TOKEN] = { .type = NLA_U64 },
 };
 
@@ -36,6 +38,8 @@ static const struct nla_policy export_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_NAME] = DSTOR_NL_NAME_POLICY,
 	[DSTOR_A_ALLOW] = NLA_POLICY_NESTED(dstor_nl_rule_policy),
 	[DSTOR_A_MAX_INFLIGHT] = NLA_POLICY_FULL_RANGE(NLA_U64, &inflight_range),
+	[DSTOR_A_MAX_BANDWIDTH] = { .type = NLA_U64 },
+	[DSTOR_A_MAX_IOPS] = { .type = NLA_U32 },
 	[DSTOR_A_EVICT] = { .type = NLA_NUL_STRING, .len = DSTOR_TEXT_LEN - 1 },
 	[DSTOR_A_CRYPTO_THREADS] = DSTOR_NL_THREADS_POLICY,
 	[DSTOR_A_WAIT_MS] = { .type = NLA_U32 },
@@ -67,6 +71,8 @@ static int act_export_add(struct dstor_nl_request *r, struct genl_info *info)
 	c->flags = dstor_nl_u32_or(tb[DSTOR_A_FLAGS], 0);
 	c->max_inflight = tb[DSTOR_A_MAX_INFLIGHT] ? nla_get_u64(tb[DSTOR_A_MAX_INFLIGHT]) :
 						     DSTOR_INFLIGHT_DEFAULT;
+	c->max_bandwidth = tb[DSTOR_A_MAX_BANDWIDTH] ? nla_get_u64(tb[DSTOR_A_MAX_BANDWIDTH]) : 0;
+	c->max_iops = dstor_nl_u32_or(tb[DSTOR_A_MAX_IOPS], 0);
 	c->lease_file = tb[DSTOR_A_LEASE_FILE] ? nla_data(tb[DSTOR_A_LEASE_FILE]) : NULL;
 	c->writer_token = tb[DSTOR_A_WRITER_TOKEN] ? nla_get_u64(tb[DSTOR_A_WRITER_TOKEN]) : 0;
 	c->crypto_threads = dstor_nl_u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
@@ -89,6 +95,7 @@ static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 {
 	struct dstor_export_change *c = &r->export_change;
 	char name[DSTOR_NAME_LEN], evict[DSTOR_TEXT_LEN] = "";
+	u64 bandwidth;
 	int ret = dstor_nl_name(r, DSTOR_A_NAME, "export", name) ?:
 		  dstor_nl_text(r, r->tb[DSTOR_A_EVICT], evict, sizeof(evict)) ?:
 		  dstor_nl_rules(r, info);
@@ -101,6 +108,12 @@ static int act_export_set(struct dstor_nl_request *r, struct genl_info *info)
 		c->crypto_threads = nla_data(r->tb[DSTOR_A_CRYPTO_THREADS]);
 	if (r->tb[DSTOR_A_MAX_INFLIGHT])
 		c->max_inflight = nla_get_u64(r->tb[DSTOR_A_MAX_INFLIGHT]);
+	if (r->tb[DSTOR_A_MAX_BANDWIDTH]) {
+		bandwidth = nla_get_u64(r->tb[DSTOR_A_MAX_BANDWIDTH]);
+		c->max_bandwidth = &bandwidth;
+	}
+	if (r->tb[DSTOR_A_MAX_IOPS])
+		c->max_iops = nla_data(r->tb[DSTOR_A_MAX_IOPS]);
 	c->wait_ms = dstor_nl_u32_or(r->tb[DSTOR_A_WAIT_MS], 0);
 	c->rules = r->rules;
 	c->n_rules = r->n_rules;

@@ -146,6 +146,8 @@ static int fill_export_head(struct sk_buff *skb, const struct dstor_export_info 
 	    nla_put_u32(skb, DSTOR_A_FLAGS, e->flags) ||
 	    put_u64(skb, DSTOR_A_SIZE, e->size) ||
 	    put_u64(skb, DSTOR_A_MAX_INFLIGHT, e->max_inflight) ||
+	    put_u64(skb, DSTOR_A_MAX_BANDWIDTH, e->max_bandwidth) ||
+	    nla_put_u32(skb, DSTOR_A_MAX_IOPS, e->max_iops) ||
 	    put_u64(skb, DSTOR_A_WRITER_TOKEN, e->writer_token) ||
 	    nla_put_u32(skb, DSTOR_A_IN_FLIGHT, e->in_flight) ||
 	    nla_put_u32(skb, DSTOR_A_CRYPTO_THREADS, e->crypto_threads) ||

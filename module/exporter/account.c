@@ -66,6 +66,7 @@ struct dstor_account *dstor_account_get(struct dstor_export *e, const struct dst
 		a = fresh;
 		fresh = NULL;
 		a->peer_id = *id;
+		spin_lock_init(&a->rate_lock);
 		list_add_tail(&a->entry, &e->memory.accounts);
 	}
 	if (a)

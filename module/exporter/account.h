@@ -10,6 +10,7 @@
 #include <linux/list.h>
 
 #include "exporter/rules.h"
+#include "wire/throttle.h"
 
 struct dstor_export;
 struct dstor_peer;
@@ -22,6 +23,8 @@ struct dstor_account {
 	u64 full_at;			/* of export->memory.scans; memory.lock */
 	unsigned int n_peers;		/* connections; export->lock */
 	atomic64_t slot_bytes;		/* of the slots of its sessions */
+	spinlock_t rate_lock;		/* the next two, of throttle.c */
+	struct dstor_throttle bandwidth, iops;
 };
 
 /* The account of the client @id, for one more session; NULL: no memory. Sleeps. */

@@ -10,7 +10,8 @@
  *                or, decrypted by a thread, p->commands.decrypted: take_decrypted()
  *     refused    p->commands.refused, until its data is thrown away; then the answer
  *     other      at once:
- *   p->commands.ready     -> dstor_command_take_ready() -> dstor_command_submit(), without
+ *   p->commands.ready, or parked as long as the client's rate says
+ *                -> dstor_command_take_ready() -> dstor_command_submit(), without
  *                lock -> the disk
  *   p->commands.done      <- disk_done(), any context
  *                -> dstor_command_reap() -> send_answer(), or ready again: the next step
@@ -31,6 +32,7 @@
 #include "exporter/export.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
+#include "exporter/throttle.h"
 
 #define SUBMIT_MS 10	/* then answers leave, before the rest is submitted */
 
@@ -179,6 +181,10 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_sta
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);
 		return DSTOR_RX_PAUSE;
 	}
+	if (dstor_throttle_is_full(p)) {
+		dstor_conn_pause(&p->conn, DSTOR_PAUSE_RATE);
+		return DSTOR_RX_PAUSE;
+	}
 	cmd = dstor_command_new(p, f, data);
 	if (!cmd)
 		return DSTOR_RX_PAUSE;
@@ -251,6 +257,8 @@ void dstor_command_drop_ready(struct dstor_peer *p)
 	struct dstor_command *cmd, *n;
 
 	take_decrypted(p);
+	list_splice_init(&p->commands.parked, &p->commands.ready);
+	p->commands.parked_bytes = 0;
 	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
 		if (cmd->begun)
 			continue;
@@ -394,9 +402,28 @@ static void count_in_flight(struct dstor_peer *p, int n)
 		wake_up_all(&p->export->wait);
 }
 
+/* In order, but for flushes, which are about acked writes only. */
+static void park_by_rate(struct dstor_peer *p)
+{
+	struct dstor_command *cmd, *n;
+	u64 bytes = 0;
+
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
+		if (cmd->begun || cmd->paid || cmd->op == DSTOR_OP_FLUSH)
+			continue;
+		cmd->paid = !bytes && dstor_throttle_admit(p, cmd);
+		if (cmd->paid)
+			continue;
+		bytes += max_t(u64, cmd->charged, 1);
+		list_move_tail(&cmd->entry, &p->commands.parked);
+	}
+	dstor_throttle_parked(p, bytes);
+}
+
 bool dstor_command_take_ready(struct dstor_peer *p, struct list_head *batch)
 {
 	take_decrypted(p);
+	list_splice_init(&p->commands.parked, &p->commands.ready);
 	if (list_empty(&p->commands.ready))
 		return false;
 	/*
@@ -410,6 +437,8 @@ bool dstor_command_take_ready(struct dstor_peer *p, struct list_head *batch)
 	 */
 	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting)
 		dstor_command_drop_ready(p);
+	else if (dstor_throttle_is_on(p->export) || p->commands.parked_bytes)
+		park_by_rate(p);
 	/* Only what has begun is left then, and goes on to its end. */
 	list_splice_init(&p->commands.ready, batch);
 	if (list_empty(batch))

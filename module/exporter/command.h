@@ -35,6 +35,7 @@ struct dstor_command {
 	u8 status;
 	u8 steps;			/* enum dstor_step: what is left to do */
 	bool begun;			/* the disk was given the first step */
+	bool paid;			/* by its client's rate */
 	bool broken;			/* its data was not authentic */
 	struct bio bio;			/* last */
 };

@@ -55,6 +55,12 @@ struct dstor_export_memory {
 	struct list_head accounts;	/* of clients with a session; lock */
 };
 
+/* The rate of each client; 0: no limit. */
+struct dstor_export_limits {
+	atomic64_t bandwidth;		/* bytes per second */
+	atomic_t iops;			/* a u32 */
+};
+
 /* Sessions, and the ids of those that may not come back. export->lock. */
 struct dstor_export_sessions {
 	struct list_head list;
@@ -109,6 +115,7 @@ struct dstor_export {
 	struct dstor_listener *listeners[DSTOR_LISTEN_MAX];
 	struct dstor_export_disk disk;
 	struct dstor_export_memory memory;
+	struct dstor_export_limits limits;
 
 	atomic_t in_flight;		/* commands submitted to the disk */
 	atomic_t admitting;		/* live peers that may submit; stopping, it only falls */

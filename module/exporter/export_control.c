@@ -10,6 +10,7 @@
 #include "exporter/lease_file.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
+#include "exporter/throttle.h"
 #include "wire/id.h"
 
 #define LEASE_WAIT_MS 10000	/* for the disk that has the lease */
@@ -88,6 +89,7 @@ int dstor_export_set(const char *name, const struct dstor_export_change *c,
 	}
 	if (c->max_inflight)
 		atomic64_set(&e->memory.max, c->max_inflight);
+	dstor_throttle_set(e, c->max_bandwidth, c->max_iops);
 	if (c->evict && !dstor_session_evict(e, c->evict))
 		ret = dstor_fail(err, -ENOENT, "export \"%s\" has no client \"%s\"", name,
 				 c->evict);
@@ -165,6 +167,8 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	info->flags = e->config.flags;
 	info->size = e->disk.geometry.size;
 	info->max_inflight = atomic64_read(&e->memory.max);
+	info->max_bandwidth = atomic64_read(&e->limits.bandwidth);
+	info->max_iops = atomic_read(&e->limits.iops);
 	info->writer_token = e->lease.token;
 	info->in_flight = atomic_read(&e->in_flight);
 	info->crypto_threads = e->config.crypto_threads;

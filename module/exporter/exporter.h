@@ -38,6 +38,8 @@ struct dstor_export_config {
 	u8 exporter[DSTOR_ID_LEN];	/* which exporter of the export this is */
 	u32 flags;			/* enum dstor_export_flags */
 	u64 max_inflight;		/* bytes */
+	u64 max_bandwidth;		/* of each client, bytes per second; 0: no limit */
+	u32 max_iops;			/* likewise, requests */
 	u64 writer_token;		/* 0: not known */
 	const char *lease_file;		/* path; NULL: who may write is forgotten with us */
 	u32 crypto_threads;
@@ -53,6 +55,8 @@ struct dstor_export_change {
 	const char *evict;		/* name, id (32 hex digits) or address text; NULL: nobody */
 	u32 wait_ms;			/* how long for what was evicted to drain */
 	u64 max_inflight;		/* 0: unchanged */
+	const u64 *max_bandwidth;	/* NULL: unchanged */
+	const u32 *max_iops;		/* likewise */
 	const u32 *crypto_threads;	/* NULL: unchanged */
 	unsigned int n_rules;		/* 0: unchanged */
 	const struct dstor_rule *rules;
@@ -83,6 +87,8 @@ struct dstor_export_info {
 	u32 flags;
 	u64 size;
 	u64 max_inflight;
+	u64 max_bandwidth;
+	u32 max_iops;
 	u64 writer_token;
 	u32 in_flight;
 	u32 crypto_threads;

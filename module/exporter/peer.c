@@ -37,6 +37,7 @@
 #include "exporter/peer_list.h"
 #include "exporter/progress.h"
 #include "exporter/session.h"
+#include "exporter/throttle.h"
 #include "wire/retry.h"
 
 #define HANDSHAKE_MS 10000	/* patience with a silent or slow client */
@@ -216,6 +217,7 @@ static void peer_free_work(struct work_struct *work)
 	struct dstor_peer *p = container_of(to_rcu_work(work), struct dstor_peer, run.free_work);
 
 	cancel_delayed_work_sync(&p->run.tick);
+	cancel_delayed_work_sync(&p->run.rate);
 	cancel_work_sync(&p->run.work);
 	if (p->conn.thread)
 		kthread_destroy_worker(p->conn.thread);
@@ -461,6 +463,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	p->since = jiffies;
 	INIT_LIST_HEAD(&p->entry);
 	INIT_LIST_HEAD(&p->commands.ready);
+	INIT_LIST_HEAD(&p->commands.parked);
 	INIT_LIST_HEAD(&p->memory.waiting);
 	init_llist_head(&p->commands.done);
 	init_llist_head(&p->commands.decrypted);
@@ -468,6 +471,7 @@ void dstor_peer_new(struct dstor_listener *l, struct socket *sock)
 	INIT_WORK(&p->run.work, peer_work);
 	INIT_RCU_WORK(&p->run.free_work, peer_free_work);
 	INIT_DELAYED_WORK(&p->run.tick, dstor_peer_tick_work);
+	INIT_DELAYED_WORK(&p->run.rate, dstor_throttle_work);
 	len = kernel_getpeername(sock, (struct sockaddr *)&p->peer_id.addr);
 	p->peer_id.addr_len = len > 0 ? len : 0;
 	dstor_sockaddr_text(&p->peer_id.addr, p->address);

@@ -53,6 +53,7 @@ struct dstor_peer_run {
 	struct work_struct work;	/* everything happens here, ... */
 	struct kthread_work thread_work; /* ... or here, once it has a thread (conn.thread) */
 	struct delayed_work tick;	/* time: only kicks the work */
+	struct delayed_work rate;	/* likewise, when a command may go by its client's rate */
 	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	struct task_struct *worker;	/* who is in the work right now */
 	unsigned int alone;		/* runs with one small request: peer_place.c */
@@ -68,6 +69,8 @@ struct dstor_peer_commands {
 	struct dstor_command *receiving;
 	struct dstor_command *refused;	/* answered when its data is thrown away */
 	struct list_head ready;		/* received, not submitted */
+	struct list_head parked;	/* received, beyond the client's rate: throttle.c */
+	u64 parked_bytes;
 	struct llist_head decrypted;	/* writes whose data a thread has decrypted, or not */
 	struct llist_head done;		/* completed by the disk; any context */
 	atomic_t in_flight;		/* taken to be submitted, and not yet taken from done */
@@ -180,8 +183,8 @@ void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u
 /* The STATE that answers the ASK @f. Under conn.tx.lock. */
 void dstor_peer_answer_ask(struct dstor_peer *p, const struct dstor_frame *f);
 /*
- * While there is no memory for the request whose header is here, nothing behind it is
- * read, an ASK neither. The client is told that all of it waits for what is in progress,
+ * While there is no memory for the request whose header is here, or too much waits for the
+ * client's rate, nothing behind it is read, an ASK neither. The client is told that all of it waits for what is in progress,
  * a few times in each of its timeouts. Under conn.tx.lock.
  */
 void dstor_peer_tell_full(struct dstor_peer *p);

@@ -80,7 +80,8 @@ void dstor_peer_tell_full(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
 
-	if (!dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) ||
+	if ((!dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) &&
+	     !dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_RATE)) ||
 	    dstor_conn_is_full(&p->conn) ||
 	    jiffies_to_msecs(jiffies - p->memory.told) < p->timeout_ms / 4)
 		return;

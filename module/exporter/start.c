@@ -54,6 +54,8 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	e->config.flags = c->flags;
 	e->config.crypto_threads = c->crypto_threads;
 	atomic64_set(&e->memory.max, c->max_inflight);
+	atomic64_set(&e->limits.bandwidth, c->max_bandwidth);
+	atomic_set(&e->limits.iops, c->max_iops);
 	e->lease.token = c->writer_token;
 	e->n_rules = c->n_rules;
 	e->config.path = kstrdup(c->path, GFP_KERNEL);

@@ -219,7 +219,7 @@ ALIASES = {"e->lock": "export->lock", "s->export->lock": "export->lock", "p->exp
            "q->dev->lock": "dev->lock", "q->dev->report.lock": "dev->report.lock",
            "other->disk->open_mutex": "disk->open_mutex", "sk->sk_peer_lock": "sk_peer_lock",
            "p->export->memory.lock": "export->memory.lock",
-           "e->memory.lock": "export->memory.lock", "all->lock": "dev->copies.lock"}
+           "e->memory.lock": "export->memory.lock", "a->rate_lock": "account->rate_lock", "all->lock": "dev->copies.lock"}
 LOCKS = re.compile(r"\b(?:mutex_(?:try)?lock\w*|spin_(?:try)?lock\w*|(?:read|write)_lock\w*|down_(?:read|write)\w*)"
                    r"\((?:&|[^()]*, )?(\w+(?:(?:->|\.)\w+)*)")
 

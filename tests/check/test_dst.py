@@ -156,6 +156,9 @@ def test_events_are_known():
     ["set", "d", "colour=red"],
     ["set", "d", "timeout=1s", "max-inflight=1M"],
     ["set", "d", "max-inflight=1K"],
+    ["set", "d", "max-bandwidth=1K"],
+    ["set", "d", "max-iops=0"],
+    ["export", "data", "/dev/null", "--allow", "any", "--max-iops", "1M"],
     ["set", "d", "uri=dst://127.0.0.1"],
     ["set", "d", "checksum=none"],
     ["set", "d", "name=e"],
@@ -321,6 +324,6 @@ def test_show_without_the_module():
     fails("set", "dst-d", "timeout=1s", status=1, words=['"d"', "not loaded"])
     samples = {"ID|any": "any", "ID": "1" * 32, "UUID": "1" * 32, "FILE": "/dev/null",
                "URI": "dst://127.0.0.1/a", "TIME": "3s", "N": "3", "N|forever": "forever",
-               "RULE": "any", "SIZE": "8M", "CLIENT": "c"}
+               "RULE": "any", "SIZE": "8M", "SIZE|off": "off", "N|off": "100", "CLIENT": "c"}
     for name, value in options("set").items():
         fails("set", "d", f"{name}={samples[value]}", status=1, words=['"d"', "not loaded"])

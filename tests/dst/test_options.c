@@ -274,6 +274,10 @@ static void test_what_is_refused(void **state)
 	refused("max-io", OBJECT_DEVICE, "2M", "from 4K to 1M");
 	refused("max-io", OBJECT_DEVICE, "5000", "multiple of 4K");
 	refused("max-inflight", OBJECT_EXPORT, "1K", "at least 1M");
+	refused("max-bandwidth", OBJECT_EXPORT, "1K", "at least 64K");
+	refused("max-bandwidth", OBJECT_EXPORT, "fast", "size");
+	refused("max-iops", OBJECT_EXPORT, "0", "off");
+	refused("max-iops", OBJECT_EXPORT, "1K", "off");
 	refused("key", OBJECT_DEVICE, "", "file");
 	refused("uri", OBJECT_DEVICE, "dst://h", "dst list dst://h");
 	refused("evict", OBJECT_EXPORT, "", "client");

@@ -112,6 +112,8 @@ static void test_what_can_change_in_place(void **state)
 			    "~d uri=dst://i/a<uri=dst://h/a");
 	assert_string_equal(plan(EXPORT "allow = from=::1\nmax-inflight = 1M\n", &r.info, NULL),
 			    "~a allow=any allow=from=::1 max-inflight=1M<allow=any<max-inflight=64M");
+	assert_string_equal(plan(EXPORT "max-bandwidth = 3M\nmax-iops = 100\n", &r.info, NULL),
+			    "~a max-bandwidth=3M max-iops=100<max-bandwidth=off<max-iops=off");
 	/* A key that is gone from the file is its default again. */
 	r.d.timeout_ms = 7000;
 	r.d.retries = DSTOR_RETRIES_FOREVER;

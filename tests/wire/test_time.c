@@ -4,6 +4,7 @@
 #include "flush_mark.h"
 #include "lease.h"
 #include "retry.h"
+#include "throttle.h"
 
 static const struct dstor_retry_policy usual = { .timeout_ms = 5000, .retries = 24 };
 static const struct dstor_retry_policy forever = { .timeout_ms = 5000,
@@ -376,6 +377,62 @@ static void who_opens_it_anew_has_lost_nothing(void **state)
 	assert_true(flush(&c));
 }
 
+/* throttle.c: requests that each cost @cost_ns, as early as they may go, until @end_ns. */
+static u64 pass_until(struct dstor_throttle *t, u64 now_ns, u64 end_ns, u64 cost_ns)
+{
+	u64 n = 0;
+
+	while (now_ns < end_ns) {
+		u64 wait = dstor_throttle_wait(t, now_ns);
+
+		if (wait) {
+			now_ns += wait;
+			continue;
+		}
+		dstor_throttle_take(t, now_ns, cost_ns);
+		n++;
+	}
+	return n;
+}
+
+static void throttle_holds_the_rate(void **state)
+{
+	static const u64 costs[] = { 1000, 999983, 10000000, 700000000, 4000000000ULL };
+	const u64 second = 1000000000ULL, span = 100 * second;
+
+	for (size_t i = 0; i < COUNT(costs); i++) {
+		struct dstor_throttle t = {0};
+		u64 n = pass_until(&t, 5 * second, 5 * second + span, costs[i]);
+
+		/* the rate, the burst, and one request that went into debt */
+		assert_true(n * costs[i] <= span + DSTOR_THROTTLE_BURST_NS + costs[i]);
+		assert_true(n * costs[i] >= span - costs[i]);
+	}
+}
+
+static void throttle_saves_no_more_than_a_burst(void **state)
+{
+	struct dstor_throttle t = {0};
+	const u64 hour = 3600 * 1000000000ULL;
+
+	assert_int_equal(dstor_throttle_wait(&t, hour), 0);
+	assert_int_equal(pass_until(&t, hour, hour + 1, DSTOR_THROTTLE_BURST_NS / 100), 101);
+	assert_int_equal(dstor_throttle_wait(&t, hour), DSTOR_THROTTLE_BURST_NS / 100);
+	assert_int_equal(pass_until(&t, 2 * hour, 2 * hour + 1, DSTOR_THROTTLE_BURST_NS / 100),
+			 101);
+}
+
+static void throttle_of_a_large_request_leaves_a_debt(void **state)
+{
+	struct dstor_throttle t = {0};
+
+	dstor_throttle_take(&t, 1000, 50 * DSTOR_THROTTLE_BURST_NS);
+	assert_int_equal(dstor_throttle_wait(&t, 1000), 49 * DSTOR_THROTTLE_BURST_NS);
+	/* a clock that was read before by another CPU */
+	assert_int_equal(dstor_throttle_wait(&t, 999), 49 * DSTOR_THROTTLE_BURST_NS + 1);
+	assert_int_equal(dstor_throttle_wait(&t, 1000 + 49 * DSTOR_THROTTLE_BURST_NS), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +458,9 @@ int main(void)
 		cmocka_unit_test(loss_during_a_flush_fails_it_and_the_next),
 		cmocka_unit_test(loss_after_a_flush_is_for_the_next),
 		cmocka_unit_test(fua_tells_of_a_loss_by_itself),
+		cmocka_unit_test(throttle_holds_the_rate),
+		cmocka_unit_test(throttle_saves_no_more_than_a_burst),
+		cmocka_unit_test(throttle_of_a_large_request_leaves_a_debt),
 		cmocka_unit_test(who_opens_it_anew_has_lost_nothing),
 	};
 

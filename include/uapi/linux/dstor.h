@@ -128,6 +128,8 @@ enum dstor_attr {
 	DSTOR_A_READ_LATENCY,	/* binary: DSTOR_LATENCY_BUCKETS + 1 of u64 */
 	DSTOR_A_WRITE_LATENCY,	/* binary: likewise */
 	DSTOR_A_WAIT_MS,	/* u32: EXPORT_SET, for what was evicted to drain; 0: do not wait */
+	DSTOR_A_MAX_BANDWIDTH,	/* u64: bytes per second of each client; 0, absent: no limit */
+	DSTOR_A_MAX_IOPS,	/* u32: likewise, requests */
 	__DSTOR_A_MAX,
 };
 
