@@ -14,6 +14,7 @@
 #include "exporter/export_event.h"
 #include "exporter/lease_file.h"
 #include "exporter/peer.h"
+#include "exporter/poll.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
 #include "wire/id.h"
@@ -487,6 +488,7 @@ bool dstor_session_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	bool ret;
 
 	mutex_lock(&p->export->lock);
+	dstor_export_excuse(p->export);
 	ret = grant_locked(p, w);
 	mutex_unlock(&p->export->lock);
 	return ret;

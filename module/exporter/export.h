@@ -127,6 +127,7 @@ struct dstor_export {
 	struct dstor_lease lease;
 	struct dstor_export_holder holder;
 	struct dstor_lease_file lease_file;
+	u64 ran_ms;			/* when its clock ran last */
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* a caller waits for the end right now */

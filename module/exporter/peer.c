@@ -44,6 +44,7 @@
 #define PING_MAX_MS 600000	/* life of a connection for PING alone, */
 #define PING_IDLE_MS 60000	/* and without a frame */
 #define ENDING_MS 1000		/* for the last answer to leave and the client to close */
+#define STOPPED_TICKS 4
 #define PASS_FRAMES 64
 #define PASSES 8
 
@@ -360,6 +361,25 @@ static bool peer_run_once(struct dstor_peer *p)
 	return frames > 0 && !dstor_conn_is_paused(&p->conn) && dstor_rx_pending(&p->conn);
 }
 
+/* A run that is late by several ticks could not listen: its machine was stopped, say. */
+static void excuse_silence(struct dstor_peer *p)
+{
+	if (p->run.runs && time_after(jiffies, p->run.ran +
+				      msecs_to_jiffies(STOPPED_TICKS * DSTOR_PEER_TICK_MS)))
+		dstor_conn_forgive(&p->conn);
+	p->run.ran = jiffies;
+	WRITE_ONCE(p->run.runs, p->run.runs + 1);
+}
+
+static void peer_open(struct dstor_peer *p)
+{
+	struct socket *sock = p->accepted;
+
+	p->accepted = NULL;
+	dstor_conn_start(&p->conn, sock, sizeof(struct dstor_greeting));
+	queue_delayed_work(dstor_serve_wq, &p->run.tick, msecs_to_jiffies(DSTOR_PEER_TICK_MS));
+}
+
 /*
  * A run of the work or of the thread. Both may be on their way: the place changed between
  * two kicks. What ends the peer waits for both (peer_free_work()), so it outlives the run.
@@ -371,15 +391,9 @@ static void peer_serve(struct dstor_peer *p)
 	bool again = false, gone = false;
 
 	mutex_lock(&p->run.lock);
-	WRITE_ONCE(p->run.runs, p->run.runs + 1);
-	if (p->accepted) {
-		struct socket *sock = p->accepted;
-
-		p->accepted = NULL;
-		dstor_conn_start(&p->conn, sock, sizeof(struct dstor_greeting));
-		queue_delayed_work(dstor_serve_wq, &p->run.tick,
-				   msecs_to_jiffies(DSTOR_PEER_TICK_MS));
-	}
+	excuse_silence(p);
+	if (p->accepted)
+		peer_open(p);
 	dstor_tx_lock(&p->conn);
 	WRITE_ONCE(p->run.worker, current);
 	if (p->state != DSTOR_PEER_CLOSED) {

@@ -57,6 +57,7 @@ struct dstor_peer_run {
 	struct rcu_work free_work;	/* after disk_done(), which looks at it last */
 	struct task_struct *worker;	/* who is in the work right now */
 	unsigned int alone;		/* runs with one small request: peer_place.c */
+	unsigned long ran;		/* jiffies: begin of the last run */
 	unsigned int runs;		/* ever; ... */
 	unsigned int runs_seen;		/* ... and at the last tick, which alone uses it */
 	bool late;			/* a whole tick passed without a run */

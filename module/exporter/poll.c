@@ -13,6 +13,24 @@
 #include "exporter/poll.h"
 
 #define POLL_MS 1000
+#define STOPPED_MS 3000		/* a clock that is later than that stood still */
+
+void dstor_export_excuse(struct dstor_export *e)
+{
+	u64 now = dstor_now_ms(), gap = now - e->ran_ms;
+	struct dstor_session *s;
+
+	lockdep_assert_held(&e->lock);
+	e->ran_ms = now;
+	if (gap < STOPPED_MS)
+		return;
+	e->lease.heard_ms = min(e->lease.heard_ms + gap, now);
+	list_for_each_entry(s, &e->sessions.list, entry) {
+		s->heard += msecs_to_jiffies(gap);
+		if (time_after(s->heard, jiffies))
+			s->heard = jiffies;
+	}
+}
 
 void dstor_export_poll(struct work_struct *work)
 {
@@ -20,6 +38,7 @@ void dstor_export_poll(struct work_struct *work)
 	u64 size;
 
 	mutex_lock(&e->lock);
+	dstor_export_excuse(e);
 	size = dstor_disk_size(e);
 	/* A block device without a size has gone, and says so with each request. */
 	if (!e->stopping && (size || e->disk.file) && size != e->disk.geometry.size) {
