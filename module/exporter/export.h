@@ -66,6 +66,7 @@ struct dstor_export_sessions {
 	struct list_head list;
 	unsigned int n;
 	unsigned int n_draining;	/* session queues that were cut and are busy */
+	u64 ran_ms;			/* when the clock of their silence ran last: poll.c */
 	u8 evicted[DSTOR_EVICTED_MAX][DSTOR_ID_LEN];
 	unsigned int n_evicted;		/* ever; the ring holds the last ones */
 	u8 ended[DSTOR_ENDED_MAX][DSTOR_ID_LEN];	/* a late hello must not revive them */
@@ -127,7 +128,6 @@ struct dstor_export {
 	struct dstor_lease lease;
 	struct dstor_export_holder holder;
 	struct dstor_lease_file lease_file;
-	u64 ran_ms;			/* when its clock ran last */
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
 	bool ending;			/* a caller waits for the end right now */

@@ -17,11 +17,11 @@
 
 void dstor_export_excuse(struct dstor_export *e)
 {
-	u64 now = dstor_now_ms(), gap = now - e->ran_ms;
+	u64 now = dstor_now_ms(), gap = now - e->sessions.ran_ms;
 	struct dstor_session *s;
 
 	lockdep_assert_held(&e->lock);
-	e->ran_ms = now;
+	e->sessions.ran_ms = now;
 	if (gap < STOPPED_MS)
 		return;
 	e->lease.heard_ms = min(e->lease.heard_ms + gap, now);

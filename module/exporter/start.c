@@ -39,7 +39,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_LIST_HEAD(&e->disk.claim);
 	INIT_LIST_HEAD(&e->sessions.list);
 	init_waitqueue_head(&e->wait);
-	e->ran_ms = dstor_now_ms();
+	e->sessions.ran_ms = dstor_now_ms();
 	INIT_DELAYED_WORK(&e->poll, dstor_export_poll);
 	INIT_WORK(&e->end.gone, dstor_export_end_work);
 	INIT_WORK(&e->end.shutdown, dstor_export_shutdown_work);
