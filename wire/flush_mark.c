@@ -48,6 +48,15 @@ bool dstor_flush_mark_end(struct dstor_flush_marks *m, u64 number, u64 losses)
 	return true;
 }
 
+bool dstor_flush_mark_end_background(struct dstor_flush_marks *m, u64 number, u64 losses)
+{
+	/* Begun before the loss was known: perhaps before a lost write was acked. */
+	if (m->losses != losses)
+		return false;
+	m->flushed = number > m->flushed ? number : m->flushed;
+	return true;
+}
+
 bool dstor_flush_mark_fua_begin(struct dstor_flush_marks *m, u64 now_ms, u64 *losses)
 {
 	*losses = m->losses;

@@ -46,6 +46,13 @@ u64 dstor_flush_mark_begin(struct dstor_flush_marks *m, u64 *losses);
 bool dstor_flush_mark_end(struct dstor_flush_marks *m, u64 number, u64 losses);
 
 /*
+ * The same for a flush that the client made by itself: it covers what it covers, and
+ * never takes the report of a loss from the flushes of the user. False: it covers
+ * nothing.
+ */
+bool dstor_flush_mark_end_background(struct dstor_flush_marks *m, u64 number, u64 losses);
+
+/*
  * May a FUA write begin? False: it fails and must not be sent. True: @losses gets
  * the losses known by now. Refusals last DSTOR_FUA_TELLS_MS from the first one on.
  */

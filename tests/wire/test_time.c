@@ -292,6 +292,25 @@ static void loss_before_a_flush_is_reported_once(void **state)
  * Regression: a flush under way when the loss became known failed, and that
  * counted as the report. But the lost write may have been acked after it began.
  */
+static void background_flush_takes_no_report(void **state)
+{
+	struct dstor_flush_marks c = {0};
+	u64 mark, n, losses;
+
+	n = dstor_flush_mark_begin(&c, &losses);
+	dstor_flush_mark_lost(&c);
+	mark = dstor_flush_mark_acked(&c);
+	assert_false(dstor_flush_mark_end_background(&c, n, losses));
+	n = dstor_flush_mark_begin(&c, &losses);
+	assert_true(dstor_flush_mark_end_background(&c, n, losses));
+	assert_false(dstor_flush_mark_uncovered(&c, mark));
+	assert_true(dstor_flush_mark_end_background(&c, n - 1, losses));
+	assert_false(dstor_flush_mark_uncovered(&c, mark));
+	assert_true(dstor_flush_mark_tells(&c));
+	assert_false(flush(&c));
+	assert_true(flush(&c));
+}
+
 static void loss_during_a_flush_fails_it_and_the_next(void **state)
 {
 	struct dstor_flush_marks c = {0};
@@ -455,6 +474,7 @@ int main(void)
 		cmocka_unit_test(flushes_that_end_out_of_order),
 		cmocka_unit_test(flush_that_failed_covers_nothing),
 		cmocka_unit_test(loss_before_a_flush_is_reported_once),
+		cmocka_unit_test(background_flush_takes_no_report),
 		cmocka_unit_test(loss_during_a_flush_fails_it_and_the_next),
 		cmocka_unit_test(loss_after_a_flush_is_for_the_next),
 		cmocka_unit_test(fua_tells_of_a_loss_by_itself),
