@@ -88,7 +88,8 @@ bool dstor_replay_next(struct dstor_replay *p, struct dstor_replay_piece *piece)
 
 /*
  * @bytes of pieces were acked. Returns the time by which the budgets of all that wait
- * are prolonged: 0 for bytes that an earlier attempt had got acked already.
+ * are prolonged, each by its age at most: 0 for bytes that an earlier attempt had got
+ * acked already.
  */
 u64 dstor_replay_progress(struct dstor_replay *p, u32 bytes, u64 now_ms);
 

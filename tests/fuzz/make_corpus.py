@@ -49,3 +49,16 @@ for name, steps in {
     "seq-zero": [ADMIT, WRITE, DONE, 0, DROP, 0, ASK, 0],
 }.items():
     seed("fuzz_slot", name, bytes(steps))
+
+SUBMIT, ACK, FAIL, FENCE, FLUSH, CRASH = 0, 2, 4, 5, 6, 7
+for name, steps in {
+    "kept-and-replayed": [SUBMIT, 0, 3, ACK, 0, 0, CRASH, 0, 0],
+    "flushed": [SUBMIT, 0, 3, ACK, 0, 0, FLUSH, 0, 0, FLUSH, 0, 0, CRASH, 0, 0],
+    "ack-during-a-flush": [SUBMIT, 0, 3, FLUSH, 0, 0, ACK, 0, 0, FLUSH, 0, 0, CRASH, 0, 0],
+    "newest": [SUBMIT, 0, 7, ACK, 0, 0, SUBMIT, 2, 1, ACK, 0, 0, CRASH, 0, 0],
+    "durable-over-kept": [SUBMIT, 0, 7, ACK, 0, 0, SUBMIT, 2, 0x11, ACK, 0, 0, CRASH, 0, 0],
+    "waits": [SUBMIT, 0, 3, SUBMIT, 2, 3, ACK, 0, 0, ACK, 0, 0, CRASH, 2, 0],
+    "undecided": [SUBMIT, 0, 3, ACK, 0, 0, SUBMIT, 0, 3, FAIL, 0, 6, CRASH, 0, 0, FENCE, 0, 0],
+    "crash-in-a-replay": [SUBMIT, 0, 7, ACK, 0, 0, SUBMIT, 9, 0xc3, ACK, 0, 0, CRASH, 4, 0],
+}.items():
+    seed("fuzz_keep", name, bytes(steps))
