@@ -11,7 +11,8 @@
  * that were under way at the crash, which may have been read although they were never
  * acked. They are sent as pieces that do not overlap, and again as transactions later.
  * A record of a durable write is never sent, and hides what is older. One that failed,
- * and of which there is no copy, hides what nobody has: that is a loss.
+ * and of which there is no copy, hides what nobody has: that is a loss. So is a piece
+ * that the disk refuses, if it was acked or hides what was.
  *
  * How: all else waits on all queues. A further crash begins the plan anew, for the
  * records are still there. They are under the mark of the next flush when it is over.
@@ -171,6 +172,25 @@ static bool replay_is_optional(const struct dstor_kept *r)
 	return r->op == DSTOR_OP_DISCARD || r->failed || r->state != DSTOR_KEPT_ACKED;
 }
 
+/*
+ * @r hides those that are older, but does not stand for them before it is acked: if it
+ * fails, a write that was acked has not been sent again.
+ */
+static bool replay_hides_acked(const struct dstor_keep *k, const struct dstor_kept *r, u64 from,
+			       u64 bytes)
+{
+	struct dstor_keep_walk w;
+	struct dstor_kept *o;
+
+	if (r->state == DSTOR_KEPT_ACKED && !r->failed)
+		return false;
+	dstor_keep_walk_begin(&w, k, from, bytes);
+	while ((o = dstor_keep_walk_next(&w)))
+		if (o->order < r->order && !replay_is_optional(o) && !replay_is_durable(o))
+			return true;
+	return false;
+}
+
 static void replay_piece(struct dstor_replay *p, struct dstor_kept *r, u32 bytes,
 			 struct dstor_replay_piece *piece)
 {
@@ -180,7 +200,8 @@ static void replay_piece(struct dstor_replay *p, struct dstor_kept *r, u32 bytes
 	piece->skip = piece->offset - r->offset;
 	piece->zeroes = r->op == DSTOR_OP_WRITE_ZEROES && !p->limits.max_write_zeroes;
 	piece->op = piece->zeroes ? DSTOR_OP_WRITE : r->op;
-	piece->optional = replay_is_optional(r);
+	piece->optional = replay_is_optional(r) &&
+			  !replay_hides_acked(p->keep, r, piece->offset, bytes);
 }
 
 bool dstor_replay_next(struct dstor_replay *p, struct dstor_replay_piece *piece)
@@ -193,8 +214,13 @@ bool dstor_replay_next(struct dstor_replay *p, struct dstor_replay_piece *piece)
 		const struct dstor_kept *by;
 		u64 until;
 
+		if (!replay_is_sent(r) || k->position >= r->offset + r->bytes) {
+			replay_step(k);
+			continue;
+		}
 		/* a discard that the disk does not know any more has nothing to do */
-		if (!replay_is_sent(r) || !most || k->position >= r->offset + r->bytes) {
+		if (!most) {
+			p->lost |= replay_hides_acked(k, r, r->offset, r->bytes);
 			replay_step(k);
 			continue;
 		}

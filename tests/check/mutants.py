@@ -292,6 +292,16 @@ MUTANTS = {
                                    "pieces_fit_the_new_limits", "replay"),
     "discard-may-not-fail": ("replay", "return r->op == DSTOR_OP_DISCARD || r->failed ||", "return r->failed ||",
                              "kinds_and_what_is_no_loss", "replay"),
+    "not-acked-stands-for-nothing": ("replay", "piece->optional = replay_is_optional(r) &&\n"
+                                     "\t\t\t  !replay_hides_acked(p->keep, r, piece->offset, bytes);",
+                                     "piece->optional = replay_is_optional(r);",
+                                     "not_acked_stands_for_the_acked", "replay"),
+    "hides-what-is-durable": ("replay", "!replay_is_optional(o) && !replay_is_durable(o))", "!replay_is_optional(o))",
+                              "not_acked_stands_for_the_acked", "replay"),
+    "acked-discard-stands-for-nothing": ("replay", "\tif (r->state == DSTOR_KEPT_ACKED && !r->failed)\n"
+                                         "\t\treturn false;\n", "", "not_acked_stands_for_the_acked", "replay"),
+    "unknown-discard-is-no-loss": ("replay", "p->lost |= replay_hides_acked(k, r, r->offset, r->bytes);", ";",
+                                   "discard_that_is_not_sent", "replay"),
     "under-way-not-sent": ("replay", "\t\treturn r->sent && replay_has_data(r);\n", "\t\treturn false;\n",
                            "under_way_hides_the_older", "replay"),
     "unsent-is-replayed": ("replay", "return r->sent && replay_has_data(r);", "return replay_has_data(r);",

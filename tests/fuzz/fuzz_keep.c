@@ -185,7 +185,8 @@ static void flush(bool fails)
 	free_chain(dstor_keep_flushed(&keep, flush_number));
 }
 
-static void replay(u8 stop)
+/* @refused: pieces that the disk does not take. */
+static void replay(u8 stop, u8 refused)
 {
 	struct dstor_welcome w = {
 		.max_io = cpu_to_le32(5 * BLOCK), .logical_block = cpu_to_le32(BLOCK),
@@ -194,7 +195,7 @@ static void replay(u8 stop)
 	};
 	struct dstor_replay_piece piece;
 	struct dstor_replay p = {0};
-	bool sent[SECTORS] = {0};
+	bool sent[SECTORS] = {0}, failed[SECTORS] = {0};
 	u32 pieces = 0;
 
 	dstor_replay_begin(&p, &keep, &w, 0);
@@ -209,17 +210,22 @@ static void replay(u8 stop)
 			MUST(!sent[s]);	/* the newest alone, once */
 			sent[s] = true;
 			MUST(hole[s] || piece.record->order >= durable[s]);
-			cache[s] = piece.record->order;
+			failed[s] = refused >> (pieces & 7) & 1;
+			p.lost |= failed[s] && !piece.optional;
+			if (!failed[s])
+				cache[s] = piece.record->order;
 		}
 		if (++pieces == stop / 2)
 			return;	/* and another crash is to come */
 	}
 	if (dstor_replay_end(&p, dstor_flush_mark_acked(&marks))) {
 		for (u32 s = 0; s < SECTORS; s++) {
-			/* a discard that a hole hides is not sent, and is no loss */
-			MUST(cache[s] >= acked[s] || (hole[s] && discarded[s]));
+			/* a discard that fails, or that a hole hides, is no loss */
+			MUST(cache[s] >= acked[s] || ((hole[s] || failed[s]) && discarded[s]));
+			if (failed[s] && cache[s] < acked[s])
+				acked[s] = cache[s];
 			/* unless one that has no copy is about to be resent */
-			if (!hole[s])
+			if (!hole[s] && !failed[s])
 				MUST(cache[s] >= seen[s]);
 			seen[s] = cache[s];
 		}
@@ -227,9 +233,11 @@ static void replay(u8 stop)
 	}
 	free_chain(dstor_keep_drop(&keep));
 	dstor_flush_mark_lost(&marks);
-	/* nothing is promised of what was acked before */
-	memcpy(acked, durable, sizeof(cache));
-	memcpy(seen, durable, sizeof(cache));
+	/* nothing is promised of what was acked before: it is as it is, or what a crash leaves */
+	for (u32 s = 0; s < SECTORS; s++) {
+		acked[s] = cache[s] < durable[s] ? cache[s] : durable[s];
+		seen[s] = acked[s];
+	}
 	memset(hole, 0, sizeof(hole));
 }
 
@@ -248,12 +256,12 @@ static void crash(u8 a, u8 b)
 				hole[s] = pool[n].order;
 	dstor_keep_crashed(&keep);
 	if (a / 2) {
-		replay(a);
+		replay(a, 0);
 		for (u32 s = 0; s < SECTORS; s++)
 			cache[s] = durable[s];
 		dstor_keep_crashed(&keep);
 	}
-	replay(a & 1);
+	replay(a & 1, a & 128 ? b : 0);
 	wake();
 }
 

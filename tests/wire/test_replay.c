@@ -257,6 +257,56 @@ static void kinds_and_what_is_no_loss(void **state)
 	assert_no_piece(&p);
 }
 
+/* Of a sector the newest alone is sent: if it was not acked, and fails, the older is lost. */
+static void not_acked_stands_for_the_acked(void **state)
+{
+	struct dstor_welcome w = welcome();
+	struct dstor_keep k = keep_new();
+	struct dstor_replay_piece piece;
+	struct dstor_kept *failed;
+	struct dstor_replay p;
+	u32 pieces = 0;
+
+	acked(&k, DSTOR_OP_WRITE, 0, BLOCK);
+	acked(&k, DSTOR_OP_WRITE, 2 * BLOCK, BLOCK);
+	acked(&k, DSTOR_OP_WRITE, 3 * BLOCK, 2 * BLOCK);
+	durable(&k, 4 * BLOCK, 2 * BLOCK);
+	acked(&k, DSTOR_OP_DISCARD, 6 * BLOCK, BLOCK);
+	acked(&k, DSTOR_OP_WRITE, 8 * BLOCK, 2 * BLOCK);
+	sent(&k, DSTOR_OP_WRITE, 0, 2 * BLOCK);
+	failed = sent(&k, DSTOR_OP_WRITE, 2 * BLOCK, BLOCK);
+	dstor_keep_failed(&k, failed, DSTOR_KEPT_DECIDED, 1);
+	sent(&k, DSTOR_OP_WRITE, 5 * BLOCK, BLOCK);
+	sent(&k, DSTOR_OP_WRITE, 6 * BLOCK, BLOCK);
+	acked(&k, DSTOR_OP_DISCARD, 9 * BLOCK, BLOCK);
+	p = begun(&k, &w);
+	for (; dstor_replay_next(&p, &piece); pieces++)
+		assert_int_equal(piece.optional, piece.offset == 5 * BLOCK ||
+				 piece.offset == 6 * BLOCK || piece.offset == 9 * BLOCK);
+	assert_int_equal(pieces, 7);
+	assert_true(dstor_replay_end(&p, 1));
+}
+
+/* The disk does not know it any more. */
+static void discard_that_is_not_sent(void **state)
+{
+	struct dstor_welcome w = welcome();
+	struct dstor_keep k = keep_new();
+	struct dstor_replay p;
+
+	w.max_discard = 0;
+	acked(&k, DSTOR_OP_DISCARD, 0, BLOCK);
+	sent(&k, DSTOR_OP_DISCARD, 2 * BLOCK, BLOCK);
+	p = begun(&k, &w);
+	assert_no_piece(&p);
+	assert_true(dstor_replay_end(&p, 1));
+	acked(&k, DSTOR_OP_WRITE, 4 * BLOCK, BLOCK);
+	sent(&k, DSTOR_OP_DISCARD, 4 * BLOCK, BLOCK);
+	p = begun(&k, &w);
+	assert_no_piece(&p);
+	assert_false(dstor_replay_end(&p, 1));
+}
+
 /* Some were never sent, and of those under way some have no copy. */
 static void not_sent_does_not_hide(void **state)
 {
@@ -489,6 +539,8 @@ int main(void)
 		cmocka_unit_test(durable_hides_and_is_not_sent),
 		cmocka_unit_test(pieces_fit_the_new_limits),
 		cmocka_unit_test(kinds_and_what_is_no_loss),
+		cmocka_unit_test(not_acked_stands_for_the_acked),
+		cmocka_unit_test(discard_that_is_not_sent),
 		cmocka_unit_test(not_sent_does_not_hide),
 		cmocka_unit_test(under_way_hides_the_older),
 		cmocka_unit_test(failed_without_a_copy_is_a_loss),
