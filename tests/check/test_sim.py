@@ -64,6 +64,21 @@ MUTANTS = {
     "damage-taken-for-done": "P1",
     "token-lost-by-reading": "P15",
     "expired-of-an-old-token": "P6",
+    "oldest-first": "P1 P2",
+    "overlaps-not-serialised": "P1 P2",
+    "fua-not-recorded": "P2 P5",
+    "zeroes-not-recorded": "P1 P2",
+    "discard-not-replayed": "P1 P2",
+    "live-before-the-end": "P1 P2",
+    "dropped-when-the-flush-begins": "P1 P2",
+    "flushed-before-the-replay": "P1 P5",
+    "report-consumed": "P5",
+    "replay-on-shared": "P2",
+    "second-crash-loses": "P1 P2",
+    "replay-without-the-lease": "P2",
+    "replay-after-readers": "P2",
+    "page-reused-while-lent": "P4",
+    "readers-do-not-wait": "P2",
 }
 
 

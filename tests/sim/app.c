@@ -37,7 +37,8 @@ static void submit_something(struct machine *m)
 	if (op == DSTOR_OP_FLUSH) {
 		first = 0;
 		count = 0;
-	} else if (dstor_op_writes(op) && overlaps(m, first, count) && chance(75)) {
+	} else if (dstor_op_writes(op) && overlaps(m, first, count) &&
+		   chance(w.keeping ? 10 : 75)) {
 		return;
 	}
 	fua = dstor_op_writes(op) && chance(w.fua_percent);
@@ -64,11 +65,11 @@ void app_step(struct machine *m)
 	} else if (m->device == D_NONE && !m->down && chance(3)) {
 		draw_policy(m);
 		device_attach(m);
-	} else if (m->device == D_UP && w.n_txns < w.txn_limit) {
+	} else if (m->device == D_UP && w.n_txns - w.n_internal < w.txn_limit) {
 		for (u32 n = between(1, 3); n && m->device == D_UP; n--)
 			submit_something(m);
 	}
-	if (w.n_txns >= w.txn_limit)
+	if (w.n_txns - w.n_internal >= w.txn_limit)
 		think += 500;
 	after(think, EV_APP, m->index, 0, 0);
 }

@@ -70,6 +70,12 @@ static void grant(struct conn *c, u64 token)
 	a->size = cpu_to_le64((u64)x->disk->blocks * BLOCK);
 	a->logical_block = cpu_to_le32(BLOCK);
 	a->physical_block = cpu_to_le32(BLOCK);
+	a->max_discard = cpu_to_le32(2 * BLOCK);
+	a->max_write_zeroes = cpu_to_le32(2 * BLOCK);
+	if (c->writes && !x->shared)
+		a->grant_flags = cpu_to_le16((x->forgets ? 0 : DSTOR_GRANT_LEASE_KEPT) |
+					     (dstor_replay_gate_grants(&x->gate) ?
+					      DSTOR_GRANT_REPLAY : 0));
 	a->writer_token = cpu_to_le64(token);
 	dstor_algorithm_choose(c->hello.checksums, "crc32c,none", a->checksum);
 	r->queue[c->queue].pending = NULL;

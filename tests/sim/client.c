@@ -19,10 +19,11 @@ static void hello_fill(const struct machine *m, u8 queue, struct dstor_hello *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->kind = DSTOR_HELLO_ATTACH;
-	h->flags = m->only_reads ? DSTOR_HELLO_READ_ONLY : 0;
+	h->flags = (m->only_reads ? DSTOR_HELLO_READ_ONLY : 0) |
+		   (w.keepers[m->index].wish ? DSTOR_HELLO_KEEPS : 0);
 	h->queue = cpu_to_le16(queue);
 	h->queues = cpu_to_le16(m->queues);
-	h->slots = cpu_to_le16(m->slots);
+	h->slots = cpu_to_le16(m->slots + w.keepers[m->index].wish);
 	h->max_io = cpu_to_le32(SPAN * BLOCK);
 	h->generation = cpu_to_le64(m->queue[queue].gen);
 	memcpy(h->session, m->session_id, DSTOR_ID_LEN);
@@ -145,6 +146,7 @@ static void first_welcome(struct machine *m, const struct exporter *x,
 	m->only_reads |= a->access == DSTOR_ACCESS_READ && !mutated(READER_ASKS_TO_WRITE);
 	memcpy(m->instance, a->instance, DSTOR_ID_LEN);
 	m->disk = x->disk - w.disks;
+	keep_first_welcome(m, a);
 	for (u8 n = 0; n < m->queues; n++)
 		if (m->queue[n].state == Q_IDLE)
 			after(0, EV_CONNECT, m->index, n, m->session);
@@ -197,7 +199,7 @@ static void instance_check(struct machine *m, u8 queue, const struct dstor_welco
 			continue;
 		if (q->state == Q_LIVE && !mutated(LATE_ACK_TRUSTED))
 			client_lost(m, n);
-		if (dstor_flush_mark_uncovered(&m->cache, q->mark)) {
+		if (dstor_flush_mark_uncovered(&m->cache, q->mark) && !w.keepers[m->index].on) {
 			say("M%u: s%u: acked writes of queue %u may be lost", m->index,
 			    m->session, n);
 			dstor_flush_mark_lost(&m->cache);
@@ -239,7 +241,9 @@ static void welcomed(struct conn *c, const struct dstor_welcome *a)
 	q->attempts = 0;
 	for (u32 n = 0; n < SLOTS; n++)
 		q->barred[n] = false;
-	txn_resend_all(m, c->queue);
+	keep_welcomed(m, c->queue, a);
+	if (q->conn == c && keep_is_live(m))
+		txn_resend_all(m, c->queue);
 	if (q->conn == c)
 		after(m->ping_ms, EV_QUEUE_TIMER, m->index, c->queue, c->stamp);
 	renewal_next(m);
@@ -404,6 +408,7 @@ void device_attach(struct machine *m)
 	memset(m->takeover, 0, DSTOR_ID_LEN);
 	memset(&m->cache, 0, sizeof(m->cache));
 	m->queues = queues;
+	keep_attach(m);
 	m->established = false;
 	m->suspended = false;
 	m->only_reads = m->read_only;
@@ -430,6 +435,7 @@ void device_fail(struct machine *m, const char *why)
 	say("M%u: s%u has failed: %s", m->index, m->session, why);
 	m->device = D_FAILED;
 	oracle_device_failed(m);
+	keep_end(m);
 	close_all(m);
 	txn_fail_all(m, why);
 }
@@ -443,6 +449,7 @@ void device_force(struct machine *m)
 		return;
 	}
 	m->device = D_NONE;
+	keep_end(m);
 	happened[H_FORCED]++;
 	close_all(m);
 	txn_fail_all(m, "forced detach");
@@ -459,6 +466,7 @@ void device_detach(struct machine *m)
 		return;		/* called again when the last one has ended */
 	m->device = D_NONE;
 	m->forced_ms = NEVER;
+	keep_end(m);
 	happened[H_DETACHED]++;
 	say("M%u: s%u is detached", m->index, m->session);
 	for (u8 n = 0; n < m->queues; n++) {
@@ -487,6 +495,7 @@ void device_crash(struct machine *m)
 	say("M%u: crashes", m->index);
 	net_machine_died(m);
 	oracle_client_crashed(m);
+	keep_end(m);
 	for (u8 n = 0; n < QUEUES; n++) {
 		m->queue[n].conn = NULL;
 		renewal_forget(&m->queue[n]);

@@ -5,6 +5,9 @@
  */
 #include "sim.h"
 #include "frame.h"
+#include "session.h"
+
+#define GATE_POLL_MS 50
 
 static struct request *request_new(struct conn *c, const struct dstor_frame *f, struct txn *t)
 {
@@ -164,7 +167,7 @@ static void request_arrived(struct conn *c, const struct item *i)
 		return;
 	}
 	for (u32 n = 0; n < SPAN; n++)	/* what a discard leaves behind */
-		r->data[n] = i->txn - w.txns;
+		r->data[n] = i->txn->of ? i->txn->of : i->txn - w.txns;
 	r->state = R_READY;
 	after(below(2), EV_SUBMIT, r - w.requests, 0, r->stamp);
 }
@@ -204,6 +207,9 @@ static void frame_arrived(struct conn *c, const struct item *i)
 		break;
 	case DSTOR_FRAME_BYE:
 		session_bye(c);
+		break;
+	case DSTOR_FRAME_REPLAYED:
+		lease_replayed(c);
 		break;
 	}
 }
@@ -294,10 +300,29 @@ void request_copied(struct request *r)
 	      r->stamp);
 }
 
+/* Until the writer has restored what a crash took; or the exporter stops. */
+static bool reader_waits(struct request *r)
+{
+	if (!lease_reader_waits(r->x, r->record) || mutated(READERS_DO_NOT_WAIT))
+		return false;
+	happened[H_READER_WAITED]++;
+	if (r->x->state == X_UP) {
+		after(GATE_POLL_MS, EV_SUBMIT, r - w.requests, 0, r->stamp);
+		return true;
+	}
+	if (slot_of(r))
+		dstor_slot_drop(slot_of(r), le64_to_cpu(r->frame.seq));
+	request_free(r);
+	exporter_stop_step(r->x);
+	return true;
+}
+
 void request_submit(struct request *r)
 {
 	u8 op = r->frame.op;
 
+	if (op == DSTOR_OP_READ && reader_waits(r))
+		return;
 	r->state = R_RUNNING;
 	r->record->queue[r->queue].running++;
 	say("X%u: submits %s slot %u seq %llu of s%u queue %u gen %llu (t%td)", r->x->index,
@@ -339,6 +364,8 @@ void request_done(struct request *r, struct bio *b)
 		dstor_slot_done(s, le64_to_cpu(r->frame.seq), r->status);
 		r->record->queue[r->queue].running--;
 		lease_drained(x, r->record, r->queue);
+		if (dstor_op_writes(r->frame.op) && lease_is_holder(x, r->record))
+			dstor_replay_gate_progress(&x->gate, w.now);
 	}
 	say("X%u: %s seq %llu of s%u is done%s%s", x->index, op_name(r->frame.op),
 	    ULL(le64_to_cpu(r->frame.seq)), r->txn->session, r->status ? " with an error" : "",

@@ -53,7 +53,7 @@ static bool all_live(const struct machine *m)
 	for (u32 n = 0; n < m->queues; n++)
 		if (m->queue[n].state != Q_LIVE)
 			return false;
-	return true;
+	return keep_is_live(m);
 }
 
 static bool may_write(const struct machine *m)
@@ -69,8 +69,12 @@ void settle_step(struct machine *m)
 	/* it was attached while another disk was offered: that one is gone for good */
 	if ((m->device == D_UP || m->device == D_DETACHING) && &w.disks[m->disk] != m->home->own)
 		device_force(m);
+	/* of a writer that is gone for ever */
+	if (m->home->gate.waits &&
+	    (w.now < m->home->gate.until_ms || disk_running(m->home)))
+		return;
 	if (w.now < settle_from || m->device != D_UP || txns_in_flight(m) || !all_live(m) ||
-	    w.n_txns + 8 > TXNS)
+	    w.n_txns - w.n_internal + 8 > TXNS_OF_APPS)
 		return;
 	if (!m->settled) {
 		m->checks = w.n_txns;
@@ -94,7 +98,8 @@ void settle_step(struct machine *m)
 		m->settled = 2;
 	} else if (m->settled == 2) {
 		for (u32 n = m->checks; n < w.n_txns; n++)
-			if (w.txns[n].session == m->session && w.txns[n].state != T_OK)
+			if (w.txns[n].session == m->session && w.txns[n].state != T_OK &&
+			    !w.txns[n].of && !w.txns[n].background)
 				violated("P8", "t%u fails although all has healed", n);
 		m->settled = 3;
 	}

@@ -17,12 +17,18 @@ void lease_keep(struct exporter *x)
 {
 	x->disk->kept_lease = x->lease;
 	x->disk->kept_lease.held = dstor_lease_outlives(&x->lease);
+	x->disk->kept_gate = x->gate;
+	if (x->forgets) {
+		memset(&x->disk->kept_lease, 0, sizeof(x->disk->kept_lease));
+		memset(&x->disk->kept_gate, 0, sizeof(x->disk->kept_gate));
+	}
 }
 
 void lease_release(struct exporter *x, struct record *r)
 {
 	if (lease_is_holder(x, r)) {
 		dstor_lease_release(&x->lease);
+		dstor_replay_gate_holder(&x->gate, false, false, x->instance);
 		lease_keep(x);
 		oracle_released(x, r->session);
 	}
@@ -53,8 +59,14 @@ void lease_request(const struct conn *c, struct dstor_lease_request *q)
 u64 lease_granted(struct conn *c, const struct dstor_lease_request *q)
 {
 	struct exporter *x = c->x;
+	bool same = x->lease.held && dstor_id_equal(q->session, x->lease.session);
 	u64 token = dstor_lease_grant(&x->lease, q, lease_new_token(), w.now);
 
+	if (same)
+		dstor_replay_gate_progress(&x->gate, w.now);
+	else
+		dstor_replay_gate_holder(&x->gate, c->hello.flags & DSTOR_HELLO_KEEPS,
+					 c->hello.flags & DSTOR_HELLO_RESUME, x->instance);
 	lease_keep(x);	/* on its own disk, before it answers */
 	happened[H_TOKEN_RENEWED] += q->token && token != q->token;
 	oracle_granted(x, c->session, q);
@@ -151,6 +163,48 @@ static void lease_cut(struct exporter *x, struct record *r, u8 q)
 	requests_drop(c);
 	conn_abort(c, TO_CLIENT);
 	queue_lost(c);
+}
+
+/* --- readers wait for the replay --- */
+
+bool lease_reader_waits(struct exporter *x, const struct record *r)
+{
+	struct record *holder = record_find(x, x->lease.session);
+
+	if (x->shared || lease_is_holder(x, r))
+		return false;
+	switch (dstor_replay_gate_ask(&x->gate, w.now)) {
+	case DSTOR_GATE_HOLDS:
+		return true;
+	case DSTOR_GATE_CLOSES:
+		say("X%u: a reader has waited for long enough", x->index);
+		happened[H_READER_SERVED]++;
+		lease_keep(x);
+		for (u8 q = 0; holder && q < QUEUES; q++)
+			if (holder->queue[q].live || holder->queue[q].pending)
+				lease_cut(x, holder, q);
+		return true;
+	case DSTOR_GATE_OPEN:
+		break;
+	}
+	if (!x->gate.late)
+		return false;
+	/* what the writer had sent again before that is done first */
+	if (holder && record_running(holder))
+		return true;
+	oracle_reader_served(x);
+	return false;
+}
+
+void lease_replayed(struct conn *c)
+{
+	struct exporter *x = c->x;
+
+	if (!lease_is_holder(x, c->record))
+		return;
+	w.sessions[c->session].excused = false;
+	if (dstor_replay_gate_done(&x->gate, x->instance))
+		lease_keep(x);
 }
 
 static bool drains_already(const struct record *r, u8 q)

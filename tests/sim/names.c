@@ -55,6 +55,21 @@ const char * const mutants[MUTANTS] = {
 	[LEASE_OF_ANOTHER_DISK] = "lease-of-another-disk",
 	[GRANT_WITHOUT_ASKING_AGAIN] = "grant-without-asking-again",
 	[FORCED_DETACH_WAITS] = "forced-detach-waits",
+	[OLDEST_FIRST] = "oldest-first",
+	[OVERLAPS_NOT_SERIALISED] = "overlaps-not-serialised",
+	[FUA_NOT_RECORDED] = "fua-not-recorded",
+	[ZEROES_NOT_RECORDED] = "zeroes-not-recorded",
+	[DISCARD_NOT_REPLAYED] = "discard-not-replayed",
+	[LIVE_BEFORE_THE_END] = "live-before-the-end",
+	[DROPPED_WHEN_THE_FLUSH_BEGINS] = "dropped-when-the-flush-begins",
+	[FLUSHED_BEFORE_THE_REPLAY] = "flushed-before-the-replay",
+	[REPORT_CONSUMED] = "report-consumed",
+	[REPLAY_ON_SHARED] = "replay-on-shared",
+	[SECOND_CRASH_LOSES] = "second-crash-loses",
+	[REPLAY_WITHOUT_THE_LEASE] = "replay-without-the-lease",
+	[REPLAY_AFTER_READERS] = "replay-after-readers",
+	[PAGE_REUSED_WHILE_LENT] = "page-reused-while-lent",
+	[READERS_DO_NOT_WAIT] = "readers-do-not-wait",
 };
 
 const char * const happenings[HAPPENINGS] = {
@@ -105,6 +120,18 @@ const char * const happenings[HAPPENINGS] = {
 	[H_ROLLED_BACK] = "rolled-back",
 	[H_ROLLBACK_REFUSED] = "rollback-refused",
 	[H_TWIN_REPLAYED] = "twin-replayed",
+	[H_KEPT_CRASHED] = "kept-crashed",
+	[H_KEPT_CRASHED_AGAIN] = "kept-crashed-again",
+	[H_KEPT_REPLAYED] = "kept-replayed",
+	[H_KEPT_RESTORED] = "kept-restored",
+	[H_KEPT_LOST] = "kept-lost",
+	[H_KEPT_FLUSHED] = "kept-flushed",
+	[H_KEPT_WAITED] = "kept-waited",
+	[H_KEPT_PARKED] = "kept-parked",
+	[H_KEPT_TOO_LARGE] = "kept-too-large",
+	[H_KEPT_UNDECIDED] = "kept-undecided",
+	[H_READER_WAITED] = "reader-waited",
+	[H_READER_SERVED] = "reader-served",
 };
 
 const char * const demands[DEMANDS] = {

@@ -129,6 +129,11 @@ static void acked_write(struct txn *t)
 			prune_seen(d, b, t);
 			continue;
 		}
+		if (!t->durable && t->epoch != d->epoch && w.sessions[t->session].keeps) {
+			t->pending = true;	/* its client will send it again */
+			prune_seen(d, b, t);
+			continue;
+		}
 		if (t->durable || t->epoch == d->epoch)
 			violated("P1", "t%u is acked, but block %u is still t%u", number(t), b,
 				 number(there));
@@ -181,8 +186,7 @@ void oracle_acked(struct txn *t, const u32 *data)
 		acked_flush(t);
 }
 
-/* Can no copy of it land any more? */
-static bool is_fenced(const struct txn *t)
+bool oracle_is_fenced(const struct txn *t)
 {
 	const struct exporter *x = &w.exporters[t->sent_to];
 	const struct session *s = &w.sessions[t->session];
@@ -195,7 +199,7 @@ static void undecided(struct txn *t)
 {
 	if (is_write(t) && !t->ever_sent)
 		forget_write(t);
-	if (is_fenced(t) || demand == DEMAND_OTHER_QUEUE)
+	if (oracle_is_fenced(t) || demand == DEMAND_OTHER_QUEUE)
 		t->ended = ++w.order;
 }
 
@@ -214,12 +218,15 @@ void oracle_failed(struct txn *t, bool excused)
 			 w.now - t->attempt.start_ms < least))
 		violated("P7", "t%u fails after %llu ms, within its budget of %llu", number(t),
 			 ULL(w.now - t->attempt.start_ms), ULL(least));
+	if (t->status == DSTOR_STATUS_IO && w.sessions[t->session].keeps &&
+	    !w.sessions[t->session].gave_up)
+		violated("P5", "t%u reports a loss, and all that was acked is kept", number(t));
 	if (t->status == DSTOR_STATUS_IO && !w.bad_ends)
 		violated("P7", "t%u reports a loss, and nothing was lost", number(t));
 	for (u32 n = 1; n < w.n_txns; n++) {
 		struct txn *v = &w.txns[n];
 
-		if (v->session == t->session && v->lost && v->ended < t->began) {
+		if (v->session == t->session && (v->lost || v->let_go) && v->ended < t->began) {
 			v->told_flush |= t->op == DSTOR_OP_FLUSH;
 			v->told_fua |= t->fua;
 		}
@@ -284,7 +291,7 @@ void oracle_audit(void)
 		for (u32 k = 1; k < w.n_txns && bound != NEVER; k++) {
 			const struct txn *t = &w.txns[k];
 
-			if (t->session == m->session && in_flight(t) &&
+			if (t->session == m->session && in_flight(t) && !t->of && !t->background &&
 			    w.now - t->attempt.start_ms >
 				    bound + t->attempt.still_ms + m->frozen_ms - t->frozen_ms)
 				violated("P8", "t%u has not ended after %llu ms", k,
@@ -331,6 +338,6 @@ void oracle_end(void)
 				violated("P2", "block %u of disk %u is t%u in the end", b, n,
 					 w.disks[n].cache[b]);
 	for (u32 k = 1; k < w.n_txns; k++)
-		if (in_flight(&w.txns[k]))
+		if (in_flight(&w.txns[k]) && !w.txns[k].of && !w.txns[k].background)
 			violated("P8", "t%u has not ended in the end", k);
 }

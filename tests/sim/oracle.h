@@ -13,7 +13,7 @@ static inline bool ended_before(const struct txn *a, const struct txn *b)
 
 static inline bool is_write(const struct txn *t)
 {
-	return dstor_op_writes(t->op);
+	return dstor_op_writes(t->op) && !t->of;
 }
 
 static inline bool in_flight(const struct txn *t)
@@ -66,7 +66,9 @@ static inline void list_remove(u16 *list, u8 *n, u16 id)
 
 /* Durable by what the client was told: check the platter. */
 void oracle_now_durable(struct txn *t, const char *said);
-/* No copy of it can land any more. */
+/* Can no copy of it land any more? */
+bool oracle_is_fenced(const struct txn *t);
+/* None can. */
 void oracle_fence(struct txn *t);
 
 #endif

@@ -101,7 +101,8 @@ void oracle_applied(struct bio *b, u8 i)
 	u32 block = b->first + i, id = b->data[i];
 	struct txn *t = &w.txns[id & ~GARBAGE];
 	const struct session *s = &w.sessions[t->session];
-	u64 answered = s->answered[b->x->index][t->queue].gen;
+	u8 queue = b->request->txn->queue;	/* a piece may go by another than @t did */
+	u64 answered = s->answered[b->x->index][queue].gen;
 
 	if (id & GARBAGE) {
 		violated("P4", "the pages of t%u were somebody else's when they reached block %u",
@@ -109,12 +110,12 @@ void oracle_applied(struct bio *b, u8 i)
 		return;
 	}
 	if (answered > b->request->gen &&
-	    s->answered[b->x->index][t->queue].life == b->x->life)
+	    s->answered[b->x->index][queue].life == b->x->life)
 		violated("P2", "t%u of generation %llu lands after %llu was answered", id,
 			 ULL(b->request->gen), ULL(answered));
-	if (!b->x->shared && s->expelled[d - w.disks])
+	if (!b->x->shared && s->expelled[d - w.disks] && !b->x->forgets)
 		violated("P15", "t%u of s%u lands after it was expelled", id, t->session);
-	else if (!b->x->shared && d->holder != t->session)
+	else if (!b->x->shared && d->holder != t->session && !b->x->forgets)
 		violated("P15", "t%u of s%u lands, but s%u is the writer", id, t->session,
 			 d->holder);
 	if (!list_has(d->seen[block], d->n_seen[block], id))
@@ -188,7 +189,7 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 	if (m->session == session && !m->established)
 		s->expelled[n] = false;
 	/* a late hello of a session that is no more has nobody behind it, and lands nothing */
-	if (s->expelled[n] && m->session == session)
+	if (s->expelled[n] && m->session == session && !x->forgets)
 		violated("P15", "s%u is the writer again", session);
 	if (d->holder && d->holder != session) {
 		/* it has not shown in this life that it is the holder, so it was not heard */
@@ -196,11 +197,12 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 		u64 silent = w.now - since;
 
 		if (!old->bye && !old->evicted && !old->gave_back && !d->holder_expired &&
-		    silent < old->lease_ms &&
+		    silent < old->lease_ms && !x->forgets &&
 		    !(takeover && old->machine == s->machine && silent >= old->silence_ms))
 			violated("P15", "s%u is the writer, but s%u was silent for only %llu ms",
 				 session, d->holder, ULL(silent));
 		old->expelled[n] = true;
+		oracle_excused(d->holder, d);
 	}
 	/* who gave it back may have it again, unless another wrote since */
 	for (u32 i = 1; i < w.n_sessions; i++)
@@ -216,6 +218,7 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 
 void oracle_released(struct exporter *x, u16 session)
 {
+	oracle_excused(session, x->disk);
 	/* what it sends from now on is refused, and is no sign of a writer */
 	if (x->disk->holder == session &&
 	    w.now - w.sessions[session].heard_ms[x->index] >= w.sessions[session].lease_ms)
@@ -243,6 +246,7 @@ static void block_lost(struct disk *d, u32 block)
 {
 	u16 *list = d->seen[block];
 	u32 there = d->durable[block];
+	bool restored = false;
 	u8 n = 0;
 
 	if (!list_has(d->kept[block], d->n_kept[block], there))
@@ -250,29 +254,36 @@ static void block_lost(struct disk *d, u32 block)
 	for (u32 i = 0; i < d->n_seen[block]; i++) {
 		struct txn *t = &w.txns[list[i]];
 
-		if (list[i] == there || in_flight(t)) {
+		if (list[i] == there || in_flight(t) || oracle_promised(t)) {
 			list[n++] = list[i];	/* it may be resent */
 			continue;
 		}
 		*dead_at(d, block, list[i]) = w.order;
 	}
 	d->n_seen[block] = n;
-	if (!list_has(list, n, there)) {
+	/* what is there for now nobody may see, if the newer is sent again */
+	for (u32 i = 0; i < n; i++)
+		restored |= w.txns[list[i]].state == T_OK && oracle_promised(&w.txns[list[i]]);
+	if (!restored && !list_has(list, n, there)) {
 		list_add(list, &d->n_seen[block], there);
 		*dead_at(d, block, there) = 0;
 	}
 	memcpy(d->kept[block], list, sizeof(d->kept[block]));
 	d->n_kept[block] = d->n_seen[block];
+	if (!list_has(d->kept[block], d->n_kept[block], there))
+		list_add(d->kept[block], &d->n_kept[block], there);
 }
 
 /* Called before the cache forgets. */
 void oracle_cache_lost(struct disk *d)
 {
 	w.order++;
+	oracle_replay_owed(d);
 	for (u32 n = 1; n < w.n_txns; n++) {
 		struct txn *t = &w.txns[n];
 
-		if (t->state != T_OK || !is_write(t) || &w.disks[t->disk] != d)
+		if (t->state != T_OK || !is_write(t) || &w.disks[t->disk] != d ||
+		    oracle_promised(t))
 			continue;
 		for (u32 b = t->first; b < t->first + t->count; b++)
 			t->lost |= ended_before(&w.txns[d->durable[b]], t);

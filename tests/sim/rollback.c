@@ -90,7 +90,7 @@ void machine_restore(struct machine *m)
 	struct snapshot *s = &w.snapshot;
 
 	if (!may_have_snapshot(m) || !s->taken || s->machine != m->index ||
-	    s->session != m->session || w.n_txns + s->n + 1u > TXNS)
+	    s->session != m->session || w.n_txns - w.n_internal + s->n + 1u > TXNS_OF_APPS)
 		return;
 	happened[H_ROLLED_BACK]++;
 	say("M%u: s%u is rolled back by %llu ms", m->index, m->session, ULL(w.now - s->when));

@@ -21,8 +21,8 @@ void draw_policy(struct machine *m)
 		m->policy.retries = DSTOR_RETRIES_FOREVER;
 	m->ping_ms = w.late_news ? 2000 : pick(pings, 4);
 	m->queues = between(w.late_news ? 2 : 1, QUEUES);
-	m->slots = between(1, SLOTS);
-	m->read_only = m->index && chance(10);
+	m->slots = between(1, w.keeping ? SLOTS - 1 : SLOTS);
+	m->read_only = m->index && chance(w.keeping && !w.all_shared ? 60 : 10);
 }
 
 static void draw_exporters(void)
@@ -32,7 +32,7 @@ static void draw_exporters(void)
 
 		make_id(d->uuid);
 		d->blocks = between(5, 9);
-		d->is_volatile = w.late_news || chance(70);
+		d->is_volatile = w.late_news || w.keeping || chance(70);
 		d->knows_fua = chance(50);
 		for (u32 b = 0; b < BLOCKS; b++) {
 			d->n_seen[b] = 1;
@@ -48,7 +48,8 @@ static void draw_exporters(void)
 		x->own = &w.disks[n];
 		x->disk = x->own;
 		x->shared = w.all_shared || chance(20);
-		x->write_through = !w.late_news && chance(10);
+		x->write_through = !w.late_news && !w.keeping && chance(10);
+		x->forgets = w.keeping && chance(15);
 		make_id(x->identity);
 		make_id(x->instance);
 		exporter_start(x);
@@ -77,6 +78,12 @@ static void draw_machines(void)
 }
 
 /* Some coincidences are too rare to wait for: a third of the seeds is about one. */
+#define KEEPING_FAULTS								\
+	(1 << W_CRASH | 1 << W_RESET | 1 << W_CUT | 1 << W_HOLD | 1 << W_STALL |	\
+	 1 << W_STOP | 1 << W_FREEZE_EXPORTER | 1 << W_CLIENT_CRASH | 1 << W_FORCE |	\
+	 1 << W_DETACH | 1 << W_EVICT | 1 << W_RIVAL | 1 << W_GROW | 1 << W_DOWNGRADE |	\
+	 1 << W_DAMAGE | 1 << W_ROTATE)
+
 static void draw_theme(void)
 {
 	u32 theme = below(16);
@@ -122,6 +129,21 @@ static void draw_theme(void)
 		w.damage_percent = 25;
 		w.slow_percent = 15;
 		w.pause_ms = between(200, 1500);
+	} else if (theme == 13 || theme == 14) {	/* kept writes, and exporters that crash */
+		w.faults = (w.faults & KEEPING_FAULTS) | 1 << W_CRASH |
+			   (chance(50) ? 1 << W_RIVAL : 0);
+		w.keeping = true;
+		w.all_shared = theme == 14 && chance(40);
+		w.disk_errors = chance(25);
+		w.flush_percent = chance(50) ? 0 : 10;
+		w.pause_ms = between(200, 2500);
+		w.txn_limit = between(60, 200);
+		if (chance(30)) {	/* long enough for readers to be served */
+			w.faults = 1 << W_CRASH | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT |
+				   1 << W_LONG;
+			w.ends_ms = between(40000, 90000);
+			w.pause_ms = between(2000, 10000);
+		}
 	} else if (theme == 6) {	/* who is away for long is forgotten */
 		w.faults = 1 << W_LONG | 1 << W_RIVAL | 1 << W_CUT | 1 << W_FREEZE_CLIENT;
 		w.ends_ms = between(60000, 150000);

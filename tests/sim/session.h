@@ -23,6 +23,9 @@ bool lease_may_write(const struct exporter *x, const u8 client[DSTOR_ID_LEN]);
 void lease_read_on(struct conn *c);
 bool lease_is_holder(const struct exporter *x, const struct record *r);
 void lease_keep(struct exporter *x);
+/* Must what another than the holder reads wait for the holder's replay? */
+bool lease_reader_waits(struct exporter *x, const struct record *r);
+void lease_replayed(struct conn *c);
 void lease_release(struct exporter *x, struct record *r);
 void lease_request(const struct conn *c, struct dstor_lease_request *q);
 u64 lease_granted(struct conn *c, const struct dstor_lease_request *q);

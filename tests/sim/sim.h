@@ -140,7 +140,14 @@ bool renewal_closed(struct machine *m, struct conn *c);
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count);
 struct txn *txn_revive(struct machine *m, const struct txn *saved, u64 later_ms);
 void txns_unsent(struct machine *m, u8 queue);
+/* The connection is newer than the one it was sent on: no answer will come, and no copy. */
+bool txn_is_fenced(const struct machine *m, const struct txn *t);
 void txn_resend_all(struct machine *m, u8 queue);
+void txn_resend(struct machine *m, struct txn *t);
+/* Of the client's own: a flush, or a piece of @of, in the slot behind the others. */
+struct txn *txn_internal(struct machine *m, u8 queue, u8 op, u8 first, u8 count, u16 of);
+/* Such a one has no meaning any more, and nothing waits for its answer. */
+void txn_cancel(struct machine *m, struct txn *t);
 void txn_response(struct conn *c, const struct dstor_frame *f);
 void txn_data(struct conn *c, const struct item *i);
 void txn_state(struct conn *c, const struct dstor_frame *f);
@@ -149,7 +156,24 @@ void device_reopened(struct machine *m);
 void txn_fail_all(struct machine *m, const char *why);
 u32 txns_in_flight(const struct machine *m);
 
-/* oracle.c, oracle_exporter.c - the promises */
+/* keep.c - a device that keeps its writes */
+void keep_attach(struct machine *m);
+void keep_first_welcome(struct machine *m, const struct dstor_welcome *a);
+void keep_welcomed(struct machine *m, u8 queue, const struct dstor_welcome *a);
+void keep_end(struct machine *m);
+bool keep_is_live(const struct machine *m);
+bool keep_may_send(const struct machine *m, const struct txn *t);
+void keep_submit(struct machine *m, struct txn *t);
+void keep_acked(struct machine *m, struct txn *t);
+void keep_failed(struct machine *m, struct txn *t);
+void keep_flush(struct machine *m);
+void keep_flush_begun(struct machine *m, const struct txn *t);
+void keep_flushed(struct machine *m, const struct txn *t);
+void keep_flush_answered(struct machine *m, struct txn *t, u8 status);
+void keep_piece_answered(struct machine *m, struct txn *t, u8 status);
+void keep_piece_ended(struct machine *m);
+
+/* oracle.c, oracle_exporter.c, oracle_keep.c - the promises */
 u16 oracle_session(struct machine *m);
 void oracle_submitted(struct txn *t);
 void oracle_acked(struct txn *t, const u32 *data);
@@ -163,6 +187,13 @@ void oracle_granted(struct exporter *x, u16 session, const struct dstor_lease_re
 void oracle_released(struct exporter *x, u16 session);
 void oracle_session_over(struct exporter *x, u16 session);
 void oracle_cache_lost(struct disk *d);
+bool oracle_promised(const struct txn *t);
+void oracle_replay_owed(struct disk *d);
+void oracle_excused(u16 session, struct disk *d);
+void oracle_restored(struct machine *m, const u8 instance[DSTOR_ID_LEN]);
+/* @why: NULL at the end of a device. */
+void oracle_gave_up(struct machine *m, const char *why);
+void oracle_reader_served(struct exporter *x);
 void oracle_life_over(struct exporter *x);
 void oracle_device_failed(struct machine *m);
 void oracle_client_crashed(struct machine *m);

@@ -117,6 +117,11 @@ void exporter_start(struct exporter *x)
 		x->write_through = !x->write_through;
 		happened[H_CACHE_CHANGED]++;
 	}
+	/* it knows of no writer, so nobody waits for one */
+	if (x->forgets)
+		oracle_excused(x->disk->holder, x->disk);
+	if (x->life && w.keeping && chance(30))	/* again, about when it is sent what is kept */
+		after(between(5, 2500), EV_CRASH, x->index, 0, w.lives + 1);
 	x->life = ++w.lives;
 	x->up_ms = w.now;
 	make_id(x->life_id);
@@ -130,4 +135,8 @@ void exporter_start(struct exporter *x)
 	}
 	dstor_lease_new_life(&x->lease, w.now);
 	x->lease.renew &= !mutated(TOKEN_NOT_RENEWED);
+	x->gate = x->disk->kept_gate;
+	if (!x->lease.held)
+		dstor_replay_gate_holder(&x->gate, false, false, x->instance);
+	dstor_replay_gate_new_life(&x->gate, x->instance, x->lease.budget_ms, w.now);
 }

@@ -17,6 +17,11 @@ u32 txns_in_flight(const struct machine *m)
 	return n;
 }
 
+static bool is_internal(const struct txn *t)
+{
+	return t->of || t->background;
+}
+
 static void scan_later(struct machine *m)
 {
 	u32 ms = m->policy.timeout_ms / 4;
@@ -50,6 +55,8 @@ static void txn_send(struct machine *m, struct txn *t, bool again)
 		happened[H_RESENT]++;
 	}
 	t->ever_sent = true;
+	if (t->record)
+		t->record->sent = true;
 	say("M%u: s%u queue %u gen %llu: %ssends t%td %s%s slot %u seq %llu blocks %u+%u", m->index,
 	    m->session, t->queue, ULL(c->gen), again ? "re" : "", t - w.txns, op_name(t->op),
 	    t->fua ? " fua" : "", t->slot, ULL(t->seq), t->first, t->count);
@@ -69,8 +76,14 @@ void txn_resend_all(struct machine *m, u8 queue)
 	struct queue *q = &m->queue[queue];
 
 	for (u32 n = 0; n < SLOTS; n++)
-		if (q->slot[n] && q->slot[n]->state == T_WAITING)
+		if (q->slot[n] && q->slot[n]->state == T_WAITING &&
+		    keep_may_send(m, q->slot[n]))
 			txn_send(m, q->slot[n], q->slot[n]->ever_sent);
+}
+
+void txn_resend(struct machine *m, struct txn *t)
+{
+	txn_send(m, t, t->ever_sent);
 }
 
 /* They wait for the next connection. */
@@ -90,7 +103,7 @@ static struct txn *txn_new(struct machine *m, u8 op)
 {
 	struct txn *t;
 
-	if (w.n_txns == TXNS)
+	if (w.n_txns - w.n_internal == TXNS_OF_APPS || w.n_txns == TXNS)
 		return NULL;
 	t = &w.txns[w.n_txns++];
 	memset(t, 0, sizeof(*t));
@@ -143,6 +156,8 @@ static void txn_end(struct machine *m, struct txn *t)
 	m->queue[t->queue].slot[t->slot] = NULL;
 	for (u32 i = 0; i < SPAN; i++)
 		t->page[i] = GARBAGE | (u32)(t - w.txns);
+	if (t->of)
+		keep_piece_ended(m);
 	if (m->device == D_DETACHING && !txns_in_flight(m))
 		device_detach(m);
 }
@@ -151,8 +166,13 @@ static void txn_fail(struct machine *m, struct txn *t, const char *why, bool exc
 {
 	say("M%u: s%u: t%td has failed: %s", m->index, m->session, t - w.txns, why);
 	t->state = T_FAILED;
+	if (is_internal(t)) {
+		txn_end(m, t);
+		return;
+	}
 	happened[H_FAILED]++;
 	oracle_failed(t, excused);
+	keep_failed(m, t);
 	txn_end(m, t);
 }
 
@@ -175,6 +195,48 @@ static struct txn *needless_flush(struct machine *m)
 	oracle_submitted(t);
 	oracle_acked(t, NULL);
 	return t;
+}
+
+struct txn *txn_internal(struct machine *m, u8 queue, u8 op, u8 first, u8 count, u16 of)
+{
+	struct queue *q = &m->queue[queue];
+	struct txn *t;
+
+	w.n_internal++;
+	t = txn_new(m, op);
+	if (!t) {
+		fprintf(stderr, "sim: too many transactions\n");
+		abort();
+	}
+	t->of = of;
+	t->background = !of;
+	t->first = first;
+	t->count = count;
+	t->queue = queue;
+	t->slot = m->slots;
+	t->seq = ++q->seq;
+	t->state = T_WAITING;
+	dstor_attempt_begin(&t->attempt, w.now);
+	t->frozen_ms = m->frozen_ms;
+	if (!of)
+		t->flush = dstor_flush_mark_begin(&m->cache, &t->losses);
+	for (u32 i = 0; i < SPAN; i++)
+		t->page[i] = mutated(PAGE_REUSED_WHILE_LENT) ? w.txns[of].page[0] : of;
+	q->slot[t->slot] = t;
+	oracle_submitted(t);
+	if (!of)
+		keep_flush_begun(m, t);
+	txn_send(m, t, false);
+	scan_later(m);
+	return t;
+}
+
+void txn_cancel(struct machine *m, struct txn *t)
+{
+	say("M%u: t%td means nothing any more", m->index, t - w.txns);
+	t->state = T_GONE;
+	m->queue[t->queue].slot[t->slot] = NULL;
+	m->queue[t->queue].barred[t->slot] = t->ever_sent && m->queue[t->queue].state != Q_LIVE;
 }
 
 struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u8 count)
@@ -211,14 +273,18 @@ struct txn *txn_submit(struct machine *m, u8 queue, u8 op, bool fua, u8 first, u
 		t->page[i] = t - w.txns;
 	q->slot[slot] = t;
 	oracle_submitted(t);
+	keep_submit(m, t);
 	say("M%u: s%u submits t%td %s%s blocks %u+%u", m->index, m->session, t - w.txns,
 	    op_name(op), fua ? " fua" : "", first, count);
 	if (refused)
 		tell_of_loss(m, t);
 	else if (m->device == D_FAILED)
 		txn_fail_all(m, "the device has failed");
-	else if (q->state == Q_LIVE && !q->held)
+	else if (q->state == Q_LIVE && !q->held && keep_may_send(m, t))
 		txn_send(m, t, false);
+	if (op == DSTOR_OP_FLUSH)
+		keep_flush_begun(m, t);
+	keep_flush(m);
 	scan_later(m);
 	return t;
 }
@@ -239,8 +305,24 @@ static bool durable_is_true(struct machine *m, const struct txn *t)
 	return dstor_flush_mark_fua_end(&m->cache, t->losses);
 }
 
+static void internal_answered(struct machine *m, struct txn *t, u8 status)
+{
+	say("M%u: s%u: t%td %s of its own is %s", m->index, m->session, t - w.txns,
+	    op_name(t->op), status ? "refused" : "acked");
+	t->state = T_OK;
+	if (t->of)
+		keep_piece_answered(m, t, status);
+	txn_end(m, t);
+	if (t->background)
+		keep_flush_answered(m, t, status);
+}
+
 static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 *data)
 {
+	if (is_internal(t)) {
+		internal_answered(m, t, status);
+		return;
+	}
 	if (status != DSTOR_STATUS_OK) {
 		t->status = status;
 		txn_fail(m, t, "the disk says so", true);
@@ -259,6 +341,10 @@ static void txn_answered(struct machine *m, struct txn *t, u8 status, const u32 
 	say("M%u: s%u: t%td %s is acked", m->index, m->session, t - w.txns, op_name(t->op));
 	oracle_acked(t, data);
 	txn_end(m, t);
+	if (dstor_op_writes(t->op))
+		keep_acked(m, t);
+	else if (t->op == DSTOR_OP_FLUSH)
+		keep_flushed(m, t);
 }
 
 void txn_response(struct conn *c, const struct dstor_frame *f)
@@ -362,11 +448,21 @@ static enum dstor_verdict judge(const struct machine *m, const struct txn *t)
 	enum dstor_verdict v = dstor_attempt_check(&t->attempt, &m->policy, w.now, live);
 	u64 budget = dstor_budget_ms(&m->policy);
 
+	/* what waits for it has a budget */
+	if (is_internal(t) && v == DSTOR_VERDICT_FAIL)
+		return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
 	if (mutated(RETRY_AFTER_BUDGET) && v == DSTOR_VERDICT_FAIL)
 		return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
 	if (mutated(FAIL_TOO_EARLY) && budget != NEVER && w.now - t->attempt.start_ms > budget / 2)
 		return DSTOR_VERDICT_FAIL;
 	return v;
+}
+
+bool txn_is_fenced(const struct machine *m, const struct txn *t)
+{
+	const struct queue *q = &m->queue[t->queue];
+
+	return q->state == Q_LIVE && q->conn && t->sent_gen != q->conn->gen;
 }
 
 static void scan_queue(struct machine *m, u8 queue)
@@ -392,6 +488,7 @@ static void scan_queue(struct machine *m, u8 queue)
 			break;
 		case DSTOR_VERDICT_FAIL:
 			failed[n++] = t;
+			t->doomed = true;
 			break;
 		}
 	}
@@ -407,7 +504,7 @@ static void scan_queue(struct machine *m, u8 queue)
 		client_lost(m, queue);
 	}
 	for (u32 i = 0; i < n; i++) {
-		q->barred[failed[i]->slot] = failed[i]->ever_sent;
+		q->barred[failed[i]->slot] = failed[i]->ever_sent && !txn_is_fenced(m, failed[i]);
 		txn_fail(m, failed[i], "its budget is used up", false);
 	}
 }
@@ -419,6 +516,7 @@ void txn_scan(struct machine *m)
 		return;
 	for (u8 q = 0; q < m->queues; q++)
 		scan_queue(m, q);
+	keep_flush(m);
 	if (m->device != D_NONE && txns_in_flight(m))
 		scan_later(m);
 }

@@ -13,6 +13,8 @@
 #include "flush_mark.h"
 #include "lease.h"
 #include "rejoin.h"
+#include "replay.h"
+#include "replay_gate.h"
 #include "resume.h"
 #include "retry.h"
 #include "slot.h"
@@ -27,7 +29,10 @@ enum sizes {
 	BLOCKS = 12,		/* of a disk that has grown */
 	BLOCK = 4096,		/* bytes */
 
-	TXNS = 400,		/* in one run; 0 stands for what was on the disk before */
+	TXNS = 2000,		/* in one run; 0 stands for what was on the disk before */
+	TXNS_OF_APPS = 400,	/* those that nobody keeps anything for */
+	KEPTS = 40,		/* records of one device */
+	KEEP_BUCKETS = 4,
 	SESSIONS = 96,		/* in one run */
 	CONNS = 512,		/* at one time, as all below */
 	ITEMS = 1024,
@@ -97,7 +102,7 @@ struct txn {
 	u8 first;
 	u8 count;		/* blocks */
 	bool fua;		/* asked for from above, */
-	bool kept_durable;	/* or on the wire only: the device has no cache */
+	bool kept_durable;	/* or on the wire only: the device has no cache, or no room */
 	u8 machine;
 	u8 disk;
 	u8 queue;
@@ -120,6 +125,15 @@ struct txn {
 	u8 sent_to;		/* exporter */
 	u32 sent_life;
 
+	/* client: kept writes */
+	struct dstor_kept *record;
+	bool held;		/* waits for one that it overlaps, */
+	bool parked;		/* or for room */
+	bool doomed;		/* is about to fail */
+	bool background;	/* a flush of the client's own */
+	bool optional;		/* a piece whose failure is no loss */
+	u16 of;			/* a piece of a replay: of this transaction, or 0 */
+
 	/* oracle: order numbers, 0 = not yet */
 	u64 began;
 	u64 ended;		/* answered, or failed and fenced: no copy can land after */
@@ -133,6 +147,8 @@ struct txn {
 	bool executed;
 	bool durable;		/* an ack says that it is */
 	bool lost;		/* acked, and then the cache was lost */
+	bool pending;		/* lost, unless its writer sends it again, as it promised, */
+	bool let_go;		/* and does not any more */
 	bool told_flush;	/* its loss: to one who flushed, */
 	bool told_fua;		/* and to one who wrote with FUA */
 };
@@ -221,13 +237,17 @@ struct disk {
 	u32 durable_version[BLOCKS];
 	u32 versions;
 	u8 hidden;		/* blocks that it lacks for now */
-	struct dstor_lease kept_lease;	/* what its exporter keeps of the lease over its life */
+	struct dstor_lease kept_lease;	/* what its exporter keeps of the lease over its life, */
+	struct dstor_replay_gate kept_gate;	/* and of who waits for its writer */
 
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
 	bool holder_expired;	/* it was silent for its lease, which the exporter took back */
 	u32 holder_life;	/* of the exporter that granted it last */
 	u32 epoch;		/* counts losses of the cache */
+	u16 before[BLOCKS];	/* seen before a loss that a writer will make good, */
+	u16 before_of;		/* this session, */
+	u64 before_order;	/* and the order of that loss, or 0 */
 	u64 dead[BLOCKS];	/* the first content was superseded */
 	u16 seen[BLOCKS][CANDIDATES];	/* what a reader may see */
 	u16 kept[BLOCKS][CANDIDATES];	/* what may be there after a power cut */
@@ -313,6 +333,7 @@ struct exporter {
 	u8 state;
 	bool shared;
 	bool write_through;
+	bool forgets;		/* has no place for what should outlive its crash */
 	bool powers_off;	/* STOPPING: the machine, not the module alone */
 	bool stop_flushing;
 	bool stop_failed;	/* that flush did */
@@ -328,6 +349,7 @@ struct exporter {
 	u64 speaks_late_until;	/* what it says on new connections takes long */
 	u64 reads_late_until;	/* loopback: it is busy elsewhere */
 	struct dstor_lease lease;
+	struct dstor_replay_gate gate;
 	struct record records[RECORDS];
 	/* oracle */
 	u16 holder;		/* session that may write, or 0 */
@@ -405,6 +427,22 @@ struct machine {
 	struct queue queue[QUEUES];
 };
 
+/* Of a device that keeps its acked writes. */
+struct keeper {
+	bool wish;
+	bool on;
+	bool live;		/* nothing is to be sent again */
+	bool all;		/* of the replay is sent */
+	struct dstor_keep keep;
+	struct dstor_kept *buckets[KEEP_BUCKETS];
+	struct dstor_kept kept[KEPTS];
+	struct dstor_replay replay;
+	struct dstor_replay_past past;
+	struct dstor_welcome welcome;	/* the newest */
+	struct dstor_kept *backwards;	/* mutant */
+	bool began_backwards;
+};
+
 /* A client machine's memory, as it was. */
 struct snapshot {
 	bool taken;
@@ -435,6 +473,9 @@ struct session {
 	bool over;		/* its exporter has ended it */
 	bool forgotten;		/* once at least, for want of room */
 	bool expelled[DISKS];	/* another is or was the writer since */
+	bool keeps;		/* its acked writes: none is ever missing, */
+	bool gave_up;		/* unless it had to give them up, */
+	bool excused;		/* for another was to write or to read */
 	u64 heard_ms[EXPORTERS];
 	u64 lease_ms;
 	u64 silence_ms;
@@ -468,6 +509,7 @@ struct world {
 	bool all_loopback;
 	bool all_shared;
 	bool keyed;		/* clients have keys */
+	bool keeping;		/* and keep their writes */
 	bool late_news;		/* what is in flight at a crash arrives long after it */
 	u32 hold_ms;
 	u8 hold_percent;	/* of bios that are held for long */
@@ -481,6 +523,7 @@ struct world {
 	u8 room_of_client;	/* and of one client */
 
 	u16 n_txns;
+	u16 n_internal;		/* of these no application knows */
 	u16 n_sessions;
 	u32 lives;
 	u32 bad_ends;		/* of exporters: caches may be lost */
@@ -493,6 +536,7 @@ struct world {
 
 	struct exporter exporters[EXPORTERS];
 	struct machine machines[MACHINES];
+	struct keeper keepers[MACHINES];
 	struct snapshot snapshot;
 	struct disk disks[DISKS];
 	struct txn txns[TXNS];
