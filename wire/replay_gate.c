@@ -30,14 +30,22 @@ void dstor_replay_gate_new_life(struct dstor_replay_gate *g, const u8 instance[D
 	g->until_ms = now_ms + g->wait_ms;
 }
 
+bool dstor_replay_gate_refuse(struct dstor_replay_gate *g)
+{
+	if (!g->keeps || g->late)
+		return false;
+	g->waits = false;
+	g->late = true;
+	return true;
+}
+
 enum dstor_gate dstor_replay_gate_ask(struct dstor_replay_gate *g, u64 now_ms)
 {
 	if (!g->waits)
 		return DSTOR_GATE_OPEN;
 	if (now_ms < g->until_ms)
 		return DSTOR_GATE_HOLDS;
-	g->waits = false;
-	g->late = true;
+	dstor_replay_gate_refuse(g);
 	return DSTOR_GATE_CLOSES;
 }
 

@@ -44,6 +44,12 @@ void dstor_replay_gate_new_life(struct dstor_replay_gate *g, const u8 instance[D
 				u64 lease_ms, u64 now_ms);
 
 /*
+ * What was kept so far is not to be sent again: others than the holder have written, or
+ * may. True: @g has changed, and the caller keeps it.
+ */
+bool dstor_replay_gate_refuse(struct dstor_replay_gate *g);
+
+/*
  * A request to read came, or waits, of another session than the holder. On CLOSES the
  * caller keeps the change and closes the connections of the holder, who learns from its
  * next welcome that it is too late. It serves the reader when what they had submitted is

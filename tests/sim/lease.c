@@ -179,6 +179,7 @@ bool lease_reader_waits(struct exporter *x, const struct record *r)
 	case DSTOR_GATE_CLOSES:
 		say("X%u: a reader has waited for long enough", x->index);
 		happened[H_READER_SERVED]++;
+		oracle_gate_closed(x);
 		lease_keep(x);
 		for (u8 q = 0; holder && q < QUEUES; q++)
 			if (holder->queue[q].live || holder->queue[q].pending)

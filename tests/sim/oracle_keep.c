@@ -108,14 +108,20 @@ void oracle_excused(u16 session, struct disk *d)
 	lose(session, d);
 }
 
-/* Others than the writer read the disk as it is from now on. */
-void oracle_reader_served(struct exporter *x)
+/* The writer is refused from now on, also while a write of it still holds the readers. */
+void oracle_gate_closed(struct exporter *x)
 {
-	const struct session *s = &w.sessions[x->disk->holder];
+	struct session *s = &w.sessions[x->disk->holder];
 	u64 least = s->lease_ms < DSTOR_REPLAY_WAIT_MS ? s->lease_ms : DSTOR_REPLAY_WAIT_MS;
 
 	if (is_owed(x->disk->holder) && w.now - x->up_ms < least)
 		violated("P2", "a reader does not wait for the replay of s%u", x->disk->holder);
+	s->excused = true;
+}
+
+/* Others than the writer read the disk as it is from now on. */
+void oracle_reader_served(struct exporter *x)
+{
 	oracle_excused(x->disk->holder, x->disk);
 }
 

@@ -193,6 +193,7 @@ void oracle_excused(u16 session, struct disk *d);
 void oracle_restored(struct machine *m, const u8 instance[DSTOR_ID_LEN]);
 /* @why: NULL at the end of a device. */
 void oracle_gave_up(struct machine *m, const char *why);
+void oracle_gate_closed(struct exporter *x);
 void oracle_reader_served(struct exporter *x);
 void oracle_life_over(struct exporter *x);
 void oracle_device_failed(struct machine *m);

@@ -516,6 +516,23 @@ static void too_late_once_a_reader_was_served(void **state)
 	assert_int_equal(dstor_replay_gate_ask(&g, 2000), DSTOR_GATE_HOLDS);
 }
 
+/* An administrator says that somebody has changed the disk. */
+static void what_was_kept_is_refused(void **state)
+{
+	struct dstor_replay_gate g = gate_of(true);
+
+	dstor_replay_gate_new_life(&g, second, 60000, 0);
+	assert_true(dstor_replay_gate_refuse(&g));
+	assert_false(dstor_replay_gate_grants(&g));
+	assert_int_equal(dstor_replay_gate_ask(&g, 0), DSTOR_GATE_OPEN);
+	assert_false(dstor_replay_gate_refuse(&g));
+	assert_true(dstor_replay_gate_done(&g, second));
+	assert_true(dstor_replay_gate_grants(&g));
+	g = gate_of(false);
+	assert_false(dstor_replay_gate_refuse(&g));
+	assert_false(g.late);
+}
+
 static void lease_that_was_free_is_too_late(void **state)
 {
 	struct dstor_replay_gate g = gate_of(true);
@@ -552,6 +569,7 @@ int main(void)
 		cmocka_unit_test(unfinished_replay_outlives_a_life),
 		cmocka_unit_test(readers_wait_to_a_bound),
 		cmocka_unit_test(too_late_once_a_reader_was_served),
+		cmocka_unit_test(what_was_kept_is_refused),
 		cmocka_unit_test(lease_that_was_free_is_too_late),
 	};
 
