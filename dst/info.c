@@ -119,6 +119,7 @@ static void fill_export(struct export_info *e, struct nlattr **tb)
 	e->size = take_u64(tb[DSTOR_A_SIZE]);
 	e->token = take_u64(tb[DSTOR_A_WRITER_TOKEN]);
 	e->in_flight = take_u32(tb[DSTOR_A_IN_FLIGHT]);
+	e->readers_wait_ms = take_u32(tb[DSTOR_A_READERS_WAIT_MS]);
 	take_stats(&e->stats, tb[DSTOR_A_STATS]);
 }
 

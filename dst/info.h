@@ -49,6 +49,7 @@ struct export_info {
 	u32 max_iops;
 	u64 token;
 	u32 in_flight;
+	u32 readers_wait_ms;	/* for a writer that restores the disk; 0: none does */
 	u32 crypto_threads;
 	char checksums[DSTOR_ALGO_LIST_LEN];
 	char ciphers[DSTOR_ALGO_LIST_LEN];

@@ -76,6 +76,11 @@ static const struct option_spec options[] = { {
 	.json = "write_through",
 	.help = "every write is durable before it is acked",
 }, {
+	.name = "no-replay", .kind = OBJECT_EXPORT, .type = &option_switch, .standard = "no",
+	.attr = DSTOR_A_FLAGS, .bit = DSTOR_EXPORT_NO_REPLAY, EXPORT(flags),
+	.json = "no_replay",
+	.help = "takes no writes again that a client kept over a crash",
+}, {
 	.name = "max-inflight", .kind = OBJECT_EXPORT, .flags = OPTION_LIVE,
 	.type = &option_size, .standard = "64M", .min = DSTOR_IO_MAX,
 	.attr = DSTOR_A_MAX_INFLIGHT, EXPORT(max_inflight), .json = "max_inflight",

@@ -129,6 +129,7 @@ static struct json_object *json_export(const struct export_info *e)
 	json_number(o, "size", e->size);
 	json_options(o, OBJECT_EXPORT, e);
 	json_number(o, "in_flight", e->in_flight);
+	json_number(o, "readers_wait_ms", e->readers_wait_ms);
 	for (i = 0; i < e->n_clients; i++)
 		json_object_array_add(clients, json_client(&e->clients[i]));
 	json_object_object_add(o, "clients", clients);

@@ -97,6 +97,11 @@ static void print_exports(const struct info *info)
 	for (i = 0; i < info->n_exports; i++)
 		metric_sample("dst_export_in_flight", "export", info->exports[i].name,
 			      info->exports[i].in_flight);
+	metric_head("dst_export_readers_wait_milliseconds", "gauge",
+		    "How long readers have waited for a writer that restores the disk.");
+	for (i = 0; i < info->n_exports; i++)
+		metric_sample("dst_export_readers_wait_milliseconds", "export",
+			      info->exports[i].name, info->exports[i].readers_wait_ms);
 }
 
 static void print_counters(const struct info *info)

@@ -108,6 +108,9 @@ static void print_exports(const struct info *info, bool identities)
 		putchar('\n');
 		if (identities)
 			print_identity(hex_text(e->exporter).s, uuid_text(e->uuid).s);
+		if (e->readers_wait_ms)
+			printf("  readers have waited for %s, until the writer has sent again what a crash took, or 30 s without progress\n",
+			       time_text(e->readers_wait_ms).s);
 		for (j = 0; j < e->n_clients; j++)
 			print_client(&e->clients[j]);
 	}

@@ -27,7 +27,7 @@ enum dstor_admit dstor_slot_admit(struct dstor_slot *s, const struct dstor_frame
 		if (s->state == DSTOR_SLOT_BUSY)
 			return DSTOR_ADMIT_BUSY;
 		if (f->op != DSTOR_OP_READ && f->op != DSTOR_OP_FLUSH)
-			return DSTOR_ADMIT_REPLAY;
+			return DSTOR_ADMIT_REPEAT;
 	} else if (s->state == DSTOR_SLOT_BUSY) {
 		return DSTOR_ADMIT_REFUSE;
 	}

@@ -30,7 +30,7 @@ struct dstor_slot {
 
 enum dstor_admit {
 	DSTOR_ADMIT_EXECUTE,
-	DSTOR_ADMIT_REPLAY,	/* executed before: answer slot->status */
+	DSTOR_ADMIT_REPEAT,	/* executed before: answer slot->status */
 	DSTOR_ADMIT_BUSY,	/* being executed: its response will come */
 	DSTOR_ADMIT_REFUSE,	/* older than what is known, or slot reused: close */
 };

@@ -95,6 +95,7 @@ enum dstor_pause {
 	DSTOR_PAUSE_ANSWERS,		/* earlier ones have not left yet */
 	DSTOR_PAUSE_RATE,		/* enough is received that waits for the client's rate */
 	DSTOR_PAUSE_HELLO,		/* it is handled where one may sleep */
+	DSTOR_PAUSE_GATE,		/* another client restores the disk first */
 	DSTOR_PAUSE_STOPPING,		/* what comes now is for the next exporter */
 	DSTOR_PAUSE_ENDING,		/* the last answer is on its way */
 };

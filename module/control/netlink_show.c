@@ -150,6 +150,8 @@ static int fill_export_head(struct sk_buff *skb, const struct dstor_export_info 
 	    nla_put_u32(skb, DSTOR_A_MAX_IOPS, e->max_iops) ||
 	    put_u64(skb, DSTOR_A_WRITER_TOKEN, e->writer_token) ||
 	    nla_put_u32(skb, DSTOR_A_IN_FLIGHT, e->in_flight) ||
+	    (e->readers_wait_ms &&
+	     nla_put_u32(skb, DSTOR_A_READERS_WAIT_MS, e->readers_wait_ms)) ||
 	    nla_put_u32(skb, DSTOR_A_CRYPTO_THREADS, e->crypto_threads) ||
 	    put_text(skb, DSTOR_A_CHECKSUMS, e->checksums) ||
 	    put_text(skb, DSTOR_A_CIPHERS, e->ciphers) ||

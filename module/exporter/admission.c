@@ -12,6 +12,7 @@
 #include "exporter/admission.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/peer.h"
 #include "exporter/poll.h"
@@ -230,6 +231,8 @@ static void fill_grant(struct dstor_peer *p, struct dstor_welcome *w)
 	w->slots = cpu_to_le16(s->slots);
 	w->max_io = cpu_to_le32(s->max_io);
 	w->disk_flags = cpu_to_le32(g->disk_flags);
+	if (p->queue->access == DSTOR_ACCESS_WRITE && !(e->config.flags & DSTOR_EXPORT_SHARED))
+		w->grant_flags = cpu_to_le16(dstor_gate_flags(e));
 	memcpy(w->uuid, e->config.uuid, DSTOR_ID_LEN);
 	memcpy(w->instance, e->config.instance, DSTOR_ID_LEN);
 	w->size = cpu_to_le64(g->size);
@@ -323,14 +326,14 @@ static bool give_lease(struct dstor_peer *p, const struct dstor_lease_request *r
 	struct dstor_lease before = e->lease;
 	struct dstor_export_holder holder_before = e->holder;
 	u64 token = dstor_lease_grant(&e->lease, r, dstor_session_new_token(), dstor_now_ms());
-	bool same = before.held && before.token == token &&
+	bool resumes = before.held && dstor_id_equal(before.session, e->lease.session);
+	bool same = resumes && before.token == token &&
 		    before.budget_ms == e->lease.budget_ms &&
 		    before.silence_ms == e->lease.silence_ms &&
-		    dstor_id_equal(before.session, e->lease.session) &&
 		    dstor_id_equal(e->holder.peer_id.fingerprint, p->peer_id.fingerprint) &&
 		    !strcmp(e->holder.peer_id.client, p->peer_id.client);
 
-	if (!same) {
+	if (dstor_gate_granted(p, resumes) || !same) {
 		fill_holder(p->session, &e->holder);
 		if (dstor_lease_file_grant(e, p->session, &before, &holder_before)) {
 			*wait = lease_is_saved;
@@ -432,6 +435,7 @@ static void give_former_lease_back(struct dstor_peer *p)
 	    dstor_access_of_client(e, &p->peer_id) == DSTOR_ACCESS_WRITE)
 		return;
 	dstor_lease_release(&e->lease);
+	dstor_gate_released(e);
 	dstor_lease_file_save(e);
 }
 

@@ -30,6 +30,7 @@
 #include "exporter/command_memory.h"
 #include "exporter/disk.h"
 #include "exporter/export.h"
+#include "exporter/gate.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
 #include "exporter/throttle.h"
@@ -147,7 +148,7 @@ static enum dstor_rx_verdict command_admit(struct dstor_peer *p, const struct ds
 	switch (dstor_slot_admit(slot, f)) {
 	case DSTOR_ADMIT_EXECUTE:
 		break;
-	case DSTOR_ADMIT_REPLAY:
+	case DSTOR_ADMIT_REPEAT:
 		this_cpu_inc(p->export->stats->replayed);
 		return answer_now(p, cmd, slot->status);
 	case DSTOR_ADMIT_BUSY:
@@ -183,6 +184,10 @@ enum dstor_rx_verdict dstor_command_receive(struct dstor_peer *p, enum dstor_sta
 	}
 	if (dstor_throttle_is_full(p)) {
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_RATE);
+		return DSTOR_RX_PAUSE;
+	}
+	if (f->op == DSTOR_OP_READ && dstor_gate_holds(p)) {
+		dstor_gate_wait(p);
 		return DSTOR_RX_PAUSE;
 	}
 	cmd = dstor_command_new(p, f, data);
@@ -402,24 +407,6 @@ static void count_in_flight(struct dstor_peer *p, int n)
 		wake_up_all(&p->export->wait);
 }
 
-/* In order, but for flushes, which are about acked writes only. */
-static void park_by_rate(struct dstor_peer *p)
-{
-	struct dstor_command *cmd, *n;
-	u64 bytes = 0;
-
-	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
-		if (cmd->begun || cmd->paid || cmd->op == DSTOR_OP_FLUSH)
-			continue;
-		cmd->paid = !bytes && dstor_throttle_admit(p, cmd);
-		if (cmd->paid)
-			continue;
-		bytes += max_t(u64, cmd->charged, 1);
-		list_move_tail(&cmd->entry, &p->commands.parked);
-	}
-	dstor_throttle_parked(p, bytes);
-}
-
 bool dstor_command_take_ready(struct dstor_peer *p, struct list_head *batch)
 {
 	take_decrypted(p);
@@ -438,7 +425,7 @@ bool dstor_command_take_ready(struct dstor_peer *p, struct list_head *batch)
 	if (dstor_conn_lost(&p->conn) || !dstor_conn_alive(&p->conn) || !p->admitting)
 		dstor_command_drop_ready(p);
 	else if (dstor_throttle_is_on(p->export) || p->commands.parked_bytes)
-		park_by_rate(p);
+		dstor_throttle_park(p);
 	/* Only what has begun is left then, and goes on to its end. */
 	list_splice_init(&p->commands.ready, batch);
 	if (list_empty(batch))
@@ -490,6 +477,8 @@ void dstor_command_reap(struct dstor_peer *p)
 		dstor_slot_done(&p->queue->slots[cmd->slot], cmd->seq, cmd->status);
 		dstor_point(RESULT_BEFORE_ANSWER);
 		command_count(e, cmd);
+		if (dstor_op_writes(cmd->op))
+			dstor_gate_moved(p);
 		if (dstor_conn_is_open(&p->conn) && !dstor_conn_lost(&p->conn))
 			send_answer(p, cmd);
 		else

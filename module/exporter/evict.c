@@ -5,6 +5,7 @@
  */
 #include "exporter/evict.h"
 #include "exporter/export.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
@@ -193,6 +194,7 @@ int dstor_session_evict(struct dstor_export *e, const char *client)
 		       e->lease.session, DSTOR_ID_LEN);
 		dstor_lease_revoke(&e->lease, dstor_session_new_token());
 		dstor_lease_release(&e->lease);
+		dstor_gate_released(e);
 		dstor_lease_file_save(e);
 		log_evicted(e, e->holder.name, e->holder.address);
 		found++;

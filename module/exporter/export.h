@@ -14,6 +14,7 @@
 #include "exporter/exporter.h"
 #include "exporter/rules.h"
 #include "wire/lease.h"
+#include "wire/replay_gate.h"
 
 struct dstor_listener;
 
@@ -78,6 +79,7 @@ struct dstor_export_holder {
 	char name[DSTOR_NAME_LEN];	/* its client's */
 	char address[DSTOR_TEXT_LEN];
 	struct dstor_peer_id peer_id;	/* of a former life: without an address */
+	struct dstor_replay_gate gate;	/* may it replay, and who waits for that? */
 };
 
 /* A save runs in a work, without lock: its disk may keep it. export->lock */
@@ -96,11 +98,19 @@ struct dstor_lease_file {
 	bool writer_before;
 };
 
-/* Its end by others than a command. */
+/* Its end: by a command, or by others. */
 struct dstor_export_end {
+	bool ending;			/* a caller waits for it right now; export->lock */
 	struct work_struct gone;	/* when its network namespace is gone */
 	struct work_struct shutdown;	/* when the machine goes down, ... */
 	bool winding_down;		/* ... which has not ended */
+};
+
+/* Readers that wait for a replay: see gate.c. */
+struct dstor_export_gate {
+	bool holds;			/* they do, or would; export->lock, read in any context */
+	bool moved;			/* a write of the writer is done; any context */
+	unsigned long since;		/* jiffies of the first read that waited, or 0; any context */
 };
 
 struct dstor_export {
@@ -128,9 +138,9 @@ struct dstor_export {
 	struct dstor_lease lease;
 	struct dstor_export_holder holder;
 	struct dstor_lease_file lease_file;
+	struct dstor_export_gate gate;
 	bool made;			/* dstor_export_add() is done with it */
 	bool stopping;
-	bool ending;			/* a caller waits for the end right now */
 	unsigned int n_peers;		/* attached and not yet retired */
 	struct delayed_work poll;
 	struct dstor_export_end end;

@@ -7,6 +7,7 @@
 
 #include "exporter/evict.h"
 #include "exporter/export.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/rules.h"
 #include "exporter/session.h"
@@ -171,6 +172,7 @@ static int fill_info(struct dstor_export *e, struct dstor_export_info *info)
 	info->max_iops = atomic_read(&e->limits.iops);
 	info->writer_token = e->lease.token;
 	info->in_flight = atomic_read(&e->in_flight);
+	info->readers_wait_ms = dstor_gate_wait_ms(e);
 	info->crypto_threads = e->config.crypto_threads;
 	info->n_listen = e->n_listen;
 	info->listen = kmemdup(e->listen, e->n_listen * sizeof(*e->listen), GFP_KERNEL);

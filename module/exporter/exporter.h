@@ -91,6 +91,7 @@ struct dstor_export_info {
 	u32 max_iops;
 	u64 writer_token;
 	u32 in_flight;
+	u32 readers_wait_ms;		/* for a writer that restores the disk; 0: none does */
 	u32 crypto_threads;
 	char checksums[DSTOR_ALGO_LIST_LEN];
 	char ciphers[DSTOR_ALGO_LIST_LEN];

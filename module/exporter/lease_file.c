@@ -27,7 +27,8 @@
 #include "wire/hello.h"
 #include "wire/id.h"
 
-#define MAGIC "DSTleas2"
+#define MAGIC "DSTleas3"
+#define MAGIC_2 "DSTleas2"	/* without what the holder keeps */
 #define FRESH "DSTfresh"	/* by dst export, in one step: nothing is known yet */
 #define FORMER_MAGIC "DSTlease"	/* one record, as versions before this one had it */
 #define RECORD_STEP 4096	/* no two records in one block of a disk */
@@ -48,7 +49,9 @@ struct lease_record {
 	u8 fingerprint[DSTOR_ID_LEN];	/* of its key */
 	u8 has_key;
 	u8 held;
-	u8 reserved[2];
+	u8 keeps;			/* of struct dstor_replay_gate, as the next two */
+	u8 late;
+	u8 whole[DSTOR_ID_LEN];
 	__le32 crc;
 };
 
@@ -76,6 +79,21 @@ static __le32 crc_of(const struct lease_record *r)
 static bool is_record(const struct lease_record *r)
 {
 	return !memcmp(r->magic, MAGIC, sizeof(r->magic)) && r->crc == crc_of(r);
+}
+
+/* The second kind ends where the third goes on, and has zeroes for keeps and late. */
+static void convert_2(struct lease_record *r)
+{
+	const size_t len = offsetof(struct lease_record, whole);
+	__le32 crc;
+
+	memcpy(&crc, r->whole, sizeof(crc));
+	if (memcmp(r->magic, MAGIC_2, sizeof(r->magic)) ||
+	    crc != cpu_to_le32(dstor_crc32c(r, len)))
+		return;
+	memcpy(r->magic, MAGIC, sizeof(r->magic));
+	memset(r->whole, 0, DSTOR_ID_LEN);
+	r->crc = crc_of(r);
 }
 
 /* Makes a record of a former one: with the number 0, and without what that does not know. */
@@ -119,6 +137,9 @@ static void take_record(struct dstor_export *e, const struct lease_record *r)
 	strscpy(h->peer_id.client, r->rule_client, sizeof(h->peer_id.client));
 	memcpy(h->peer_id.fingerprint, r->fingerprint, DSTOR_ID_LEN);
 	h->peer_id.has_key = r->has_key;
+	h->gate.keeps = r->keeps;
+	h->gate.late = r->late;
+	memcpy(h->gate.whole, r->whole, DSTOR_ID_LEN);
 }
 
 static void fill_record(const struct dstor_export *e, struct lease_record *r)
@@ -131,8 +152,12 @@ static void fill_record(const struct dstor_export *e, struct lease_record *r)
 	memcpy(r->uuid, e->config.uuid, DSTOR_ID_LEN);
 	/* One that is evicted drains in this life; a next one knows nothing of it. */
 	r->held = dstor_lease_outlives(&e->lease);
-	if (r->held)
+	if (r->held) {
 		memcpy(r->session, e->lease.session, DSTOR_ID_LEN);
+		r->keeps = h->gate.keeps;
+		r->late = h->gate.late;
+		memcpy(r->whole, h->gate.whole, DSTOR_ID_LEN);
+	}
 	memcpy(r->client, e->lease.client, DSTOR_ID_LEN);
 	r->token = cpu_to_le64(e->lease.token);
 	r->former = cpu_to_le64(e->lease.former);
@@ -170,6 +195,7 @@ static int lease_file_read(struct dstor_export *e, const char *path, struct dsto
 		if (n < 0)
 			return dstor_fail(err, n, "cannot read %s: error %zd", path, -n);
 		convert_former(&r[i]);
+		convert_2(&r[i]);
 		if (is_record(&r[i]) &&
 		    (!best || le64_to_cpu(r[i].number) > le64_to_cpu(best->number)))
 			best = &r[i];
@@ -295,6 +321,11 @@ bool dstor_lease_file_grant(struct dstor_export *e, struct dstor_session *s,
 bool dstor_lease_file_idle(const struct dstor_export *e)
 {
 	return READ_ONCE(e->lease_file.tried) == READ_ONCE(e->lease_file.changes);
+}
+
+bool dstor_lease_file_is_saved(const struct dstor_export *e)
+{
+	return dstor_lease_file_idle(e) && !e->lease_file.error;
 }
 
 void dstor_lease_file_retry(struct dstor_export *e)

@@ -30,6 +30,8 @@ bool dstor_lease_file_grant(struct dstor_export *e, struct dstor_session *s,
 			    const struct dstor_export_holder *holder_before);
 /* Was all tried that was to be saved? Without the lock; export->wait tells. */
 bool dstor_lease_file_idle(const struct dstor_export *e);
+/* Would a next life know all that has changed? Under export->lock. */
+bool dstor_lease_file_is_saved(const struct dstor_export *e);
 /* The next try, if the last one failed. Under export->lock. */
 void dstor_lease_file_retry(struct dstor_export *e);
 /* Both wait for a save that runs, without the lock. */

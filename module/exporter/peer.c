@@ -30,6 +30,7 @@
 #include "exporter/command.h"
 #include "exporter/command_memory.h"
 #include "exporter/export.h"
+#include "exporter/gate.h"
 #include "exporter/hello.h"
 #include "exporter/limiter.h"
 #include "exporter/listener.h"
@@ -93,6 +94,10 @@ static enum dstor_rx_verdict peer_frame(struct dstor_peer *p)
 	case DSTOR_FRAME_BYE:
 		p->bye = p->state == DSTOR_PEER_LIVE;
 		return DSTOR_RX_CLOSE;
+	case DSTOR_FRAME_REPLAYED:
+		/* Here the socket's lock is held. */
+		dstor_peer_notify(p, DSTOR_NOTICE_REPLAYED);
+		return DSTOR_RX_NEXT;
 	}
 	return DSTOR_RX_NEXT;
 }
@@ -265,6 +270,8 @@ static bool keep_time(struct dstor_peer *p)
 		dstor_peer_tell_full(p);
 		if (!test_bit(DSTOR_NOTICE_STOP, &p->notices))
 			dstor_conn_resume(&p->conn, DSTOR_PAUSE_MEMORY);
+		if (!dstor_gate_holds(p))
+			dstor_conn_resume(&p->conn, DSTOR_PAUSE_GATE);
 		if (dstor_conn_wants_ping(&p->conn, p->ping_ms) &&
 		    jiffies_to_msecs(jiffies - p->notified) >= p->ping_ms) {
 			p->notified = jiffies;
@@ -280,19 +287,12 @@ static bool keep_time(struct dstor_peer *p)
 	}
 }
 
-/* A disk that shrank, and grew to less than it was, is no news (R12.7). */
-static void tell_size(struct dstor_peer *p, u64 size)
-{
-	if (size <= p->bounds.size)
-		return;
-	p->bounds.size = size;
-	dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0, size);
-}
-
 static void take_notices(struct dstor_peer *p)
 {
 	if (test_and_clear_bit(DSTOR_NOTICE_SIZE, &p->notices))
-		tell_size(p, atomic64_read(&p->export->disk.grown));
+		dstor_peer_tell_size(p, atomic64_read(&p->export->disk.grown));
+	if (test_and_clear_bit(DSTOR_NOTICE_REPLAYED, &p->notices))
+		dstor_gate_replayed(p);
 	if (test_bit(DSTOR_NOTICE_STOP, &p->notices)) {
 		/* All that was received in whole is submitted. */
 		dstor_conn_pause(&p->conn, DSTOR_PAUSE_STOPPING);

@@ -151,6 +151,7 @@ enum dstor_notice {
 	DSTOR_NOTICE_STOP,		/* accept nothing more */
 	DSTOR_NOTICE_FLUSHED,		/* all is durable: tell and end */
 	DSTOR_NOTICE_UNFLUSHED,		/* the flush failed: end */
+	DSTOR_NOTICE_REPLAYED,		/* its own: the client says so */
 };
 
 void dstor_peer_new(struct dstor_listener *l, struct socket *sock);
@@ -184,10 +185,13 @@ void dstor_peer_send_frame(struct dstor_peer *p, u8 type, u16 flags, u16 slot, u
 /* The STATE that answers the ASK @f. Under conn.tx.lock. */
 void dstor_peer_answer_ask(struct dstor_peer *p, const struct dstor_frame *f);
 /*
- * While there is no memory for the request whose header is here, or too much waits for the
- * client's rate, nothing behind it is read, an ASK neither. The client is told that all of it waits for what is in progress,
- * a few times in each of its timeouts. Under conn.tx.lock.
+ * While there is no memory for the request whose header is here, a read waits for a replay,
+ * or too much waits for the client's rate, nothing behind it is read, an ASK neither. The
+ * client is told that all of it waits for what is in progress, a few times in each of its
+ * timeouts. Under conn.tx.lock.
  */
 void dstor_peer_tell_full(struct dstor_peer *p);
+/* The disk has grown, perhaps. Under conn.tx.lock. */
+void dstor_peer_tell_size(struct dstor_peer *p, u64 size);
 
 #endif

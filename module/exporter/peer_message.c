@@ -79,13 +79,27 @@ void dstor_peer_answer_ask(struct dstor_peer *p, const struct dstor_frame *f)
 void dstor_peer_tell_full(struct dstor_peer *p)
 {
 	const struct dstor_frame *f = dstor_conn_frame(&p->conn);
+	bool waits = dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_GATE);
 
-	if ((!dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) &&
-	     !dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_RATE)) ||
+	if (!(waits || dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_MEMORY) ||
+	      dstor_conn_pauses_for(&p->conn, DSTOR_PAUSE_RATE)) ||
 	    dstor_conn_is_full(&p->conn) ||
 	    jiffies_to_msecs(jiffies - p->memory.told) < p->timeout_ms / 4)
 		return;
 	p->memory.told = jiffies;
+	/* For people: what it means to the transaction is what BUSY means. */
+	if (waits)
+		dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot),
+				      DSTOR_STATE_WAITS, le64_to_cpu(f->seq), 0);
 	dstor_peer_send_frame(p, DSTOR_FRAME_STATE, DSTOR_STATE_ALL, le16_to_cpu(f->slot),
 			      DSTOR_STATE_BUSY, le64_to_cpu(f->seq), 0);
+}
+
+/* A disk that shrank, and grew to less than it was, is no news (R12.7). */
+void dstor_peer_tell_size(struct dstor_peer *p, u64 size)
+{
+	if (size <= p->bounds.size)
+		return;
+	p->bounds.size = size;
+	dstor_peer_send_frame(p, DSTOR_FRAME_CHANGE, DSTOR_CHANGE_SIZE, 0, 0, 0, size);
 }

@@ -7,6 +7,7 @@
 #include "exporter/disk.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
@@ -56,6 +57,7 @@ void dstor_export_poll(struct work_struct *work)
 	dstor_session_expire(e);
 	dstor_session_settle_lease(e);
 	dstor_lease_file_retry(e);
+	dstor_gate_poll(e);
 	mutex_unlock(&e->lock);
 	queue_delayed_work(dstor_watch_wq, &e->poll, msecs_to_jiffies(POLL_MS));
 }

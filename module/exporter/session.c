@@ -13,6 +13,7 @@
 #include "exporter/account.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/peer.h"
 #include "exporter/session.h"
@@ -168,8 +169,10 @@ static void drop_lease(struct dstor_session *s)
 		return;
 	dstor_lease_release(&e->lease);
 	/* When the export is stopped its writer has not left: it will come back. */
-	if (!e->stopping)
-		dstor_lease_file_save(e);
+	if (e->stopping)
+		return;
+	dstor_gate_released(e);
+	dstor_lease_file_save(e);
 }
 
 void dstor_session_forget(struct dstor_session *s)

@@ -15,6 +15,7 @@
 #include "exporter/disk.h"
 #include "exporter/export.h"
 #include "exporter/export_event.h"
+#include "exporter/gate.h"
 #include "exporter/lease_file.h"
 #include "exporter/listener.h"
 #include "exporter/rules.h"
@@ -44,7 +45,7 @@ static struct dstor_export *new_export(const struct dstor_export_config *c)
 	INIT_WORK(&e->end.gone, dstor_export_end_work);
 	INIT_WORK(&e->end.shutdown, dstor_export_shutdown_work);
 	INIT_LIST_HEAD(&e->disk.claim);
-	dstor_lease_file_init(e, dstor_session_lease_saved);
+	dstor_lease_file_init(e, dstor_gate_lease_saved);
 	strscpy(e->name, c->name, sizeof(e->name));
 	strscpy(e->config.checksums, c->checksums[0] ? c->checksums : "crc32c,none",
 		sizeof(e->config.checksums));
@@ -125,8 +126,10 @@ int dstor_export_add(struct net *net, const struct dstor_export_config *c,
 	ret = dstor_disk_open(e, err);
 	if (!ret && c->lease_file)
 		ret = dstor_lease_file_open(e, c->lease_file, err);
-	if (!ret)
+	if (!ret) {
+		dstor_gate_begin(e);
 		ret = open_listeners(net, e, c, err);
+	}
 	if (!ret) {
 		/*
 		 * The reference lasts until unexport. dstor_peers_end() waits

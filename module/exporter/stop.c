@@ -115,7 +115,7 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 	mutex_lock(&e->lock);
 	if (!e->made)
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being made", name);
-	else if (e->ending)
+	else if (e->end.ending)
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" is being stopped", name);
 	else if (!force && count_clients(e))
 		ret = dstor_fail(err, -EBUSY, "export \"%s\" has %u client(s)", name,
@@ -123,7 +123,7 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 	if (!ret) {
 		dstor_lease_file_retry(e);
 		e->stopping = true;
-		e->ending = true;
+		e->end.ending = true;
 	}
 	mutex_unlock(&e->lock);
 	if (ret)
@@ -135,7 +135,7 @@ int dstor_export_del(const char *name, bool force, struct dstor_error *err)
 	if (ret == -ERESTARTSYS) {
 		/* Killed while a disk keeps what it has: unexport can be tried again. */
 		mutex_lock(&e->lock);
-		e->ending = false;
+		e->end.ending = false;
 		mutex_unlock(&e->lock);
 		ret = dstor_fail(err, -ECANCELED, "export \"%s\" still waits for its disk", name);
 		goto out;
@@ -167,9 +167,9 @@ void dstor_exports_leave(struct net *net)
 
 	while ((e = dstor_export_in(net))) {
 		mutex_lock(&e->lock);
-		go = !e->ending;
+		go = !e->end.ending;
 		e->stopping = true;
-		e->ending = true;
+		e->end.ending = true;
 		dstor_session_end_all(e);
 		mutex_unlock(&e->lock);
 		dstor_export_close_listeners(e);

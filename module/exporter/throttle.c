@@ -32,7 +32,7 @@ static u64 bytes_of(const struct dstor_command *cmd)
 	return cmd->op == DSTOR_OP_READ || cmd->op == DSTOR_OP_WRITE ? cmd->bytes : 0;
 }
 
-bool dstor_throttle_admit(struct dstor_peer *p, const struct dstor_command *cmd)
+static bool throttle_admit(struct dstor_peer *p, const struct dstor_command *cmd)
 {
 	u64 bandwidth = atomic64_read(&p->export->limits.bandwidth);
 	u32 iops = atomic_read(&p->export->limits.iops);
@@ -72,7 +72,8 @@ bool dstor_throttle_is_full(const struct dstor_peer *p)
 	       p->commands.parked_bytes >= div_u64(share, p->session->n_queues);
 }
 
-void dstor_throttle_parked(struct dstor_peer *p, u64 bytes)
+/* @bytes: of its commands that wait. Pauses reading, or goes on. */
+static void throttle_parked(struct dstor_peer *p, u64 bytes)
 {
 	bool was_full = dstor_throttle_is_full(p);
 
@@ -81,6 +82,24 @@ void dstor_throttle_parked(struct dstor_peer *p, u64 bytes)
 		return;
 	dstor_conn_resume(&p->conn, DSTOR_PAUSE_RATE);
 	dstor_conn_kick(&p->conn);
+}
+
+/* In order, but for flushes, which are about acked writes only. */
+void dstor_throttle_park(struct dstor_peer *p)
+{
+	struct dstor_command *cmd, *n;
+	u64 bytes = 0;
+
+	list_for_each_entry_safe(cmd, n, &p->commands.ready, entry) {
+		if (cmd->begun || cmd->paid || cmd->op == DSTOR_OP_FLUSH)
+			continue;
+		cmd->paid = !bytes && throttle_admit(p, cmd);
+		if (cmd->paid)
+			continue;
+		bytes += max_t(u64, cmd->charged, 1);
+		list_move_tail(&cmd->entry, &p->commands.parked);
+	}
+	throttle_parked(p, bytes);
 }
 
 /* A debt at the former rate would delay the effect of a higher one. */

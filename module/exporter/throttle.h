@@ -17,12 +17,10 @@ static inline bool dstor_throttle_is_on(const struct dstor_export *e)
 }
 
 /*
- * May @cmd, which is ready, go to the disk? It is charged then. If not, the peer is
- * kicked when it is worth another look. The peer's work alone calls it.
+ * Charges the ready commands of @p that may go to the disk, and parks the others. The peer
+ * is kicked when these are worth another look. Under conn.tx.lock; in the peer's work alone.
  */
-bool dstor_throttle_admit(struct dstor_peer *p, const struct dstor_command *cmd);
-/* @bytes: of the ready commands of @p that wait for their rate. Pauses reading, or goes on. */
-void dstor_throttle_parked(struct dstor_peer *p, u64 bytes);
+void dstor_throttle_park(struct dstor_peer *p);
 /* Is so much parked that the next request is to wait in the socket? */
 bool dstor_throttle_is_full(const struct dstor_peer *p);
 /* The work that kicks a peer whose commands may go on. */

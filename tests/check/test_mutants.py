@@ -33,6 +33,6 @@ def test_what_is_no_mutant_lives(objects):
 
 
 def test_a_mutant_whose_line_is_gone_is_noticed(monkeypatch):
-    monkeypatch.setitem(MUTANTS, "gone", ("slot", "no such line", "", "slot_new_then_replay", "slot"))
+    monkeypatch.setitem(MUTANTS, "gone", ("slot", "no such line", "", "slot_new_then_repeat", "slot"))
     with pytest.raises(ValueError, match="gone: 0 times"):
         mutants.mutated("gone")

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 				if (!seq)
 					dstor_slot_drop(&s, 0);
 				break;
-			case DSTOR_ADMIT_REPLAY:
+			case DSTOR_ADMIT_REPEAT:
 				MUST(done[seq] && s.status == result[seq]);
 				MUST(dstor_op_writes(op_of[seq]));
 				break;

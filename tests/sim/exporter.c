@@ -117,7 +117,7 @@ static enum dstor_admit admit(struct dstor_slot *s, const struct dstor_frame *f)
 		s->state = DSTOR_SLOT_FREE;
 	if (mutated(SEQUENCE_NOT_CHECKED) && s->state == DSTOR_SLOT_DONE && s->op == f->op &&
 	    dstor_op_writes(f->op))
-		return DSTOR_ADMIT_REPLAY;
+		return DSTOR_ADMIT_REPEAT;
 	return dstor_slot_admit(s, f);
 }
 
@@ -146,7 +146,7 @@ static void request_arrived(struct conn *c, const struct item *i)
 		return;
 	case DSTOR_ADMIT_BUSY:
 		return;
-	case DSTOR_ADMIT_REPLAY:
+	case DSTOR_ADMIT_REPEAT:
 		happened[H_REPLAYED]++;
 		say("X%u: answers %s seq %llu from memory", c->x->index, op_name(i->frame.op),
 		    ULL(le64_to_cpu(i->frame.seq)));

@@ -16,7 +16,7 @@ DAMAGE = f"""
         for at in (0, 4096):
             f.seek(at)
             magic, number = struct.unpack("<8sQ", f.read(16).ljust(16))
-            if magic == b"DSTleas2":
+            if magic == b"DSTleas3":
                 numbers[number] = at
         for number in sorted(numbers)[%s:]:
             f.seek(numbers[number] + 100)

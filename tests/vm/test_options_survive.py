@@ -8,7 +8,7 @@ from common import device, export, fails, show
 VOLATILE = {"stats", "latency", "in_flight", "clients", "oldest_io_ms", "next_ms", "retry"}
 # A value for each option, which is not its default. An option without one here fails the test.
 EXPORT = {"allow": "key=./key", "listen": "dst://127.0.0.1", "read-only": "", "shared": "", "write-through": "",
-          "max-inflight": "8M", "max-bandwidth": "3M", "max-iops": "500",
+          "no-replay": "", "max-inflight": "8M", "max-bandwidth": "3M", "max-iops": "500",
           "checksum": "sha256,hmac(sha256)", "cipher": "chacha20-poly1305,none", "crypto-threads": "3"}
 ATTACH = {"name": "d", "timeout": "7s", "retries": "forever", "ping": "1500ms", "connections": "3", "queue-depth": "64",
           "max-io": "64K", "read-only": "", "key": "./key", "cipher": "chacha20-poly1305", "checksum": "sha256",

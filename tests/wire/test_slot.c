@@ -21,7 +21,7 @@ static enum dstor_admit admit(struct dstor_slot *s, u64 seq, u8 op)
 	return admit_at(s, seq, op, 0, 4096);
 }
 
-static void slot_new_then_replay(void **state)
+static void slot_new_then_repeat(void **state)
 {
 	struct dstor_slot s = {0};
 
@@ -32,7 +32,7 @@ static void slot_new_then_replay(void **state)
 	dstor_slot_done(&s, 1, DSTOR_STATUS_MEDIUM);
 	assert_int_equal(dstor_slot_ask(&s, 1), DSTOR_STATE_DONE);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
+		assert_int_equal(admit(&s, 1, DSTOR_OP_WRITE), DSTOR_ADMIT_REPEAT);
 		assert_int_equal(s.status, DSTOR_STATUS_MEDIUM);
 	}
 	assert_int_equal(admit(&s, 2, DSTOR_OP_WRITE), DSTOR_ADMIT_EXECUTE);
@@ -122,7 +122,7 @@ static void slot_refuses_a_resend_of_another_place_or_length(void **state)
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
 	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 4096, 4096), DSTOR_ADMIT_REFUSE);
 	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 512), DSTOR_ADMIT_REFUSE);
-	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 4096), DSTOR_ADMIT_REPLAY);
+	assert_int_equal(admit_at(&s, 5, DSTOR_OP_WRITE, 8192, 4096), DSTOR_ADMIT_REPEAT);
 }
 
 static void slot_dropped_is_executed_again(void **state)
@@ -137,7 +137,7 @@ static void slot_dropped_is_executed_again(void **state)
 	dstor_slot_done(&s, 5, DSTOR_STATUS_OK);
 	/* what is done cannot be dropped */
 	dstor_slot_drop(&s, 5);
-	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REPLAY);
+	assert_int_equal(admit(&s, 5, DSTOR_OP_WRITE), DSTOR_ADMIT_REPEAT);
 	/* and a drop frees the slot for the next */
 	admit(&s, 6, DSTOR_OP_WRITE);
 	dstor_slot_drop(&s, 6);
@@ -379,7 +379,7 @@ static void rejoin_texts_differ(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(slot_new_then_replay),
+		cmocka_unit_test(slot_new_then_repeat),
 		cmocka_unit_test(slot_executes_what_changes_the_disk_once),
 		cmocka_unit_test(slot_reads_and_flushes_again),
 		cmocka_unit_test(slot_refuses_the_stale),

@@ -45,6 +45,7 @@ enum dstor_export_flags {
 	DSTOR_EXPORT_READ_ONLY = 1 << 0,
 	DSTOR_EXPORT_SHARED = 1 << 1,
 	DSTOR_EXPORT_WRITE_THROUGH = 1 << 2,
+	DSTOR_EXPORT_NO_REPLAY = 1 << 3,
 };
 
 enum dstor_device_state {
@@ -130,6 +131,7 @@ enum dstor_attr {
 	DSTOR_A_WAIT_MS,	/* u32: EXPORT_SET, for what was evicted to drain; 0: do not wait */
 	DSTOR_A_MAX_BANDWIDTH,	/* u64: bytes per second of each client; 0, absent: no limit */
 	DSTOR_A_MAX_IOPS,	/* u32: likewise, requests */
+	DSTOR_A_READERS_WAIT_MS,	/* u32: of exports: for a writer that restores the disk */
 	__DSTOR_A_MAX,
 };
 
