@@ -56,6 +56,10 @@ const char *stats_name(int attr)
 		[DSTOR_STATS_AUTH_FAILURES] = "auth_failures",
 		[DSTOR_STATS_MISMATCHES] = "mismatches",
 		[DSTOR_STATS_COPIED_WRITES] = "copied_writes",
+		[DSTOR_STATS_UNKEPT_WRITES] = "unkept_writes",
+		[DSTOR_STATS_OWN_FLUSHES] = "own_flushes",
+		[DSTOR_STATS_REPLAYS] = "replays",
+		[DSTOR_STATS_KEPT_RESENT] = "kept_resent",
 	};
 
 	return attr < (int)ARRAY_SIZE(names) ? names[attr] : NULL;
@@ -185,6 +189,11 @@ static void on_device(struct nlmsghdr *nlh, void *arg)
 	d->oldest_io_ms = take_u32(tb[DSTOR_A_OLDEST_IO_MS]);
 	d->next_ms = take_u32(tb[DSTOR_A_NEXT_MS]);
 	d->live = take_u32(tb[DSTOR_A_LIVE]);
+	d->keeps = tb[DSTOR_A_KEPT];
+	d->kept_bytes = take_u64(tb[DSTOR_A_KEPT]);
+	d->replaying = tb[DSTOR_A_REPLAY];
+	d->replayed_bytes = take_u64(tb[DSTOR_A_REPLAYED]);
+	d->replay_bytes = take_u64(tb[DSTOR_A_REPLAY]);
 	take_stats(&d->stats, tb[DSTOR_A_STATS]);
 	take_latency(&d->read, tb[DSTOR_A_READ_LATENCY]);
 	take_latency(&d->write, tb[DSTOR_A_WRITE_LATENCY]);

@@ -67,6 +67,9 @@ struct device_info {
 	char uuid[ID_TEXT_LEN];
 	char exporter[ID_TEXT_LEN];	/* insisted on; empty: the next one */
 	u64 size;
+	u64 keep_bytes;		/* wanted; what follows is 0 if nothing can be kept */
+	bool keeps, replaying;
+	u64 kept_bytes, replayed_bytes, replay_bytes;
 	u32 timeout_ms, retries, ping_ms;
 	u32 connections, queue_depth, max_io, crypto_threads;
 	bool read_only;

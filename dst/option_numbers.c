@@ -70,6 +70,24 @@ const struct option_type option_switch = {
 	.put = switch_put, .take = switch_take, .same = switch_same,
 };
 
+/* An order, whose only value is "drop" -------------------------------------- */
+
+static int drop_check(const struct option_spec *o, const char *text, struct reason *why)
+{
+	return strcmp(text, "drop") ? refuse(why, "\"%.80s\" is not \"drop\"", text) : 0;
+}
+
+static int drop_put(struct nl_msg *msg, const struct option_spec *o, const char *text,
+		    struct reason *why)
+{
+	put_flag(msg, o->attr, true);
+	return 0;
+}
+
+const struct option_type option_drop = {
+	.value = "drop", .check = drop_check, .put = drop_put,
+};
+
 /* Numbers, times and sizes ------------------------------------------------- */
 
 static bool is_word(const struct option_spec *o, const char *text)

@@ -166,6 +166,18 @@ static const struct option_spec options[] = { {
 	.unit = DSTOR_IO_MIN, .attr = DSTOR_A_MAX_IO, DEVICE(max_io), .json = "max_io",
 	.help = "largest request",
 }, {
+	.name = "keep", .kind = OBJECT_DEVICE, .flags = OPTION_FREE,
+	.type = &option_size, .standard = "off", .min = DSTOR_KEEP_MIN, .max = DSTOR_KEEP_MAX,
+	.unit = DSTOR_IO_MIN, .word = "off", .attr = DSTOR_A_KEEP, DEVICE(keep_bytes),
+	.json = "keep",
+	.help = "memory for acked writes until they are flushed: they survive\n"
+		"a crash of the exporter",
+}, {
+	.name = "kept", .kind = OBJECT_DEVICE, .flags = OPTION_LIVE | OPTION_ACTION,
+	.type = &option_drop, .attr = DSTOR_A_DROP_KEPT,
+	.help = "gives up kept writes, because somebody changed the disk\n"
+		"meanwhile: the next flush fails",
+}, {
 	.name = "read-only", .kind = OBJECT_DEVICE, .flags = OPTION_GRANTED,
 	.type = &option_switch, .standard = "no",
 	.attr = DSTOR_A_READ_ONLY, DEVICE(read_only), .json = "read_only",

@@ -76,7 +76,7 @@ struct option_type {
 
 extern const struct option_type option_switch, option_number, option_time, option_size,
 	option_list, option_key_file, option_rule, option_listen, option_uri, option_path,
-	option_name, option_client, option_exporter, option_uuid;
+	option_name, option_client, option_exporter, option_uuid, option_drop;
 
 /* A value that was given. */
 struct option_value {

@@ -155,6 +155,11 @@ static struct json_object *json_device(const struct device_info *d)
 	json_number(o, "in_flight", d->in_flight);
 	json_number(o, "oldest_io_ms", d->oldest_io_ms);
 	json_number(o, "next_ms", d->next_ms);
+	json_boolean(o, "keeps", d->keeps);
+	json_number(o, "kept_bytes", d->kept_bytes);
+	json_boolean(o, "replaying", d->replaying);
+	json_number(o, "replayed_bytes", d->replayed_bytes);
+	json_number(o, "replay_bytes", d->replay_bytes);
 	json_stats(o, &d->stats);
 	latency = json_object_new_object();
 	json_object_object_add(latency, "read", json_histogram(&d->read));

@@ -71,6 +71,10 @@ static void print_devices(const struct info *info)
 	for (i = 0; i < info->n_devices; i++)
 		metric_sample("dst_device_size_bytes", "device", info->devices[i].name,
 			      info->devices[i].size);
+	metric_head("dst_device_kept_bytes", "gauge", "Memory of kept writes.");
+	for (i = 0; i < info->n_devices; i++)
+		metric_sample("dst_device_kept_bytes", "device", info->devices[i].name,
+			      info->devices[i].kept_bytes);
 	gauge_u32(info, "dst_device_connections", offsetof(struct device_info, connections),
 		  "Connections it should have.");
 	gauge_u32(info, "dst_device_connections_live", offsetof(struct device_info, live),

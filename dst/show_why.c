@@ -64,6 +64,21 @@ static void print_io(const struct device_info *d)
 		       time_text(d->oldest_io_ms).s, d->retry + 1);
 }
 
+/* Acked writes that a crash of the exporter must not lose. */
+static void print_kept(const struct device_info *d)
+{
+	if (!d->keep_bytes)
+		return;
+	why_line("kept writes");
+	if (!d->keeps)
+		puts("none: the disk needs no flush, or the export is shared, or it is only read");
+	else if (d->replaying)
+		printf("replaying %s of %s\n", size_text(d->replayed_bytes).s,
+		       size_text(d->replay_bytes).s);
+	else
+		printf("%s of %s\n", size_text(d->kept_bytes).s, size_text(d->keep_bytes).s);
+}
+
 static void print_connections(const struct device_info *d)
 {
 	why_line("connections");
@@ -101,7 +116,7 @@ static void print_past(const struct device_info *d)
 	static const int counters[] = {
 		DSTOR_STATS_RECONNECTS, DSTOR_STATS_RESENDS, DSTOR_STATS_ERRORS,
 		DSTOR_STATS_CHECKSUM_ERRORS, DSTOR_STATS_AUTH_FAILURES, DSTOR_STATS_MISMATCHES,
-		DSTOR_STATS_COPIED_WRITES,
+		DSTOR_STATS_COPIED_WRITES, DSTOR_STATS_REPLAYS, DSTOR_STATS_KEPT_RESENT,
 	};
 	size_t i;
 
@@ -168,6 +183,7 @@ void show_why(const struct device_info *d)
 	print_connections(d);
 	print_io(d);
 	print_budget(d);
+	print_kept(d);
 	print_past(d);
 	snprintf(disk, sizeof(disk), "dst-%s", d->name);
 	if (disk_user(disk, who, sizeof(who))) {

@@ -291,17 +291,36 @@ void dstor_keep_fenced(struct dstor_keep *k, u16 queue, u64 mark)
 	keep_decide(k, false, queue, mark);
 }
 
-struct dstor_kept *dstor_keep_flushed(struct dstor_keep *k, u64 number)
+struct dstor_kept *dstor_keep_flushed_few(struct dstor_keep *k, u64 number, u32 most)
 {
 	struct dstor_kept *chain = NULL;
 	struct dstor_kept *r;
 
-	while ((r = k->acked.oldest) && r->mark <= number) {
+	while (most-- && (r = k->acked.oldest) && r->mark <= number) {
 		keep_remove(k, r);
 		r->next = chain;
 		chain = r;
 	}
 	return chain;
+}
+
+struct dstor_kept *dstor_keep_flushed(struct dstor_keep *k, u64 number)
+{
+	return dstor_keep_flushed_few(k, number, ~0U);
+}
+
+bool dstor_keep_is_covered(const struct dstor_keep *k, u64 number)
+{
+	return k->acked.oldest && k->acked.oldest->mark <= number;
+}
+
+void dstor_keep_durable(struct dstor_keep *k, u16 queue)
+{
+	struct dstor_kept *r;
+
+	for (r = k->acked.oldest; r; r = r->newer)
+		if (r->queue == queue && !r->failed)
+			r->durable = true;
 }
 
 /* --- a crash --- */

@@ -123,6 +123,16 @@ void dstor_keep_fenced(struct dstor_keep *k, u16 queue, u64 mark);
  */
 struct dstor_kept *dstor_keep_flushed(struct dstor_keep *k, u64 number);
 
+/*
+ * The same in steps of @most records, as long as dstor_keep_is_covered(). Anything may happen
+ * in between: what a crash leaves is covered no longer.
+ */
+struct dstor_kept *dstor_keep_flushed_few(struct dstor_keep *k, u64 number, u32 most);
+bool dstor_keep_is_covered(const struct dstor_keep *k, u64 number);
+
+/* All that was acked on @queue is durable by now, without a flush of the client's. */
+void dstor_keep_durable(struct dstor_keep *k, u16 queue);
+
 /* The instance has changed: no flush so far covers what is kept, and all are fenced. */
 void dstor_keep_crashed(struct dstor_keep *k);
 

@@ -12,6 +12,7 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
+#include "client/kept_replay.h"
 #include "conn/transport.h"
 #include "core/point.h"
 #include "core/words.h"
@@ -52,7 +53,11 @@ static int copy_config(struct dstor_device *dev, const struct dstor_device_confi
 	dev->config.policy.retries = c->retries;
 	dev->config.ping_ms = c->ping_ms;
 	dev->n_queues = c->connections;
-	dev->geometry.depth = c->queue_depth;
+	dev->config.queue_depth = c->queue_depth;
+	dev->config.keep_bytes = c->read_only ? 0 : c->keep_bytes;
+	/* One more, for requests of our own. */
+	dev->geometry.depth = min_t(u32, c->queue_depth + !!dev->config.keep_bytes,
+				    DSTOR_SLOTS_MAX);
 	dev->geometry.max_io = c->max_io;
 	dev->config.read_only = c->read_only;
 	dev->config.crypto_threads = c->crypto_threads;
@@ -107,7 +112,10 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	spin_lock_init(&dev->copies.lock);
 	INIT_LIST_HEAD(&dev->copies.free);
 	INIT_LIST_HEAD(&dev->entry);
-	INIT_WORK(&dev->resize, dstor_device_resize_work);
+	INIT_LIST_HEAD(&dev->kept.parked);
+	INIT_WORK(&dev->kept.tidy, dstor_kept_tidy_work);
+	INIT_WORK(&dev->kept.over, dstor_kept_over_work);
+	INIT_WORK(&dev->geometry.resize, dstor_device_resize_work);
 	INIT_WORK(&dev->geometry.relimit, dstor_device_relimit_work);
 	INIT_DELAYED_WORK(&dev->watchdog, dstor_watchdog_work);
 	get_random_bytes(dev->recovery.session, DSTOR_ID_LEN);
@@ -136,6 +144,7 @@ err:
 static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	unsigned int i;
+	int ret;
 
 	memcpy(dev->geometry.identity.uuid, w->uuid, DSTOR_ID_LEN);
 	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
@@ -161,7 +170,10 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 		if (!q->slots || !q->resend)
 			return -ENOMEM;
 	}
-	return dstor_copies_alloc(dev);
+	ret = dstor_copies_alloc(dev) ?: dstor_kept_begin(dev, w);
+	dev->geometry.tags = min_t(u16, dev->config.queue_depth,
+				   dev->geometry.depth - dev->kept.on);
+	return ret;
 }
 
 /* Is it the exporter and the disk that the device was asked to insist on? */

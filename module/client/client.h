@@ -31,6 +31,7 @@ struct dstor_device_config {
 	u32 connections;
 	u32 queue_depth;
 	u32 max_io;			/* bytes */
+	u64 keep_bytes;			/* 0: nothing is kept */
 	bool read_only;
 	bool has_key;
 	u8 key[DSTOR_KEY_LEN];
@@ -51,8 +52,18 @@ struct dstor_device_change {
 	const u8 *exporter;		/* 16 bytes to insist on; zero: the next one */
 	const u8 *uuid;			/* 16 bytes, not zero */
 	const u8 *key;			/* DSTOR_KEY_LEN bytes */
+	bool drop_kept;			/* what is kept is lost */
 	unsigned int n_addresses;	/* 0: unchanged */
 	const struct dstor_address *addresses;
+};
+
+/* Of kept writes. Bytes. */
+struct dstor_kept_info {
+	u64 limit;			/* 0: none are kept, and so is the rest */
+	u64 used;
+	bool replaying;
+	u64 replayed;			/* by this replay, */
+	u64 total;			/* of so many */
 };
 
 struct dstor_device_info {
@@ -81,6 +92,8 @@ struct dstor_device_info {
 	u32 live;
 	u32 major;
 	u32 minor;
+	u64 keep_bytes;			/* wanted for kept writes */
+	struct dstor_kept_info kept;
 	struct dstor_stats stats;
 };
 

@@ -136,7 +136,8 @@ static bool repeat_damaged(struct dstor_transaction *t)
 	struct dstor_device *dev = t->queue->dev;
 	struct dstor_frame *f = t->message.head;
 
-	if (t->op == DSTOR_OP_WRITE) {
+	/* A kept write and a piece of a replay are sent from a copy already. */
+	if (t->op == DSTOR_OP_WRITE && !t->own && t->message.bio == rq->bio) {
 		t->copy = take_copy(&dev->copies, DIV_ROUND_UP(blk_rq_bytes(rq), PAGE_SIZE));
 		if (!t->copy)
 			return false;

@@ -13,6 +13,7 @@
 #include "client/device.h"
 #include "client/device_event.h"
 #include "client/device_state.h"
+#include "client/kept_replay.h"
 #include "core/netns.h"
 #include "core/point.h"
 #include "core/work.h"
@@ -44,8 +45,13 @@ void dstor_device_stop_works(struct dstor_device *dev)
 		cancel_delayed_work_sync(&q->link);
 		cancel_work_sync(&q->work);
 	}
+	cancel_work_sync(&dev->kept.over);
+	cancel_work_sync(&dev->kept.tidy);
+	/* Both kick connections, closed ones, too. */
+	for (i = 0; i < dev->n_queues; i++)
+		cancel_work_sync(&dev->queues[i].work);
 	/* The queues receive no more CHANGE that would start this work. */
-	cancel_work_sync(&dev->resize);
+	cancel_work_sync(&dev->geometry.resize);
 	cancel_work_sync(&dev->geometry.relimit);
 	cancel_work_sync(&dev->report.uevent);
 }
@@ -162,14 +168,17 @@ static void fail_all(struct dstor_device *dev)
 	} while (!quiet);
 }
 
-static bool all_live(struct dstor_device *dev)
+/* An orderly detach makes acked writes durable. */
+static int drain_kept(struct dstor_device *dev, struct dstor_error *err)
 {
-	unsigned int i;
+	int ret = dstor_kept_drain(dev, err);
 
-	for (i = 0; i < dev->n_queues; i++)
-		if (!dstor_queue_live(&dev->queues[i]))
-			return false;
-	return true;
+	if (!ret)
+		return 0;
+	mutex_lock(&dev->lock);
+	dev->removing = false;
+	mutex_unlock(&dev->lock);
+	return ret;
 }
 
 /* The disk goes; readers that found the device before must not look at it any more. */
@@ -193,10 +202,13 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	if (!dev)
 		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
 	ret = claim_removal(dev, force, err);
+	if (!ret && !force)
+		ret = drain_kept(dev, err);
 	if (ret)
 		goto out;
+	dstor_kept_say_dropped(dev);
 	/* An idle device with all connections deletes its disk now, and can say BYE after that. */
-	if (!force && all_live(dev) && !dstor_oldest(dev, &age, &retry, &in_flight)) {
+	if (!force && dstor_device_all_live(dev) && !dstor_oldest(dev, &age, &retry, &in_flight)) {
 		del_gendisk(dev->disk);
 		deleted = true;
 	}
@@ -246,8 +258,10 @@ void dstor_devices_leave(struct net *net)
 static void shut_down(struct dstor_device *dev)
 {
 	mutex_lock(&dev->lock);
-	if (dev->added && !all_live(dev))
+	if (dev->added && !dstor_device_all_live(dev)) {
 		dstor_device_declare_dead(dev);
+		dstor_kept_say_dropped(dev);
+	}
 	mutex_unlock(&dev->lock);
 }
 

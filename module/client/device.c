@@ -29,6 +29,7 @@ static void free_device(struct kref *kref)
 	kvfree(dev->queues);
 	dstor_compat_drain_heads(&dev->heads);
 	dstor_copies_free(dev);
+	dstor_kept_free(dev);
 	free_percpu(dev->stats);
 	kfree(dev->config.addresses);
 	kfree(dev->config.uri);

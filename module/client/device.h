@@ -10,6 +10,7 @@
 
 #include "client/client.h"
 #include "client/damage.h"
+#include "client/kept.h"
 #include "compat/compat.h"
 #include "conn/connection.h"
 #include "wire/channel.h"
@@ -44,6 +45,7 @@ enum dstor_transaction_state {
 	DSTOR_T_SENT,		/* the socket has all of it */
 	DSTOR_T_ANSWERED,	/* the answer was faster than the return from sendmsg */
 	DSTOR_T_DAMAGED,	/* sent, arrived damaged: waits for the queue's work (damage.c) */
+	DSTOR_T_HELD,		/* a write in its slot, not submitted yet (kept.c); then QUEUED */
 };
 
 /* In the private data of the request: nothing is allocated on the I/O path (P11). */
@@ -64,6 +66,28 @@ struct dstor_transaction {
 	u64 started_ns;
 	struct dstor_attempt attempt;
 	struct dstor_copy *copy;	/* where its data is sent from, or NULL */
+	bool own;			/* constant: no request, but in struct dstor_own */
+	bool held;			/* HELD, and another may take it; dev->cache_lock */
+	struct dstor_kept_write *kept;	/* its record, or NULL; likewise */
+};
+
+/*
+ * A request of the device's own, in the last slot of its queue: a piece of a replay, or
+ * a flush. It passes where a connection is barred, and never fails by its budget: what waits
+ * for it has one.
+ */
+struct dstor_own {
+	struct dstor_transaction t;
+	bool busy;			/* in its slot */
+	bool flush;			/* else @piece */
+	struct dstor_replay_piece piece;
+	u16 parked;			/* how many transactions of the queue */
+};
+
+/* Its part in hellos. Under q->lock. */
+struct dstor_queue_hello {
+	u64 generation;
+	u64 cookie;			/* of the last welcome; 0: none yet */
 };
 
 /*
@@ -83,13 +107,14 @@ enum dstor_queue_state {
 };
 
 #define DSTOR_LINGERING_MAX 4
-#define DSTOR_CONTROLS 4		/* ping, pong, ask, bye */
+#define DSTOR_CONTROLS 5		/* ping, pong, ask, bye, replayed */
 
 enum dstor_control_kind {
 	DSTOR_CONTROL_PING,
 	DSTOR_CONTROL_PONG,
 	DSTOR_CONTROL_ASK,
 	DSTOR_CONTROL_BYE,
+	DSTOR_CONTROL_REPLAYED,
 };
 
 struct dstor_control {
@@ -160,14 +185,14 @@ struct dstor_queue {
 	atomic_t in_flight;
 	struct dstor_queue_batch batch;
 	bool damaged;			/* a transaction is DAMAGED; any context */
+	struct dstor_own own;		/* dev->cache_lock, but for its transaction */
 	struct dstor_bounds bounds;
 	struct dstor_control control[DSTOR_CONTROLS];
 	void *control_memory;
 
 	struct mutex lock;		/* protects what follows */
 	enum dstor_queue_state state;	/* read without it for show */
-	u64 generation;
-	u64 cookie;			/* of the last welcome; 0: none yet */
+	struct dstor_queue_hello hello;
 	u8 instance[DSTOR_ID_LEN];	/* the exporter's, while live */
 	atomic64_t mark;		/* of acked, unflushed writes (P5); rises */
 	u32 disk_flags;			/* of the welcome of this connection */
@@ -200,17 +225,21 @@ struct dstor_device_settings {
 	bool has_key;
 	u8 key[DSTOR_KEY_LEN];		/* dev->lock */
 	char ciphers[DSTOR_ALGO_LIST_LEN];
+	u16 queue_depth;		/* wanted */
+	u64 keep_bytes;			/* 0: nothing is kept */
 };
 
 /* The disk and its requests, as the first welcome granted them, unless a comment says else. */
 struct dstor_device_geometry {
 	struct dstor_identity identity;	/* dev->lock once it is attached */
 	u16 depth;			/* slots of a queue */
+	u16 tags;			/* of them, those of requests */
 	u32 max_io;			/* bytes */
 	u32 disk_flags;			/* enum dstor_disk_flags */
 	atomic64_t new_size;		/* from CHANGE, 0: none */
 	struct dstor_disk_limits limits; /* of the newest welcome; dev->lock */
 	struct work_struct relimit;	/* the disk takes them over */
+	struct work_struct resize;	/* and new_size */
 };
 
 /* The exporter that the device holds on to, and its last grant. dev->lock. */
@@ -238,6 +267,7 @@ struct dstor_device_renewal {
 struct dstor_device_report {
 	struct mutex lock;		/* the rest; no work is queued under it once stopping */
 	u8 state;			/* enum dstor_device_state */
+	bool replaying;
 	char reason[DSTOR_ERROR_LEN];
 	struct work_struct uevent;
 	int trouble;			/* enum dstor_trouble; it and the next: see trouble.c */
@@ -272,13 +302,13 @@ struct dstor_device {
 	bool dead;			/* transactions fail at once */
 	bool failed;			/* evicted or replaced: for ever */
 	char reason[DSTOR_ERROR_LEN];
-	struct work_struct resize;
 	struct delayed_work watchdog;
 
 	struct dstor_device_report report;	/* has its own lock */
 
-	spinlock_t cache_lock;		/* cache */
+	spinlock_t cache_lock;		/* cache, kept */
 	struct dstor_flush_marks cache;
+	struct dstor_kept_writes kept;
 	struct dstor_stats __percpu *stats;
 };
 
@@ -348,6 +378,8 @@ extern const struct blk_mq_ops dstor_mq_ops;
 /* The exporter's answer, or the verdict of the watchdog: ends the request. Any but hard irq. */
 void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status);
 blk_status_t dstor_status_to_blk(u8 status);
+/* Once. @head: DSTOR_HEAD_LEN bytes in memory that a page reference keeps. */
+void dstor_transaction_init_own(struct dstor_queue *q, void *head);
 /* Its answer is complete. In the receiving context, or in the thread that decrypted its data. */
 enum dstor_rx_verdict dstor_transaction_answered(struct dstor_transaction *t);
 
@@ -409,6 +441,8 @@ void dstor_link_close(struct dstor_queue *q, const char *why);
 /* Under q->lock, closed: can pages of former sends still reach the exporter? */
 bool dstor_link_quiet(struct dstor_queue *q);
 void dstor_link_soon(struct dstor_queue *q);
+/* Requests of our own end without an answer, as do connections that have one. Under dev->lock. */
+void dstor_link_stop_replay(struct dstor_device *dev, const char *why);
 /* The next attempt after q->tries in vain is made later. Under q->lock. */
 void dstor_link_put_off(struct dstor_queue *q);
 /*

@@ -8,6 +8,7 @@
 
 #include "client/device.h"
 #include "client/device_state.h"
+#include "client/kept_replay.h"
 #include "client/trouble.h"
 #include "core/netns.h"
 #include "core/point.h"
@@ -74,6 +75,18 @@ static void name_scopes(struct dstor_device *dev, struct dstor_address *a, unsig
 		put_net(net);
 }
 
+/* Somebody has changed the disk meanwhile. Under dev->lock. */
+static int drop_kept(struct dstor_device *dev, struct dstor_error *err)
+{
+	int ret = dstor_kept_may_drop(dev, err);
+
+	if (ret)
+		return ret;
+	dstor_link_stop_replay(dev, "kept writes were dropped");
+	dstor_kept_drop(dev);
+	return 0;
+}
+
 int dstor_device_set(const char *name, const struct dstor_device_change *c,
 		     struct dstor_error *err)
 {
@@ -102,6 +115,8 @@ int dstor_device_set(const char *name, const struct dstor_device_change *c,
 	mutex_lock(&dev->lock);
 	if (c->key)
 		ret = dstor_renewal_set_key(dev, c->key, err);
+	if (!ret && c->drop_kept)
+		ret = drop_kept(dev, err);
 	if (ret)
 		goto out;
 	change_settings(dev, c);
@@ -145,6 +160,12 @@ static void tell_former_keys(const struct dstor_device *dev, struct dstor_device
 	strlcat(info->reason, dev->renewal.why, sizeof(info->reason));
 }
 
+static void fill_kept(struct dstor_device *dev, struct dstor_device_info *info)
+{
+	info->keep_bytes = dev->config.keep_bytes;
+	dstor_kept_look(dev, &info->kept);
+}
+
 static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 {
 	unsigned long next = 0;
@@ -166,6 +187,10 @@ static void fill_state(struct dstor_device *dev, struct dstor_device_info *info)
 		if (dev->recovery.access == DSTOR_ACCESS_READ && !dev->config.read_only)
 			strscpy(info->reason, "the exporter allows only reading now: writes fail",
 				sizeof(info->reason));
+		else if (info->kept.replaying)
+			snprintf(info->reason, sizeof(info->reason),
+				 "the exporter crashed: replaying %llu of %llu MiB",
+				 info->kept.replayed >> 20, (info->kept.total >> 20) + 1);
 		else if (cache_tells(dev))
 			strscpy(info->reason,
 				"acked writes may be lost: flush and FUA fail for 60 s or until it is closed",
@@ -205,10 +230,11 @@ void dstor_device_fill_info(struct dstor_device *dev, struct dstor_device_info *
 	info->retries = dev->config.policy.retries;
 	info->ping_ms = dev->config.ping_ms;
 	info->connections = dev->n_queues;
-	info->queue_depth = dev->geometry.depth;
+	info->queue_depth = dev->geometry.tags;
 	info->max_io = dev->geometry.max_io;
 	info->read_only = dev->config.read_only;
 	info->crypto_threads = dev->config.crypto_threads;
+	fill_kept(dev, info);
 	fill_state(dev, info);
 	if (dev->disk) {
 		dstor_oldest(dev, &info->oldest_io_ms, &info->retry, &info->in_flight);

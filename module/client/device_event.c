@@ -80,7 +80,7 @@ void dstor_event_device(struct dstor_device *dev, enum dstor_event what)
 void dstor_event_state(struct dstor_device *dev, const char *reason)
 {
 	u8 state, before;
-	bool news;
+	bool news, replaying;
 
 	mutex_lock(&dev->report.lock);
 	/* Before and after its life as a disk there are no states. */
@@ -91,10 +91,14 @@ void dstor_event_state(struct dstor_device *dev, const char *reason)
 	/* That one stays as it is, and another queue's word may have come late. */
 	if (state == DSTOR_DEVICE_FAILED)
 		reason = dev->reason;
-	news = state != before ||
+	replaying = state == DSTOR_DEVICE_CONNECTED && dev->kept.on && !READ_ONCE(dev->kept.live);
+	if (replaying)
+		reason = "replaying kept writes after a crash of the exporter";
+	news = state != before || replaying != dev->report.replaying ||
 	       (state != DSTOR_DEVICE_CONNECTED && reason && strcmp(reason, dev->report.reason));
 	if (news) {
 		dev->report.state = state;
+		dev->report.replaying = replaying;
 		strscpy(dev->report.reason, reason ?: "", sizeof(dev->report.reason));
 		device_event_send(dev, DSTOR_EVENT_DEVICE_STATE, state, dev->report.reason);
 	}

@@ -44,6 +44,16 @@ enum dstor_device_state dstor_device_state(const struct dstor_device *dev)
 	return DSTOR_DEVICE_RECONNECTING;
 }
 
+bool dstor_device_all_live(const struct dstor_device *dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++)
+		if (!dstor_queue_live(&dev->queues[i]))
+			return false;
+	return true;
+}
+
 const char *dstor_device_state_name(u8 state)
 {
 	static const char * const names[] = {
@@ -70,7 +80,7 @@ bool dstor_oldest(struct dstor_device *dev, u32 *age_ms, u32 *retry, u32 *in_fli
 			struct dstor_transaction *t = dstor_queue_transaction(&dev->queues[i], j);
 			u64 age;
 
-			if (!t)
+			if (!t || t->own)
 				continue;
 			++*in_flight;
 			age = now - min(now, t->attempt.start_ms);

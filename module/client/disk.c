@@ -129,7 +129,7 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 
 	dev->tag_set.ops = &dstor_mq_ops;
 	dev->tag_set.nr_hw_queues = dev->n_queues;
-	dev->tag_set.queue_depth = dev->geometry.depth;
+	dev->tag_set.queue_depth = dev->geometry.tags;
 	dev->tag_set.numa_node = NUMA_NO_NODE;
 	dev->tag_set.timeout = 30 * HZ;
 	dev->tag_set.cmd_size = sizeof(struct dstor_transaction);
@@ -158,7 +158,7 @@ int dstor_device_make_disk(struct dstor_device *dev, const struct dstor_welcome 
 
 void dstor_device_resize_work(struct work_struct *work)
 {
-	struct dstor_device *dev = container_of(work, struct dstor_device, resize);
+	struct dstor_device *dev = container_of(work, struct dstor_device, geometry.resize);
 	unsigned int noio = memalloc_noio_save();
 	unsigned int i;
 	u64 size;

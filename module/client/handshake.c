@@ -21,11 +21,13 @@ static void fill_hello(struct dstor_queue *q, const struct dstor_grant *g, struc
 	memset(h, 0, sizeof(*h));
 	h->kind = DSTOR_HELLO_ATTACH;
 	h->flags = dev->config.read_only || g->looking ? DSTOR_HELLO_READ_ONLY : 0;
+	if (dev->config.keep_bytes && !(h->flags & DSTOR_HELLO_READ_ONLY))
+		h->flags |= DSTOR_HELLO_KEEPS;
 	h->queue = cpu_to_le16(q->index);
 	h->queues = cpu_to_le16(dev->n_queues);
 	h->slots = cpu_to_le16(dev->geometry.depth);
 	h->max_io = cpu_to_le32(dev->geometry.max_io);
-	h->generation = cpu_to_le64(++q->generation);
+	h->generation = cpu_to_le64(++q->hello.generation);
 	memcpy(h->session, dev->recovery.session, DSTOR_ID_LEN);
 	memcpy(h->client, dev->config.client_id, DSTOR_ID_LEN);
 	memcpy(h->takeover, takeover, DSTOR_ID_LEN);
@@ -34,7 +36,7 @@ static void fill_hello(struct dstor_queue *q, const struct dstor_grant *g, struc
 		memcpy(h->uuid, dev->geometry.identity.uuid, DSTOR_ID_LEN);
 		h->writer_token = cpu_to_le64(dev->recovery.writer_token);
 		memcpy(h->life, dev->recovery.life, DSTOR_ID_LEN);
-		h->cookie = cpu_to_le64(q->cookie);
+		h->cookie = cpu_to_le64(q->hello.cookie);
 		h->last_seq = cpu_to_le64(atomic64_read(&q->seq));
 	}
 	h->ping_ms = cpu_to_le32(dev->config.ping_ms);

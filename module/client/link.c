@@ -12,6 +12,7 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
+#include "client/kept_replay.h"
 #include "client/trace.h"
 #include "client/trouble.h"
 #include "conn/transport.h"
@@ -46,7 +47,9 @@ static void new_instance(struct dstor_device *dev, const u8 *instance)
 			dstor_link_soon(q);
 		}
 		spin_lock_irq(&dev->cache_lock);
-		if (dstor_flush_mark_uncovered(&dev->cache, atomic64_read(&q->mark))) {
+		/* Kept writes may be sent again: see dstor_kept_judge(). */
+		if (!dev->kept.on &&
+		    dstor_flush_mark_uncovered(&dev->cache, atomic64_read(&q->mark))) {
 			dstor_flush_mark_lost(&dev->cache);
 			lost = true;
 		}
@@ -156,9 +159,38 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
 	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
 		atomic64_set(&dev->geometry.new_size, le64_to_cpu(w->size));
-		queue_work(dstor_link_wq, &dev->resize);
+		queue_work(dstor_link_wq, &dev->geometry.resize);
 	}
 	return 0;
+}
+
+void dstor_link_stop_replay(struct dstor_device *dev, const char *why)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
+		if (READ_ONCE(q->own.busy) && q->state == DSTOR_Q_LIVE) {
+			dstor_link_close(q, why);
+			dstor_link_soon(q);
+		}
+		if (q->state != DSTOR_Q_LIVE)
+			dstor_own_cancel(q);
+		mutex_unlock(&q->lock);
+	}
+}
+
+/* Kept writes are sent again to a new instance, or are lost (P5, P7). Under dev->lock. */
+static void take_instance(struct dstor_device *dev, const struct dstor_welcome *w)
+{
+	enum dstor_replay_verdict v = dstor_kept_verdict(dev, w);
+
+	/* Pieces of a former instance, or a flush that says nothing of the new one. */
+	if (v != DSTOR_REPLAY_NONE && v != DSTOR_REPLAY_GOES_ON)
+		dstor_link_stop_replay(dev, "the exporter restarted");
+	dstor_kept_judge(dev, w, v);
 }
 
 /* Keeps the parts of @w that later connections need. Under dev->lock. */
@@ -167,8 +199,11 @@ static void take_welcome(struct dstor_device *dev, const struct dstor_welcome *w
 	struct dstor_device_recovery *r = &dev->recovery;
 
 	lockdep_assert_held(&dev->lock);
-	if (!dstor_id_equal(r->instance, w->instance))
+	if (!dstor_id_equal(r->instance, w->instance)) {
+		dstor_kept_pause(dev);
 		new_instance(dev, w->instance);
+	}
+	take_instance(dev, w);
 	dstor_device_take_limits(dev, w);
 	/* A grant for reading has no token: keep the one that proves that no other wrote (P15). */
 	if (w->writer_token)
@@ -273,15 +308,17 @@ static void start_queue(struct dstor_queue *q, const struct dstor_grant *g)
 	memcpy(q->instance, w->instance, DSTOR_ID_LEN);
 	q->disk_flags = le32_to_cpu(w->disk_flags);
 	set_bounds(q, g->features);
-	q->cookie = le64_to_cpu(w->cookie);
+	q->hello.cookie = le64_to_cpu(w->cookie);
 	q->renewal = (struct dstor_renewal) { .key_number = g->key_number };
 	atomic64_set(&q->spent_ms, 0);
+	dstor_kept_bar(q);
 	resend_all(q);
 	q->lived = jiffies;
 	q->watch = (struct dstor_queue_watch) { .pinged = jiffies };
 	dstor_conn_begin(&q->conn);
 	dstor_conn_start(&q->conn, g->sock, 0);
 	WRITE_ONCE(q->state, DSTOR_Q_LIVE);
+	dstor_kept_live(q);
 }
 
 int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
@@ -290,7 +327,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	const struct dstor_welcome *w = &g->welcome;
 	/* Under locks that recovery needs, in an attach, too. */
 	unsigned int noio = memalloc_noio_save();
-	bool planned;
+	bool planned, began = false;
 	int ret;
 
 	dstor_point(LINK_CONNECTED);
@@ -324,9 +361,13 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 			this_cpu_inc(dev->stats->reconnects);
 		start_queue(q, g);
 		g->sock = NULL;
+		began = true;
 	}
 out:
 	mutex_unlock(&q->lock);
+	/* It was fenced, and a replay has one more connection. */
+	if (began)
+		dstor_kept_wake(dev);
 	mutex_unlock(&dev->lock);
 	memalloc_noio_restore(noio);
 	if (!ret)
@@ -382,25 +423,40 @@ unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 	for (i = 0; i < dev->geometry.depth; i++) {
 		struct dstor_transaction *t = dstor_queue_transaction(q, i);
 		struct dstor_retry_policy policy;
+		bool held;
 
+		if (!t || t->own)
+			continue;
 		/*
 		 * queue_rq is still busy with a message that is not in hand:
 		 * look at it next time.
 		 */
-		if (!t || !t->message.in_hand)
+		held = READ_ONCE(t->state) == DSTOR_T_HELD;
+		if (!held && !t->message.in_hand)
 			continue;
 		policy = dstor_link_policy(t);
 		if (!all && dstor_attempt_check(&t->attempt, &policy, now, false) !=
 			    DSTOR_VERDICT_FAIL)
 			continue;
-		list_del_init(&t->message.entry);
+		/* All of them, before one that fails lets another go on. */
+		if (held && !dstor_kept_withdraw(t))
+			continue;
+		if (!held)
+			list_del_init(&t->message.entry);
 		q->resend[n++] = t;
 	}
 	dstor_tx_unlock(&q->conn);
+	if (all)
+		dstor_own_cancel(q);
 	if (n && !all && !atomic64_read(&q->spent_ms))
 		atomic64_set(&q->spent_ms, now);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		if (q->resend[i]->kept)
+			dstor_kept_gave_up(q->resend[i]);
 		dstor_transaction_end(q->resend[i], BLK_STS_TRANSPORT);
+	}
+	if (n)
+		dstor_kept_wake(dev);
 	return n;
 }
 

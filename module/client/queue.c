@@ -41,6 +41,8 @@ static enum dstor_rx_verdict take_response(struct dstor_queue *q, struct dstor_c
 	t->status = le16_to_cpu(f->status);
 	if (!f->length)
 		return dstor_transaction_answered(t);
+	if (t->own)
+		return DSTOR_RX_CLOSE;
 	rq = blk_mq_rq_from_pdu(t);
 	if (le32_to_cpu(f->length) != blk_rq_bytes(rq))
 		return DSTOR_RX_CLOSE;
@@ -133,11 +135,13 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 
 	if (flags & DSTOR_CHANGE_SIZE) {
 		atomic64_set(&dev->geometry.new_size, le64_to_cpu(f->offset));
-		queue_work(dstor_link_wq, &dev->resize);
+		queue_work(dstor_link_wq, &dev->geometry.resize);
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
-	if (flags & DSTOR_CHANGE_FLUSHED)
+	if (flags & DSTOR_CHANGE_FLUSHED) {
 		atomic64_set(&q->mark, DSTOR_FLUSH_MARK_CLEAN);
+		dstor_kept_durable(q);
+	}
 	/* The welcome to the next hello says whether the session has ended. */
 	if (flags & DSTOR_CHANGE_EVICTED ||
 	    (flags & DSTOR_CHANGE_STOPPING && flags & DSTOR_CHANGE_FLUSHED))
@@ -223,8 +227,10 @@ int dstor_control_init(struct dstor_queue *q)
 	for (i = 0; i < DSTOR_CONTROLS; i++) {
 		q->control[i].message.head = q->control_memory + i * DSTOR_HEAD_LEN;
 		q->control[i].message.copy = true;
+		q->control[i].message.passes = true;
 		q->control[i].message.sent = control_sent;
 	}
+	dstor_transaction_init_own(q, q->control_memory + i * DSTOR_HEAD_LEN);
 	return 0;
 }
 
@@ -235,6 +241,7 @@ void dstor_control_send(struct dstor_queue *q, enum dstor_control_kind kind, u16
 		[DSTOR_CONTROL_PONG] = DSTOR_FRAME_PONG,
 		[DSTOR_CONTROL_ASK] = DSTOR_FRAME_ASK,
 		[DSTOR_CONTROL_BYE] = DSTOR_FRAME_BYE,
+		[DSTOR_CONTROL_REPLAYED] = DSTOR_FRAME_REPLAYED,
 	};
 	struct dstor_control *k = &q->control[kind];
 	struct dstor_frame *f = k->message.head;

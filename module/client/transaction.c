@@ -10,6 +10,7 @@
 #include <linux/sched/mm.h>
 
 #include "client/device.h"
+#include "client/kept.h"
 #include "client/trace.h"
 #include "client/trouble.h"
 #include "compat/compat.h"
@@ -147,10 +148,12 @@ static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 	if (!asks_durable(t, opf))
 		return true;
 	spin_lock_irqsave(&dev->cache_lock, irq);
-	if (t->op == DSTOR_OP_FLUSH)
+	if (t->op == DSTOR_OP_FLUSH) {
 		t->flush_number = dstor_flush_mark_begin(&dev->cache, &t->losses);
-	else
+		dev->kept.flushes++;
+	} else {
 		ret = dstor_flush_mark_fua_begin(&dev->cache, t->attempt.start_ms, &t->losses);
+	}
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
 	return ret;
 }
@@ -158,6 +161,7 @@ static bool begin_durable(struct dstor_transaction *t, blk_opf_t opf)
 static bool durable_is_true(struct dstor_transaction *t)
 {
 	struct dstor_device *dev = t->queue->dev;
+	struct dstor_kept *chain = NULL;
 	unsigned long irq;
 	bool ret;
 
@@ -166,7 +170,10 @@ static bool durable_is_true(struct dstor_transaction *t)
 		ret = dstor_flush_mark_end(&dev->cache, t->flush_number, t->losses);
 	else
 		ret = dstor_flush_mark_fua_end(&dev->cache, t->losses);
+	if (ret && t->op == DSTOR_OP_FLUSH && dev->kept.on)
+		chain = dstor_kept_flushed_locked(dev, t->flush_number);
 	spin_unlock_irqrestore(&dev->cache_lock, irq);
+	dstor_kept_free_chain(dev, chain);
 	return ret;
 }
 
@@ -189,6 +196,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	struct dstor_queue *q = pick_queue(dev, hctx, rq->tag);
 	int op = wire_op(rq);
 	bool large_read = op == DSTOR_OP_READ && blk_rq_bytes(rq) > LARGE_READ;
+	bool keeps;
 
 	if (unlikely(op < 0))
 		return BLK_STS_NOTSUPP;
@@ -215,14 +223,16 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		t->message.length = blk_rq_bytes(rq);
 	}
 	trace_dstor_submit(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
+	keeps = dev->kept.on && dstor_op_writes(op);
 	/* pairs with transaction_of() */
-	smp_store_release(&t->state, DSTOR_T_QUEUED);
+	smp_store_release(&t->state, keeps ? DSTOR_T_HELD : DSTOR_T_QUEUED);
 	/* pairs with dstor_queue_transaction() */
 	smp_store_release(&q->slots[t->slot], t);
 	atomic_inc(&q->in_flight);
 	dstor_point(REQUEST_IN_SLOT);
 	/* From here on another may send it, and its answer may end it. */
-	dstor_tx_submit(&q->conn, &t->message);
+	if (!keeps || dstor_kept_submit(t))
+		dstor_tx_submit(&q->conn, &t->message);
 
 	if (unlikely(READ_ONCE(dev->dead)))
 		mod_delayed_work(dstor_watch_wq, &dev->watchdog, 0);
@@ -286,6 +296,8 @@ void dstor_transaction_end(struct dstor_transaction *t, blk_status_t status)
 	else
 		trace_dstor_ack(t, blk_rq_pos(rq), blk_rq_bytes(rq), 0);
 	count_end(t, status, blk_rq_bytes(rq));
+	if (t->op == DSTOR_OP_FLUSH)
+		dstor_kept_flush_ended(t->queue->dev);
 	dstor_copies_give_back(t);
 	t->result = status;
 	WRITE_ONCE(t->state, DSTOR_T_FREE);
@@ -311,6 +323,10 @@ static void transaction_finish(struct dstor_transaction *t)
 	struct request *rq = blk_mq_rq_from_pdu(t);
 	blk_status_t status = dstor_status_to_blk(t->status);
 
+	if (unlikely(t->own)) {
+		dstor_own_answered(t);
+		return;
+	}
 	if (unlikely(t->status == DSTOR_STATUS_OFFLINE))
 		dstor_trouble_note(q->dev, DSTOR_TROUBLE_DISK_GONE);
 	/* The right to write was taken away: no defect of a disk, and nothing for the log. */
@@ -324,6 +340,8 @@ static void transaction_finish(struct dstor_transaction *t)
 	}
 	if (!status && asks_durable(t, rq->cmd_flags) && !durable_is_true(t))
 		status = BLK_STS_IOERR;
+	if (t->kept)
+		dstor_kept_answered(t);
 	dstor_transaction_end(t, status);
 }
 
@@ -352,6 +370,15 @@ static void transaction_sent(struct dstor_conn *c, struct dstor_message *m)
 		dstor_transaction_sent_damaged(t);
 }
 
+void dstor_transaction_init_own(struct dstor_queue *q, void *head)
+{
+	q->own.t.own = true;
+	q->own.t.queue = q;
+	q->own.t.message.head = head;
+	q->own.t.message.passes = true;
+	q->own.t.message.sent = transaction_sent;
+}
+
 static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned int hctx_idx,
 			DSTOR_NUMA_NODE numa_node)
 {
@@ -359,6 +386,7 @@ static int init_request(struct blk_mq_tag_set *set, struct request *rq, unsigned
 	struct dstor_transaction *t = blk_mq_rq_to_pdu(rq);
 
 	memset(t, 0, sizeof(*t));
+	INIT_LIST_HEAD(&t->message.entry);
 	t->message.sent = transaction_sent;
 	t->message.head = page_frag_alloc(&dev->heads, DSTOR_HEAD_LEN, GFP_KERNEL | __GFP_ZERO);
 	return t->message.head ? 0 : -ENOMEM;

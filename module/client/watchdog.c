@@ -7,6 +7,8 @@
  * concludes from a torn reading is checked again once the connection is closed.
  */
 #include "client/device.h"
+#include "client/device_state.h"
+#include "client/kept_replay.h"
 #include "client/trouble.h"
 #include "conn/liveness.h"
 #include "core/work.h"
@@ -25,6 +27,7 @@ static u32 since_ms(unsigned long then)
 struct watch_tick {
 	u64 now;
 	bool live;			/* the exporter may be asked */
+	bool barred;			/* what is not our own waits for a replay */
 	bool sends;			/* data that is ahead of others has left */
 	bool waits;			/* the question or its answer is behind data that moves */
 	bool full;			/* the exporter reads no further: it works on what it has */
@@ -70,6 +73,7 @@ static struct watch_tick begin_tick(struct dstor_queue *q)
 	struct watch_tick k = {
 		.now = dstor_now_ms(),
 		.live = q->state == DSTOR_Q_LIVE && !q->renewal.over,
+		.barred = dstor_conn_is_barred(&q->conn),
 	};
 	struct dstor_control *ask = &q->control[DSTOR_CONTROL_ASK];
 	u64 data_bytes;
@@ -99,8 +103,11 @@ static bool goes_on(struct dstor_queue *q, const struct dstor_transaction *t,
 	int state = READ_ONCE(t->state);
 	u64 end = READ_ONCE(t->message.end);
 
-	if (!k->live)
+	if (!k->live || (k->barred && !t->own))
 		return false;
+	/* The older write has a budget, or waits for the fence of a queue that is away. */
+	if (state == DSTOR_T_HELD)
+		return dstor_device_all_live(q->dev);
 	if (state == DSTOR_T_QUEUED)
 		return k->sends || k->full;
 	if (state != DSTOR_T_SENT)
@@ -150,14 +157,21 @@ static bool check_transactions(struct dstor_queue *q, bool *fail)
 
 	for (i = 0; i < q->dev->geometry.depth; i++) {
 		struct dstor_transaction *t = dstor_queue_transaction(q, i);
+		enum dstor_verdict verdict;
 		struct dstor_retry_policy p;
+		bool live;
 
 		if (!t)
 			continue;
 		p = dstor_link_policy(t);
 		if (goes_on(q, t, &k))
 			dstor_attempt_goes_on(&t->attempt, k.now);
-		switch (dstor_attempt_check(&t->attempt, &p, k.now, k.live)) {
+		live = k.live && (t->own || !k.barred);
+		verdict = dstor_attempt_check(&t->attempt, &p, k.now, live);
+		/* The transactions that wait for it have budgets. */
+		if (t->own && verdict == DSTOR_VERDICT_FAIL)
+			verdict = live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;
+		switch (verdict) {
 		case DSTOR_VERDICT_FAIL:
 			*fail = true;
 			break;
@@ -189,7 +203,7 @@ static const char *check_silence(struct dstor_queue *q)
 	return NULL;
 }
 
-static void check_queue(struct dstor_queue *q)
+static void check_queue(struct dstor_queue *q, u64 prolong_ms)
 {
 	struct dstor_device *dev = q->dev;
 	bool dead = READ_ONCE(dev->dead);
@@ -204,6 +218,8 @@ static void check_queue(struct dstor_queue *q)
 		if (dead || dstor_conn_lost(&q->conn) || why)
 			dstor_link_close(q, why);
 	}
+	if (prolong_ms)
+		dstor_kept_prolong(q, prolong_ms);
 	if (!check_transactions(q, &fail) || fail)
 		dstor_link_close(q, "the exporter leaves a request unanswered");
 	if (fail && dstor_link_quiet(q))
@@ -219,11 +235,13 @@ static void check_queue(struct dstor_queue *q)
 void dstor_watchdog_work(struct work_struct *work)
 {
 	struct dstor_device *dev = container_of(work, struct dstor_device, watchdog.work);
+	u64 prolong_ms = atomic64_xchg(&dev->kept.prolong_ms, 0);
 	unsigned int i;
 	u32 tick;
 
 	for (i = 0; i < dev->n_queues; i++)
-		check_queue(&dev->queues[i]);
+		check_queue(&dev->queues[i], prolong_ms);
+	dstor_own_tick(dev);
 	dstor_renewal_next(dev);
 	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))

@@ -26,6 +26,7 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
 	lockdep_set_class(&c->tx.lock, key);
 	INIT_LIST_HEAD(&c->tx.queue);
 	INIT_LIST_HEAD(&c->tx.batch);
+	INIT_LIST_HEAD(&c->tx.waiting);
 	set_bit(DSTOR_CONN_LOST, &c->flags);
 }
 
@@ -202,7 +203,7 @@ void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want)
 	c->tx.moved = jiffies;
 	c->tx.moves = 0;
 	/* LOST is the owner's to clear: it may have been lost again before it is open. */
-	c->flags &= BIT(DSTOR_CONN_LOST);
+	c->flags &= BIT(DSTOR_CONN_LOST) | BIT(DSTOR_CONN_BARRED);
 	c->sock = sock;
 	mutex_unlock(&c->tx.lock);
 
@@ -268,6 +269,7 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	c->sock = NULL;
 	dstor_tx_collect(c);
 	dstor_tx_take_unsent(c, &unsent);
+	clear_bit(DSTOR_CONN_BARRED, &c->flags);
 	list_for_each_entry_safe(m, n, &unsent, entry)
 		list_del_init(&m->entry);
 	c->tx.first = 0;

@@ -47,6 +47,7 @@ struct dstor_message {
 	bool raw;			/* a message of the handshake: no digests */
 	bool copy;			/* its memory may change at once: never by reference */
 	bool in_hand;			/* collected: no longer in the list of the submitted */
+	bool passes;			/* is sent while the connection is barred */
 	u64 end;			/* position behind it in the stream */
 };
 
@@ -107,6 +108,7 @@ enum dstor_conn_flags {
 	DSTOR_CONN_RX_LATER,		/* data came meanwhile */
 	DSTOR_CONN_TX_FULL,		/* waits for room in the socket */
 	DSTOR_CONN_HELD,		/* what is submitted stays there */
+	DSTOR_CONN_BARRED,		/* messages that do not pass are in tx.waiting */
 };
 
 #define DSTOR_TX_BVECS 96
@@ -164,6 +166,7 @@ struct dstor_conn {
 	struct {
 		struct mutex lock;	/* protects all of tx */
 		struct list_head queue;	/* to be gathered, in order */
+		struct list_head waiting;	/* until the bar is lifted, in order */
 		struct list_head batch;	/* gathered, not yet taken by the socket */
 		struct dstor_message *now;	/* gathered in part */
 		struct dstor_bio_span from;	/* rest of the data of now */
@@ -415,11 +418,21 @@ static inline void dstor_tx_assert_locked(const struct dstor_conn *c)
 }
 
 /* Behind all that was queued and collected. Does not send by itself. Under tx.lock. */
-static inline void dstor_tx_queue_locked(struct dstor_conn *c, struct dstor_message *m)
+void dstor_tx_queue_locked(struct dstor_conn *c, struct dstor_message *m);
+
+/*
+ * From now on only messages that pass are sent; others are collected and wait. It ends
+ * with dstor_conn_unbar(), or with the connection. Before dstor_conn_start().
+ */
+void dstor_conn_bar(struct dstor_conn *c);
+/* Any context; may be stale without tx.lock. */
+static inline bool dstor_conn_is_barred(const struct dstor_conn *c)
 {
-	m->in_hand = true;
-	list_add_tail(&m->entry, &c->tx.queue);
+	return test_bit(DSTOR_CONN_BARRED, &c->flags);
 }
+
+/* All of them go out, in order. dstor_conn_kick() follows. Under tx.lock. */
+void dstor_conn_unbar(struct dstor_conn *c);
 
 /* Messages collected so far, ever; wraps. Under tx.lock. */
 static inline u32 dstor_tx_collected(const struct dstor_conn *c)
@@ -442,17 +455,8 @@ static inline bool dstor_tx_submit(struct dstor_conn *c, struct dstor_message *m
  * From now on submitted messages wait; messages collected before go out. It
  * ends with dstor_conn_release(), or with the connection. Any context.
  */
-static inline void dstor_conn_hold(struct dstor_conn *c)
-{
-	set_bit(DSTOR_CONN_HELD, &c->flags);
-}
-
-static inline void dstor_conn_release(struct dstor_conn *c)
-{
-	clear_bit(DSTOR_CONN_HELD, &c->flags);
-	smp_mb__after_atomic(); /* a sender that found it held has submitted before */
-	dstor_conn_kick(c);
-}
+void dstor_conn_hold(struct dstor_conn *c);
+void dstor_conn_release(struct dstor_conn *c);
 
 /* Bytes that the socket took, and that it gave. Any context. */
 static inline u64 dstor_conn_sent(const struct dstor_conn *c)
@@ -471,12 +475,8 @@ static inline u64 dstor_conn_bytes(const struct dstor_conn *c)
 	return dstor_conn_sent(c) + dstor_conn_received(c);
 }
 
-static inline bool dstor_tx_idle(const struct dstor_conn *c)
-{
-	return llist_empty(&c->submitted) && list_empty(&c->tx.queue) && !c->tx.now &&
-	       !c->tx.count && list_empty(&c->tx.batch);
-}
-
+/* Is nothing left to be sent? Under tx.lock. */
+bool dstor_tx_idle(const struct dstor_conn *c);
 /* Moves submitted messages into the queue. Under tx.lock. */
 void dstor_tx_collect(struct dstor_conn *c);
 /*

@@ -173,6 +173,44 @@ static void tx_taken(struct dstor_conn *c, size_t n)
 	}
 }
 
+void dstor_conn_hold(struct dstor_conn *c)
+{
+	set_bit(DSTOR_CONN_HELD, &c->flags);
+}
+
+void dstor_conn_release(struct dstor_conn *c)
+{
+	clear_bit(DSTOR_CONN_HELD, &c->flags);
+	smp_mb__after_atomic(); /* a sender that found it held has submitted before */
+	dstor_conn_kick(c);
+}
+
+void dstor_conn_bar(struct dstor_conn *c)
+{
+	set_bit(DSTOR_CONN_BARRED, &c->flags);
+}
+
+void dstor_conn_unbar(struct dstor_conn *c)
+{
+	lockdep_assert_held(&c->tx.lock);
+	clear_bit(DSTOR_CONN_BARRED, &c->flags);
+	list_splice_tail_init(&c->tx.waiting, &c->tx.queue);
+}
+
+void dstor_tx_queue_locked(struct dstor_conn *c, struct dstor_message *m)
+{
+	bool waits = unlikely(test_bit(DSTOR_CONN_BARRED, &c->flags)) && !m->passes;
+
+	m->in_hand = true;
+	list_add_tail(&m->entry, waits ? &c->tx.waiting : &c->tx.queue);
+}
+
+bool dstor_tx_idle(const struct dstor_conn *c)
+{
+	return llist_empty(&c->submitted) && list_empty(&c->tx.queue) && !c->tx.now &&
+	       !c->tx.count && list_empty(&c->tx.batch) && list_empty(&c->tx.waiting);
+}
+
 void dstor_tx_collect(struct dstor_conn *c)
 {
 	struct llist_node *all;
@@ -183,9 +221,8 @@ void dstor_tx_collect(struct dstor_conn *c)
 		return;
 	all = llist_reverse_order(llist_del_all(&c->submitted));
 	llist_for_each_entry_safe(m, n, all, submitted) {
-		m->in_hand = true;
 		c->tx.collected++;
-		list_add_tail(&m->entry, &c->tx.queue);
+		dstor_tx_queue_locked(c, m);
 	}
 }
 
@@ -197,6 +234,7 @@ void dstor_tx_take_unsent(struct dstor_conn *c, struct list_head *unsent)
 		list_add_tail(&c->tx.now->entry, unsent);
 	c->tx.now = NULL;
 	list_splice_tail_init(&c->tx.queue, unsent);
+	list_splice_tail_init(&c->tx.waiting, unsent);
 }
 
 /* Data that came while our sendmsg held the socket is received here. */

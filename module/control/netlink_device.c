@@ -35,6 +35,7 @@ static const struct nla_policy device_add_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_MAX_IO] = NLA_POLICY_FULL_RANGE(NLA_U32, &max_io_range),
 	[DSTOR_A_READ_ONLY] = { .type = NLA_FLAG },
 	[DSTOR_A_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
+	[DSTOR_A_KEEP] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
@@ -49,6 +50,7 @@ static const struct nla_policy device_set_policy[DSTOR_A_MAX + 1] = {
 	[DSTOR_A_RETRIES] = { .type = NLA_U32 },
 	[DSTOR_A_PING_MS] = DSTOR_NL_AT_LEAST_1,
 	[DSTOR_A_KEY] = NLA_POLICY_EXACT_LEN(DSTOR_KEY_LEN),
+	[DSTOR_A_DROP_KEPT] = { .type = NLA_FLAG },
 };
 
 static int need_device_values(struct dstor_nl_request *r)
@@ -89,6 +91,7 @@ static int take_device(struct dstor_nl_request *r, struct genl_info *info)
 	c->queue_depth = nla_get_u32(tb[DSTOR_A_QUEUE_DEPTH]);
 	c->max_io = nla_get_u32(tb[DSTOR_A_MAX_IO]);
 	c->read_only = nla_get_flag(tb[DSTOR_A_READ_ONLY]);
+	c->keep_bytes = tb[DSTOR_A_KEEP] ? nla_get_u64(tb[DSTOR_A_KEEP]) : 0;
 	c->crypto_threads = dstor_nl_u32_or(tb[DSTOR_A_CRYPTO_THREADS], 0);
 	c->has_key = tb[DSTOR_A_KEY];
 	if (c->has_key)
@@ -109,6 +112,10 @@ static int check_device(struct dstor_nl_request *r)
 	if (c->max_io % DSTOR_IO_MIN)
 		return dstor_fail(&r->err, -EINVAL,
 				  "the largest I/O is not a multiple of %d bytes", DSTOR_IO_MIN);
+	if (c->keep_bytes && (c->keep_bytes < DSTOR_KEEP_MIN || c->keep_bytes > DSTOR_KEEP_MAX))
+		return dstor_fail(&r->err, -EINVAL,
+				  "kept writes need from %llu to %llu bytes, or 0", DSTOR_KEEP_MIN,
+				  DSTOR_KEEP_MAX);
 	/* A user who names a cipher expects encryption: refuse it without a key. */
 	if (c->ciphers[0] && !c->has_key)
 		return dstor_fail(&r->err, -EINVAL, "a cipher needs a key: give --key FILE, too");
@@ -193,6 +200,7 @@ static int act_device_set(struct dstor_nl_request *r, struct genl_info *info)
 	}
 	if (tb[DSTOR_A_KEY])
 		c->key = nla_data(tb[DSTOR_A_KEY]);
+	c->drop_kept = nla_get_flag(tb[DSTOR_A_DROP_KEPT]);
 	c->addresses = r->addresses;
 	c->n_addresses = r->n_addresses;
 	return dstor_device_set(name, c, &r->err);

@@ -63,6 +63,10 @@ static int put_stats(struct sk_buff *skb, const struct dstor_stats *s)
 		{ DSTOR_STATS_AUTH_FAILURES, s->auth_failures },
 		{ DSTOR_STATS_MISMATCHES, s->mismatches },
 		{ DSTOR_STATS_COPIED_WRITES, s->copied_writes },
+		{ DSTOR_STATS_UNKEPT_WRITES, s->unkept_writes },
+		{ DSTOR_STATS_OWN_FLUSHES, s->own_flushes },
+		{ DSTOR_STATS_REPLAYS, s->replays },
+		{ DSTOR_STATS_KEPT_RESENT, s->kept_resent },
 	};
 	struct nlattr *nest = nla_nest_start(skb, DSTOR_A_STATS);
 	unsigned int i;
@@ -213,6 +217,16 @@ static int fill_state(struct sk_buff *skb, const struct dstor_device_info *d)
 	return 0;
 }
 
+static int fill_kept(struct sk_buff *skb, const struct dstor_device_info *d)
+{
+	if (put_u64(skb, DSTOR_A_KEEP, d->keep_bytes) ||
+	    (d->kept.limit && put_u64(skb, DSTOR_A_KEPT, d->kept.used)) ||
+	    (d->kept.replaying && (put_u64(skb, DSTOR_A_REPLAYED, d->kept.replayed) ||
+			      put_u64(skb, DSTOR_A_REPLAY, d->kept.total))))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int fill_device(struct sk_buff *skb, void *hdr, const struct dstor_device_info *d)
 {
 	if (nla_put_string(skb, DSTOR_A_NAME, d->name) ||
@@ -231,7 +245,7 @@ static int fill_device(struct sk_buff *skb, void *hdr, const struct dstor_device
 	    nla_put_u32(skb, DSTOR_A_CRYPTO_THREADS, d->crypto_threads) ||
 	    nla_put_u32(skb, DSTOR_A_MAJOR, d->major) ||
 	    nla_put_u32(skb, DSTOR_A_MINOR, d->minor) ||
-	    fill_state(skb, d)) {
+	    fill_kept(skb, d) || fill_state(skb, d)) {
 		genlmsg_cancel(skb, hdr);
 		return -EMSGSIZE;
 	}

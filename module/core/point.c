@@ -88,6 +88,7 @@ static struct point points[DSTOR_POINTS] = {
 	SLEEPS(REQUEST_IN_SLOT),	/* the link sees it, the sender does not */
 	SLEEPS(MESSAGE_SENT),		/* the socket has it all, its state is QUEUED */
 	SPINS(CACHE_MARK),		/* an answer is about to move the mark (P5) */
+	SLEEPS(REPLAY_OVER),		/* each piece of a replay was answered (P7) */
 	SLEEPS(NETNS_LEAVE),		/* devices have left, exports not */
 };
 

@@ -32,7 +32,11 @@ struct dstor_stats {
 	u64 checksum_errors;
 	u64 auth_failures;
 	u64 mismatches;		/* welcomes of another exporter or disk than the device's */
-	u64 copied_writes;	/* devices: sent again from a copy */
+	u64 copied_writes;	/* devices: sent again from a copy; so are those up to latency */
+	u64 unkept_writes;	/* made durable, for want of memory or of room */
+	u64 own_flushes;	/* made by the client itself, for kept writes */
+	u64 replays;		/* that were completed */
+	u64 kept_resent;	/* requests of replays */
 	/* devices: see DSTOR_LATENCY_BUCKETS */
 	u64 latency[DSTOR_LATENCIES][DSTOR_LATENCY_BUCKETS + 1];
 };

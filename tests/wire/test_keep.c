@@ -91,6 +91,26 @@ static void kept_until_a_flush_that_began_after_the_ack(void **state)
 	assert_int_equal(k.used_acked, 0);
 }
 
+static void flushed_in_steps(void **state)
+{
+	struct dstor_keep k = keep_new();
+	int i;
+
+	for (i = 0; i < 5; i++)
+		acked(&k, write_at(i * 4096, 4096), 1);
+	acked(&k, write_at(5 * 4096, 4096), 2);
+	assert_true(dstor_keep_is_covered(&k, 1));
+	assert_int_equal(chain_length(dstor_keep_flushed_few(&k, 1, 3)), 3);
+	assert_true(dstor_keep_is_covered(&k, 1));
+	assert_int_equal(chain_length(dstor_keep_flushed_few(&k, 1, 3)), 2);
+	assert_false(dstor_keep_is_covered(&k, 1));
+	assert_null(dstor_keep_flushed_few(&k, 1, 3));
+	/* A crash comes in between. */
+	dstor_keep_crashed(&k);
+	assert_false(dstor_keep_is_covered(&k, 2));
+	assert_null(dstor_keep_flushed_few(&k, 2, 3));
+}
+
 static void flush_of_the_old_instance_drops_nothing(void **state)
 {
 	struct dstor_keep k = keep_new();
@@ -150,6 +170,26 @@ static void zeroes_and_discards_are_kept(void **state)
 	chain = dstor_keep_acked(&k, sent(&k, record(DSTOR_OP_WRITE_ZEROES, 0, 4096)), 1);
 	assert_ptr_equal(chain, old);
 	assert_int_equal(chain_length(dstor_keep_flushed(&k, 1)), 2);
+}
+
+static void stopped_in_order_leaves_nothing_to_send(void **state)
+{
+	struct dstor_keep k = keep_new();
+	struct dstor_kept *a = acked(&k, write_at(0, 4096), 1);
+	struct dstor_kept *b = write_at(4096, 4096);
+	struct dstor_kept *failed = sent(&k, write_at(8192, 4096));
+
+	b->queue = 1;
+	acked(&k, b, 1);
+	assert_true(dstor_keep_failed(&k, failed, DSTOR_KEPT_DECIDED, 1));
+	dstor_keep_durable(&k, 0);
+	assert_true(a->durable);
+	assert_false(b->durable);
+	assert_false(failed->durable);
+	assert_true(dstor_keep_owes(&k));
+	dstor_keep_durable(&k, 1);
+	assert_false(dstor_keep_owes(&k));
+	assert_int_equal(chain_length(dstor_keep_flushed(&k, 1)), 3);
 }
 
 static void drop_leaves_what_has_no_answer(void **state)
@@ -361,10 +401,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kept_until_a_flush_that_began_after_the_ack),
+		cmocka_unit_test(flushed_in_steps),
 		cmocka_unit_test(flush_of_the_old_instance_drops_nothing),
 		cmocka_unit_test(newer_covers_older),
 		cmocka_unit_test(durable_stays_only_over_an_older),
 		cmocka_unit_test(zeroes_and_discards_are_kept),
+		cmocka_unit_test(stopped_in_order_leaves_nothing_to_send),
 		cmocka_unit_test(drop_leaves_what_has_no_answer),
 		cmocka_unit_test(overlaps_are_sent_one_after_another),
 		cmocka_unit_test(oldest_is_woken_first),

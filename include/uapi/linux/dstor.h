@@ -22,6 +22,9 @@
 #define DSTOR_URI_LEN 1024		/* with the closing NUL */
 #define DSTOR_CRYPTO_THREADS_MAX 1024	/* a bigger one is a slip: no machine has so many CPUs */
 
+#define DSTOR_KEEP_MIN (1ULL << 20)	/* bytes for the kept writes of a device */
+#define DSTOR_KEEP_MAX (64ULL << 30)
+
 /* What an attribute that is absent means. */
 #define DSTOR_INFLIGHT_DEFAULT (64ULL << 20)	/* bytes */
 
@@ -132,6 +135,11 @@ enum dstor_attr {
 	DSTOR_A_MAX_BANDWIDTH,	/* u64: bytes per second of each client; 0, absent: no limit */
 	DSTOR_A_MAX_IOPS,	/* u32: likewise, requests */
 	DSTOR_A_READERS_WAIT_MS,	/* u32: of exports: for a writer that restores the disk */
+	DSTOR_A_KEEP,		/* u64: bytes for kept writes; 0 or absent: none are kept */
+	DSTOR_A_KEPT,		/* u64: bytes in use; absent: nothing can be kept */
+	DSTOR_A_REPLAYED,	/* u64: bytes that a replay has sent again by now, */
+	DSTOR_A_REPLAY,		/* u64: of so many; both absent: none runs */
+	DSTOR_A_DROP_KEPT,	/* flag: DEVICE_SET, kept writes are lost */
 	__DSTOR_A_MAX,
 };
 
@@ -204,6 +212,10 @@ enum dstor_stats_attr {
 	DSTOR_STATS_COPIED_WRITES,	/* sent again from a copy, since their data had changed */
 	DSTOR_STATS_PAD,
 	DSTOR_STATS_MISMATCHES,	/* devices: welcomes of another exporter or disk */
+	DSTOR_STATS_UNKEPT_WRITES, /* devices: made durable, for want of memory or room; so */
+	DSTOR_STATS_OWN_FLUSHES, /* are the next: by the client itself */
+	DSTOR_STATS_REPLAYS,	/* of kept writes, completed */
+	DSTOR_STATS_KEPT_RESENT, /* requests of these */
 	__DSTOR_STATS_MAX,
 };
 
