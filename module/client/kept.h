@@ -40,6 +40,9 @@ struct dstor_kept_writes {
 	bool paused;			/* a welcome is being judged: no request of our own begins */
 	bool all;			/* of the replay: each piece has been sent */
 	bool draining;			/* a detach waits until nothing is kept */
+	bool doubt;			/* a flush of our own failed: all is to be sent again, */
+	bool doubted;			/* and was, and has not been flushed since */
+	u64 vain;			/* flushes up to this number prove nothing for that reason */
 	bool forgetting;		/* the tidy work takes out what @covered covers */
 	u64 covered;			/* number of a flush that has succeeded */
 	u32 pieces;			/* in flight */
@@ -58,7 +61,7 @@ struct dstor_kept_writes {
 	struct dstor_bio_buffer *zeroes; /* constant */
 	atomic64_t prolong_ms;		/* by which budgets are to be prolonged; any context */
 	struct work_struct tidy;	/* frees the dead, and admits what was parked */
-	struct work_struct over;	/* each piece was acked */
+	struct work_struct over;	/* each piece was acked, or a flush of our own failed */
 };
 
 /* kept.c: records. */

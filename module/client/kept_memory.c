@@ -85,6 +85,7 @@ struct dstor_kept *dstor_kept_flushed_locked(struct dstor_device *dev, u64 numbe
 	struct dstor_kept_writes *k = &dev->kept;
 	struct dstor_kept *chain = dstor_keep_flushed_few(&k->keep, number, KEPT_FREED_AT_ONCE);
 
+	k->doubted = false;
 	if (dstor_keep_is_covered(&k->keep, number)) {
 		k->covered = max(k->covered, number);
 		k->forgetting = true;

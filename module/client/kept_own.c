@@ -57,10 +57,10 @@ void dstor_own_flush_locked(struct dstor_device *dev)
 	struct dstor_kept_writes *k = &dev->kept;
 	unsigned int i;
 
-	if (!k->live || k->paused || k->forgetting || READ_ONCE(dev->dead))
+	if (!k->live || k->paused || k->doubt || k->forgetting || READ_ONCE(dev->dead))
 		return;
 	if (!dstor_keep_wants_flush(&k->keep, k->flushes, !list_empty(&k->parked)) &&
-	    !(k->draining && k->keep.used_acked && !k->flushes))
+	    !((k->draining || k->doubted) && k->keep.used_acked && !k->flushes))
 		return;
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
@@ -150,13 +150,22 @@ static void own_piece_answered(struct dstor_queue *q)
 }
 
 /*
- * The user's next flush must not say that all is well. Whoever flushes is told nothing by a
- * flush that the client made by itself. Returns a chain to be freed.
+ * The disk may have dropped what it could not write, and say of the next flush that all is
+ * well: kept writes are sent again first, as after a crash, and flushed. If that fails, too,
+ * the user's next flush must not say that all is well. Returns a chain to be freed.
  */
 static struct dstor_kept *own_flush_failed(struct dstor_device *dev)
 {
-	if (!dstor_keep_owes(&dev->kept.keep))
+	struct dstor_kept_writes *k = &dev->kept;
+
+	if (k->doubt || !dstor_keep_owes(&k->keep))
 		return NULL;
+	if (!k->doubted) {
+		k->doubt = true;
+		queue_work(dstor_link_wq, &k->over);
+		return NULL;
+	}
+	k->doubted = false;
 	dstor_flush_mark_lost(&dev->cache);
 	pr_warn_ratelimited("dstor: dst-%s: the exporter's disk could not flush: acked writes that were not flushed may be lost\n",
 			    dev->name);
@@ -171,7 +180,7 @@ static struct dstor_kept *own_flush_answered(struct dstor_queue *q)
 	/* It says nothing of the disk: the clock makes another one. */
 	if (t->status == DSTOR_STATUS_NO_MEMORY)
 		return NULL;
-	if (t->status != DSTOR_STATUS_OK)
+	if (t->status != DSTOR_STATUS_OK || dev->kept.doubt)
 		return own_flush_failed(dev);
 	if (!dstor_flush_mark_end_background(&dev->cache, t->flush_number, t->losses))
 		return NULL;

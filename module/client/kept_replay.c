@@ -93,6 +93,8 @@ static void replay_give_up(struct dstor_device *dev, const struct dstor_welcome 
 	k->replay.running = false;
 	k->replay.lost = false;
 	k->live = true;
+	k->doubt = false;
+	k->doubted = false;
 	k->paused = false;
 	if (w)
 		dstor_replay_remember(&k->past, w);
@@ -119,9 +121,16 @@ static u64 replay_total(const struct dstor_keep *k)
 static void replay_start(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	struct dstor_kept_writes *k = &dev->kept;
+	bool doubt;
 	u64 bytes;
 
 	spin_lock_irq(&dev->cache_lock);
+	doubt = k->doubt;
+	k->doubted |= doubt;
+	k->doubt = false;
+	/* The exporter may answer them from its memory. */
+	if (doubt)
+		k->vain = dstor_flush_mark_acked(&dev->cache) - 1;
 	k->live = false;
 	k->all = false;
 	k->again = 0;
@@ -132,7 +141,10 @@ static void replay_start(struct dstor_device *dev, const struct dstor_welcome *w
 	dstor_replay_begin(&k->replay, &k->keep, w, dstor_now_ms());
 	k->paused = false;
 	spin_unlock_irq(&dev->cache_lock);
-	if (bytes)
+	if (bytes && doubt)
+		pr_notice("dstor: dst-%s: the exporter's disk could not flush: %llu KiB of kept writes are sent again\n",
+			  dev->name, bytes >> 10);
+	else if (bytes)
 		pr_notice("dstor: dst-%s: the exporter lost what its disk had not flushed: %llu KiB of kept writes are sent again\n",
 			  dev->name, bytes >> 10);
 }
@@ -184,6 +196,35 @@ void dstor_kept_live(struct dstor_queue *q)
 		dstor_control_send(q, DSTOR_CONTROL_REPLAYED, 0, 0);
 }
 
+/*
+ * A flush of our own has failed. All connections end, and the next welcome is judged as that
+ * of a new instance, which begins a replay or makes a loss of it. Under dev->lock.
+ */
+static void replay_after_doubt(struct dstor_device *dev)
+{
+	struct dstor_kept_writes *k = &dev->kept;
+	unsigned int i;
+	bool go;
+
+	spin_lock_irq(&dev->cache_lock);
+	go = k->doubt && k->live && !k->paused;
+	if (go) {
+		k->paused = true;
+		memset(k->past.instance, 0, DSTOR_ID_LEN);
+	}
+	spin_unlock_irq(&dev->cache_lock);
+	for (i = 0; go && i < dev->n_queues; i++) {
+		struct dstor_queue *q = &dev->queues[i];
+
+		mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
+		if (q->state == DSTOR_Q_LIVE) {
+			dstor_link_close(q, "the exporter's disk could not flush");
+			dstor_link_soon(q);
+		}
+		mutex_unlock(&q->lock);
+	}
+}
+
 void dstor_kept_over_work(struct work_struct *work)
 {
 	struct dstor_device *dev = container_of(work, struct dstor_device, kept.over);
@@ -195,6 +236,7 @@ void dstor_kept_over_work(struct work_struct *work)
 
 	dstor_point(REPLAY_OVER);
 	mutex_lock(&dev->lock);
+	replay_after_doubt(dev);
 	spin_lock_irq(&dev->cache_lock);
 	/* Another crash may have begun it anew. */
 	over = !k->live && k->all && !k->pieces && !k->paused;

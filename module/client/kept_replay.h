@@ -24,7 +24,7 @@ void dstor_kept_judge(struct dstor_device *dev, const struct dstor_welcome *w,
 void dstor_kept_bar(struct dstor_queue *q);
 /* It is live: the exporter is told if all is there. Under dev->lock and q->lock. */
 void dstor_kept_live(struct dstor_queue *q);
-/* Each piece has been answered. Takes dev->lock. */
+/* Each piece has been answered; or a flush of our own has failed. Takes dev->lock. */
 void dstor_kept_over_work(struct work_struct *work);
 /*
  * The user drops what is kept. Only where no exporter has it; dstor_link_stop_replay() comes

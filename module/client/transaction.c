@@ -166,7 +166,9 @@ static bool durable_is_true(struct dstor_transaction *t)
 	bool ret;
 
 	spin_lock_irqsave(&dev->cache_lock, irq);
-	if (t->op == DSTOR_OP_FLUSH)
+	if (t->op == DSTOR_OP_FLUSH && (dev->kept.doubt || t->flush_number <= dev->kept.vain))
+		ret = false;
+	else if (t->op == DSTOR_OP_FLUSH)
 		ret = dstor_flush_mark_end(&dev->cache, t->flush_number, t->losses);
 	else
 		ret = dstor_flush_mark_fua_end(&dev->cache, t->losses);

@@ -175,6 +175,30 @@ def test_at_the_bound_writes_wait_and_reads_do_not(machine):
         m.run("dst detach d --force; dst unexport data --force; dmsetup remove --noudevsync slow", check=False)
 
 
+def test_own_flush_that_fails_is_made_good(machine):
+    """The disk drops its cache when it cannot flush, and lives on: what is kept is sent again and flushed."""
+    m = machine
+    with exporter(m, flush_ms=1500) as x:
+        attach_to(m, f"{URI} {PATIENT} --keep 1M")
+        zeroes(m)
+        write = "head -c {} /dev/zero | tr '\\0' Z | dd of=/dev/dst-d bs=4k seek={} iflag=fullblock oflag=direct status=none"
+        m.run(write.format(4096, BLOCKS))
+        more = (1 << 19) // device(m)["kept_bytes"] - BLOCKS
+        m.run(write.format(more * 4096, BLOCKS + 1))
+        assert device(m)["kept_bytes"] < 1 << 19
+        job = acked_writes(m)  # the last ack makes the client flush
+        position = m.console.stat().st_size
+        assert len(x.disk.blink()) == BLOCKS + 1 + more, "it had flushed: the scenario shows nothing"
+        m.wait_for("dst show --json | grep -q '\"replays\": *1'")
+        wait_state(m, "connected", timeout=30)
+        assert blocks(m) == THERE
+        assert json.loads(python(m, FLUSHES)) == ["ok"] * 3
+        stats = device(m)["stats"]
+        assert stats["errors"] == 0 and stats["own_flushes"] >= 2, stats
+        assert "could not flush" in m.log_since(position)
+        job.kill()
+
+
 def test_detach_flushes_or_refuses(machine):
     m = machine
     with exporter(m) as x:

@@ -53,3 +53,10 @@ class VolatileDisk:
 
     def on(self):
         self._signal("USR2", "on")
+
+    def blink(self):
+        """off() and on(), with no request in between but one that flushes right now: that one fails."""
+        before = len(self._lines("on"))
+        self.m.run("pid=$(pgrep -o cutnbd); kill -USR1 $pid; kill -USR2 $pid")
+        self._said("on", before)
+        return [int(n) for n in self._lines("off")[-1].split()[1:]]
