@@ -114,7 +114,7 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 	INIT_LIST_HEAD(&dev->entry);
 	INIT_LIST_HEAD(&dev->kept.parked);
 	INIT_WORK(&dev->kept.tidy, dstor_kept_tidy_work);
-	INIT_WORK(&dev->kept.over, dstor_kept_over_work);
+	INIT_WORK(&dev->kept.over, dstor_link_over_work);
 	INIT_WORK(&dev->geometry.resize, dstor_device_resize_work);
 	INIT_WORK(&dev->geometry.relimit, dstor_device_relimit_work);
 	INIT_DELAYED_WORK(&dev->watchdog, dstor_watchdog_work);

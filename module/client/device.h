@@ -391,6 +391,8 @@ void dstor_batch_judge(struct dstor_queue *q, u32 n);
 /* queue.c */
 extern const struct dstor_conn_ops dstor_client_ops;
 void dstor_queue_work(struct work_struct *work);
+
+/* control.c */
 /* The messages of its control frames, once. Sleeps. */
 int dstor_control_init(struct dstor_queue *q);
 /* Queue a control frame unless one of its kind is still on its way. */
@@ -443,6 +445,8 @@ bool dstor_link_quiet(struct dstor_queue *q);
 void dstor_link_soon(struct dstor_queue *q);
 /* Requests of our own end without an answer, as do connections that have one. Under dev->lock. */
 void dstor_link_stop_replay(struct dstor_device *dev, const char *why);
+/* A replay is over, or a flush of our own has failed. Takes dev->lock. */
+void dstor_link_over_work(struct work_struct *work);
 /* The next attempt after q->tries in vain is made later. Under q->lock. */
 void dstor_link_put_off(struct dstor_queue *q);
 /*

@@ -8,7 +8,6 @@
  * Locks: dev->lock, then q->lock, then tx.lock, then dev->cache_lock.
  */
 #include <linux/delay.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "client/device.h"
@@ -16,7 +15,6 @@
 #include "client/kept_replay.h"
 #include "core/point.h"
 #include "core/work.h"
-
 
 void dstor_kept_pause(struct dstor_device *dev)
 {
@@ -196,47 +194,29 @@ void dstor_kept_live(struct dstor_queue *q)
 		dstor_control_send(q, DSTOR_CONTROL_REPLAYED, 0, 0);
 }
 
-/*
- * A flush of our own has failed. All connections end, and the next welcome is judged as that
- * of a new instance, which begins a replay or makes a loss of it. Under dev->lock.
- */
-static void replay_after_doubt(struct dstor_device *dev)
+bool dstor_kept_doubts(struct dstor_device *dev)
 {
 	struct dstor_kept_writes *k = &dev->kept;
-	unsigned int i;
-	bool go;
+	bool doubts;
 
 	spin_lock_irq(&dev->cache_lock);
-	go = k->doubt && k->live && !k->paused;
-	if (go) {
+	doubts = k->doubt && k->live && !k->paused;
+	if (doubts) {
 		k->paused = true;
 		memset(k->past.instance, 0, DSTOR_ID_LEN);
 	}
 	spin_unlock_irq(&dev->cache_lock);
-	for (i = 0; go && i < dev->n_queues; i++) {
-		struct dstor_queue *q = &dev->queues[i];
-
-		mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
-		if (q->state == DSTOR_Q_LIVE) {
-			dstor_link_close(q, "the exporter's disk could not flush");
-			dstor_link_soon(q);
-		}
-		mutex_unlock(&q->lock);
-	}
+	return doubts;
 }
 
-void dstor_kept_over_work(struct work_struct *work)
+void dstor_kept_over(struct dstor_device *dev)
 {
-	struct dstor_device *dev = container_of(work, struct dstor_device, kept.over);
 	struct dstor_kept_writes *k = &dev->kept;
-	/* Recovery needs dev->lock. */
-	unsigned int noio = memalloc_noio_save();
 	bool over, whole = false;
 	u64 bytes = 0;
 
 	dstor_point(REPLAY_OVER);
 	mutex_lock(&dev->lock);
-	replay_after_doubt(dev);
 	spin_lock_irq(&dev->cache_lock);
 	/* Another crash may have begun it anew. */
 	over = !k->live && k->all && !k->pieces && !k->paused;
@@ -258,7 +238,6 @@ void dstor_kept_over_work(struct work_struct *work)
 	if (whole)
 		replay_lift(dev);
 	mutex_unlock(&dev->lock);
-	memalloc_noio_restore(noio);
 	if (over)
 		dstor_event_state(dev, NULL);
 }

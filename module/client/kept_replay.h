@@ -24,8 +24,13 @@ void dstor_kept_judge(struct dstor_device *dev, const struct dstor_welcome *w,
 void dstor_kept_bar(struct dstor_queue *q);
 /* It is live: the exporter is told if all is there. Under dev->lock and q->lock. */
 void dstor_kept_live(struct dstor_queue *q);
-/* Each piece has been answered; or a flush of our own has failed. Takes dev->lock. */
-void dstor_kept_over_work(struct work_struct *work);
+/*
+ * Has a flush of our own failed? Then all connections are to end, and the next welcome is
+ * judged as that of a new instance. Under dev->lock.
+ */
+bool dstor_kept_doubts(struct dstor_device *dev);
+/* Has each piece been answered? Then transactions go on. Takes dev->lock. */
+void dstor_kept_over(struct dstor_device *dev);
 /*
  * The user drops what is kept. Only where no exporter has it; dstor_link_stop_replay() comes
  * in between. 0 or a negative errno. Under dev->lock.

@@ -182,6 +182,30 @@ void dstor_link_stop_replay(struct dstor_device *dev, const char *why)
 	}
 }
 
+void dstor_link_over_work(struct work_struct *work)
+{
+	struct dstor_device *dev = container_of(work, struct dstor_device, kept.over);
+	/* Recovery needs dev->lock. */
+	unsigned int i, noio = memalloc_noio_save();
+
+	mutex_lock(&dev->lock);
+	if (dstor_kept_doubts(dev)) {
+		for (i = 0; i < dev->n_queues; i++) {
+			struct dstor_queue *q = &dev->queues[i];
+
+			mutex_lock_nested(&q->lock, SINGLE_DEPTH_NESTING);
+			if (q->state == DSTOR_Q_LIVE) {
+				dstor_link_close(q, "the exporter's disk could not flush");
+				dstor_link_soon(q);
+			}
+			mutex_unlock(&q->lock);
+		}
+	}
+	mutex_unlock(&dev->lock);
+	dstor_kept_over(dev);
+	memalloc_noio_restore(noio);
+}
+
 /* Kept writes are sent again to a new instance, or are lost (P5, P7). Under dev->lock. */
 static void take_instance(struct dstor_device *dev, const struct dstor_welcome *w)
 {
