@@ -12,6 +12,7 @@
 
 #include "client/device.h"
 #include "client/device_event.h"
+#include "client/reclaim.h"
 #include "conn/transport.h"
 #include "core/point.h"
 #include "core/words.h"
@@ -122,8 +123,10 @@ static struct dstor_device *new_device(struct net *net, const struct dstor_devic
 		if (ret)
 			break;
 	}
-	if (!ret)
+	if (!ret) {
+		dstor_reclaim_teach(dev);
 		return dev;
+	}
 	dstor_fail(err, ret, "out of memory");
 err:
 	if (!dev->queues)
@@ -136,6 +139,7 @@ err:
 static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 {
 	unsigned int i;
+	int ret;
 
 	memcpy(dev->geometry.identity.uuid, w->uuid, DSTOR_ID_LEN);
 	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
@@ -160,6 +164,10 @@ static int accept_grant(struct dstor_device *dev, const struct dstor_welcome *w)
 		q->resend = kvcalloc(dev->geometry.depth, sizeof(*q->resend), GFP_KERNEL);
 		if (!q->slots || !q->resend)
 			return -ENOMEM;
+		ret = dstor_protection_make(&q->conn.former, &q->conn, w, dev->config.has_key,
+					    dev->geometry.max_io, &dev->threads);
+		if (ret)
+			return ret;
 	}
 	return dstor_copies_alloc(dev);
 }
@@ -223,7 +231,8 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 				  "the exporter allows only %u connections" :
 				  ret == -EMSGSIZE ?
 				  "the largest I/O is smaller than a page of this machine" :
-				  "out of memory", most);
+				  ret == -ENOMEM ? "out of memory" :
+				  "this kernel cannot do what the exporter chose", most);
 	return 0;
 }
 

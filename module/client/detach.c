@@ -43,6 +43,8 @@ void dstor_device_stop_works(struct dstor_device *dev)
 		mutex_unlock(&q->lock);
 		cancel_delayed_work_sync(&q->link);
 		cancel_work_sync(&q->work);
+		/* Nothing connects any more. */
+		dstor_protection_free(&q->conn.former);
 	}
 	/* The queues receive no more CHANGE that would start this work. */
 	cancel_work_sync(&dev->resize);
@@ -85,15 +87,16 @@ void dstor_device_give_back(struct dstor_queue *q, struct dstor_grant *g)
 	struct dstor_device *dev = q->dev;
 	/* Under a lock that recovery needs. */
 	unsigned int noio = memalloc_noio_save();
+	struct dstor_error unsaid = { };
 	int ret;
 
 	/* First, so that nothing connects again when the exporter has closed. */
 	dstor_device_set_stopping(dev);
+	ret = dstor_link_is_protected(q, &g->welcome) ? 0 : dstor_link_protect(q, g, &unsaid);
 	mutex_lock(&q->lock);
 	/* What it receives meanwhile finds no slots. */
 	q->bounds = (struct dstor_bounds) { };
-	ret = dstor_conn_protect(&q->conn, &g->welcome, dev->config.has_key ? &g->channel : NULL,
-				 le32_to_cpu(g->welcome.max_io), &dev->threads);
+	ret = ret ?: dstor_link_take_keys(q, g, &unsaid);
 	if (!ret) {
 		dstor_conn_begin(&q->conn);
 		dstor_conn_start(&q->conn, g->sock, 0);
@@ -101,6 +104,7 @@ void dstor_device_give_back(struct dstor_queue *q, struct dstor_grant *g)
 		WRITE_ONCE(q->state, DSTOR_Q_LIVE);
 	}
 	mutex_unlock(&q->lock);
+	dstor_protection_free(&g->protection);
 	memalloc_noio_restore(noio);
 	dstor_device_say_bye(dev);
 	dstor_device_stop_works(dev);

@@ -21,6 +21,7 @@ static void free_device(struct kref *kref)
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
 
+		dstor_protection_free(&q->conn.former);
 		kvfree(q->slots);
 		kvfree(q->resend);
 		if (q->control_memory)

@@ -380,6 +380,7 @@ struct dstor_grant {
 	u64 features;			/* agreed in the greetings */
 	struct dstor_channel channel;	/* with a key; so is the next */
 	u8 encrypted[DSTOR_WELCOME_LEN + DSTOR_TAG_LEN];
+	struct dstor_protection protection;	/* made for it, or zero */
 };
 
 /* reconnect.c */
@@ -411,6 +412,18 @@ bool dstor_link_quiet(struct dstor_queue *q);
 void dstor_link_soon(struct dstor_queue *q);
 /* The next attempt after q->tries in vain is made later. Under q->lock. */
 void dstor_link_put_off(struct dstor_queue *q);
+/* Has @q what protects frames as @w says? Takes q->lock. */
+bool dstor_link_is_protected(struct dstor_queue *q, const struct dstor_welcome *w);
+/*
+ * Else it is made, into @g, where no lock is held: the crypto API takes locks, and whoever
+ * has those may wait for memory. Sleeps.
+ */
+int dstor_link_protect(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
+/*
+ * The next connection is protected, with the keys of @g. On error it must not begin.
+ * Under q->lock.
+ */
+int dstor_link_take_keys(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err);
 /*
  * The limits of @t. Once an outage has outlasted the budget of a transaction, one that
  * begins in it gets a single timeout until the connection is back. Otherwise a caller

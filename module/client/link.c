@@ -156,7 +156,8 @@ static int check_resume(struct dstor_device *dev, const struct dstor_welcome *w,
 	memcpy(dev->geometry.identity.exporter, w->exporter, DSTOR_ID_LEN);
 	if (le64_to_cpu(w->size) > dev->geometry.identity.size) {
 		atomic64_set(&dev->geometry.new_size, le64_to_cpu(w->size));
-		queue_work(dstor_link_wq, &dev->resize);
+		/* It takes locks of udev: not in a place that recovery needs. */
+		queue_work(DSTOR_UNBOUND_WQ, &dev->resize);
 	}
 	return 0;
 }
@@ -265,7 +266,54 @@ static void link_shut(struct dstor_queue *q)
 		clear_bit(0, &q->control[i].busy);
 }
 
-/* Its connection is protected. Under dev->lock and q->lock. */
+bool dstor_link_is_protected(struct dstor_queue *q, const struct dstor_welcome *w)
+{
+	const struct dstor_device *dev = q->dev;
+	bool ret;
+
+	mutex_lock(&q->lock);
+	ret = dstor_protection_fits(q->state == DSTOR_Q_LIVE ? &q->conn.protection :
+				    &q->conn.former, w, dev->config.has_key,
+				    dev->geometry.max_io);
+	mutex_unlock(&q->lock);
+	return ret;
+}
+
+int dstor_link_protect(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
+{
+	struct dstor_device *dev = q->dev;
+	const struct dstor_welcome *w = &g->welcome;
+	int ret = dstor_protection_make(&g->protection, &q->conn, w, dev->config.has_key,
+					dev->geometry.max_io, &dev->threads);
+
+	if (ret)
+		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
+			   w->cipher, w->checksum);
+	return ret;
+}
+
+int dstor_link_take_keys(struct dstor_queue *q, struct dstor_grant *g, struct dstor_error *err)
+{
+	int ret;
+
+	lockdep_assert_held(&q->lock);
+	if (!g->protection.max_io)
+		swap(g->protection, q->conn.former);
+	/* The caller has seen to it; without it frames would go out as they are. */
+	if (WARN_ON_ONCE(!dstor_protection_fits(&g->protection, &g->welcome,
+						q->dev->config.has_key,
+						q->dev->geometry.max_io)))
+		return dstor_fail(err, -EINVAL, "nothing protects its frames");
+	ret = dstor_protection_set_keys(&g->protection, &g->channel);
+	if (ret)
+		return dstor_fail(err, ret, "keys cannot be set: error %d", -ret);
+	dstor_protection_install(&g->protection, &q->conn);
+	/* One that does not fit any more. */
+	swap(g->protection, q->conn.former);
+	return 0;
+}
+
+/* Under dev->lock and q->lock. */
 static void start_queue(struct dstor_queue *q, const struct dstor_grant *g)
 {
 	const struct dstor_welcome *w = &g->welcome;
@@ -298,8 +346,7 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 	ret = check_grant(dev, g, err);
 	if (ret) {
 		mutex_unlock(&dev->lock);
-		memalloc_noio_restore(noio);
-		return ret;
+		goto out;
 	}
 	take_welcome(dev, w);
 
@@ -310,28 +357,26 @@ int dstor_link_live(struct dstor_queue *q, struct dstor_grant *g, struct dstor_e
 		/* Another attempt was faster. */
 		dstor_socket_abort(g->sock);
 		g->sock = NULL;
-		goto out;
+		goto unlock;
 	}
 	if (planned)
 		link_shut(q);
-	ret = dstor_conn_protect(&q->conn, w, dev->config.has_key ? &g->channel : NULL,
-				 dev->geometry.max_io, &dev->threads);
-	if (ret) {
-		dstor_fail(err, ret, "this kernel cannot do cipher \"%s\" with checksum \"%s\"",
-			   w->cipher, w->checksum);
-	} else {
-		if (!planned && (!dstor_id_is_zero(q->instance) || q->lived))
-			this_cpu_inc(dev->stats->reconnects);
-		start_queue(q, g);
-		g->sock = NULL;
-	}
-out:
+	ret = dstor_link_take_keys(q, g, err);
+	if (ret)
+		goto unlock;
+	if (!planned && (!dstor_id_is_zero(q->instance) || q->lived))
+		this_cpu_inc(dev->stats->reconnects);
+	start_queue(q, g);
+	g->sock = NULL;
+unlock:
 	mutex_unlock(&q->lock);
 	mutex_unlock(&dev->lock);
-	memalloc_noio_restore(noio);
 	if (!ret)
 		dstor_event_state(dev, NULL);
 	dstor_conn_kick(&q->conn);
+out:
+	dstor_protection_free(&g->protection);
+	memalloc_noio_restore(noio);
 	return ret;
 }
 

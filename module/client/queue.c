@@ -9,6 +9,7 @@
 #include <linux/sched/mm.h>
 
 #include "client/device.h"
+#include "client/reclaim.h"
 #include "client/trace.h"
 #include "core/work.h"
 
@@ -133,7 +134,7 @@ static void take_change(struct dstor_queue *q, const struct dstor_frame *f)
 
 	if (flags & DSTOR_CHANGE_SIZE) {
 		atomic64_set(&dev->geometry.new_size, le64_to_cpu(f->offset));
-		queue_work(dstor_link_wq, &dev->resize);
+		queue_work(DSTOR_UNBOUND_WQ, &dev->resize);
 	}
 	/* All that was acked is durable now: nothing can be lost any more. */
 	if (flags & DSTOR_CHANGE_FLUSHED)
@@ -257,6 +258,7 @@ void dstor_queue_work(struct work_struct *work)
 	bool again;
 	u32 n;
 
+	dstor_recovery_begin();
 	dstor_tx_lock(c);
 	again = dstor_rx_pass(c, 64) == 64;
 	dstor_queue_repeat_damaged(q);
@@ -266,6 +268,7 @@ void dstor_queue_work(struct work_struct *work)
 	dstor_tx_unlock(c);
 	/* a sender that failed to get tx.lock has submitted before */
 	dstor_tx_flush(c);
+	dstor_recovery_end();
 	memalloc_noreclaim_restore(noreclaim);
 	if (again)
 		dstor_conn_kick(c);

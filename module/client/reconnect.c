@@ -10,6 +10,7 @@
 #include <net/net_namespace.h>
 
 #include "client/device.h"
+#include "client/reclaim.h"
 #include "core/netns.h"
 #include "core/work.h"
 
@@ -48,6 +49,7 @@ static void reconnect_end_attempt(struct dstor_queue *q)
 	if (!g)
 		return;
 	dstor_connect_end(g);
+	dstor_protection_free(&g->protection);
 	/* The network namespace stays until the queue has the socket, or the socket is closed. */
 	if (g->net)
 		put_net(g->net);
@@ -119,6 +121,22 @@ static void reconnect_try_again(struct dstor_queue *q, bool renew, const struct 
 				 max_t(long, q->next_try - jiffies, 0));
 }
 
+/*
+ * Only an exporter with other algorithms than before makes it wait for locks of the
+ * crypto API, and so perhaps for memory: nothing could be made for that in advance.
+ */
+static int reconnect_protect(struct dstor_queue *q, struct dstor_error *err)
+{
+	int ret;
+
+	if (dstor_link_is_protected(q, &q->attempt->welcome))
+		return 0;
+	dstor_recovery_end();
+	ret = dstor_link_protect(q, q->attempt, err);
+	dstor_recovery_begin();
+	return ret;
+}
+
 void dstor_link_work(struct work_struct *work)
 {
 	struct dstor_queue *q = container_of(work, struct dstor_queue, link.work);
@@ -128,6 +146,7 @@ void dstor_link_work(struct work_struct *work)
 	bool renew;
 	int ret = 0;
 
+	dstor_recovery_begin();
 	if (!reconnect_is_due(q, &renew))
 		goto out;
 	if (!q->attempt)
@@ -141,13 +160,13 @@ void dstor_link_work(struct work_struct *work)
 	}
 	if (q->attempt)
 		renew = q->attempt->planned;
-	if (!ret)
-		ret = dstor_link_live(q, q->attempt, &err);
+	ret = ret ?: reconnect_protect(q, &err) ?: dstor_link_live(q, q->attempt, &err);
 	if (ret)
 		reconnect_try_again(q, renew, &err);
 	else if (renew)
 		dstor_renewal_next(q->dev);
 	reconnect_end_attempt(q);
 out:
+	dstor_recovery_end();
 	memalloc_noio_restore(noio);
 }

@@ -7,6 +7,7 @@
  * concludes from a torn reading is checked again once the connection is closed.
  */
 #include "client/device.h"
+#include "client/reclaim.h"
 #include "client/trouble.h"
 #include "conn/liveness.h"
 #include "core/work.h"
@@ -222,9 +223,11 @@ void dstor_watchdog_work(struct work_struct *work)
 	unsigned int i;
 	u32 tick;
 
+	dstor_recovery_begin();
 	for (i = 0; i < dev->n_queues; i++)
 		check_queue(&dev->queues[i]);
 	dstor_renewal_next(dev);
+	dstor_recovery_end();
 	tick = min3(dev->config.ping_ms / 4, dev->config.policy.timeout_ms / 8, (u32)TICK_MAX_MS);
 	if (READ_ONCE(dev->dead))
 		tick = TICK_MIN_MS;

@@ -6,12 +6,11 @@
  * the key in use, and that of the key before it, which threads may still be busy with.
  *
  * Locks: the sending half is used under tx.lock, the receiving half by who
- * receives. A client allocates everything when the connection is made: cipher_memory.c.
+ * receives. A client allocates everything when the cipher is made: cipher_memory.c.
  */
 #include <crypto/aead.h>
 #include <crypto/chacha20poly1305.h>
 #include <linux/moduleparam.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "conn/connection.h"
@@ -322,7 +321,6 @@ static int cipher_init_half(struct dstor_half *h, const char *name, bool two)
 	bool library = !strcmp(name, CHACHA);
 	unsigned int i;
 
-	h->stream.most = clamp_t(u64, READ_ONCE(rekey_seals), 2, DSTOR_REKEY_USES);
 	for (i = 0; i < ARRAY_SIZE(h->tfm); i++) {
 		h->tfm[i] = new_tfm(name);
 		if (IS_ERR(h->tfm[i]))
@@ -333,13 +331,42 @@ static int cipher_init_half(struct dstor_half *h, const char *name, bool two)
 		return -ENOMEM;
 	if (library)
 		h->op->key = h->stream.key;
-	return set_key(h->tfm[0], h->stream.key, &h->key_len);
+	return 0;
 }
 
-static void free_cipher(struct dstor_cipher *x)
+/* Both transforms: a former connection's key stays in neither. */
+static int cipher_begin_half(struct dstor_half *h, const struct dstor_stream *stream)
+{
+	h->stream = *stream;
+	h->stream.most = clamp_t(u64, READ_ONCE(rekey_seals), 2, DSTOR_REKEY_USES);
+	h->now = 0;
+	return set_key(h->tfm[0], h->stream.key, &h->key_len) ?:
+	       set_key(h->tfm[1], h->stream.key, &h->key_len);
+}
+
+int dstor_cipher_set_keys(struct dstor_cipher *x, const struct dstor_stream *tx,
+			  const struct dstor_stream *rx)
 {
 	unsigned int i;
 
+	x->encrypt_first = 0;
+	x->encrypt_count = 0;
+	x->head = 0;
+	x->started = false;
+	for (i = 0; i < DSTOR_JOBS; i++) {
+		x->encrypt[i].busy = false;
+		x->encrypt[i].done = false;
+		x->decrypt[i].busy = false;
+	}
+	return cipher_begin_half(&x->tx, tx) ?: cipher_begin_half(&x->rx, rx);
+}
+
+void dstor_cipher_free(struct dstor_cipher *x)
+{
+	unsigned int i;
+
+	if (!x)
+		return;
 	for (i = 0; i < DSTOR_JOBS; i++) {
 		dstor_crypt_free(x->encrypt[i].op);
 		dstor_crypt_free(x->decrypt[i].op);
@@ -352,19 +379,17 @@ static void free_cipher(struct dstor_cipher *x)
 	kfree_sensitive(x);
 }
 
-int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
-		       u32 max_io, struct dstor_threads *threads)
+struct dstor_cipher *dstor_cipher_new(struct dstor_conn *c, const char *name, u32 max_io,
+				      struct dstor_threads *threads)
 {
-	unsigned int noio = memalloc_noio_save();
 	struct dstor_cipher *x = kzalloc(sizeof(*x), GFP_KERNEL);
-	int ret = -ENOMEM;
+	int ret;
 
 	if (!x)
-		goto out;
+		return ERR_PTR(-ENOMEM);
 	x->c = c;
 	x->threads = threads;
 	init_waitqueue_head(&x->idle);
-	dstor_channel_frames(channel, name, &x->tx.stream, &x->rx.stream);
 	ret = cipher_init_half(&x->tx, name, true) ?: cipher_init_half(&x->rx, name, false);
 	if (!ret && max_io)
 		ret = dstor_cipher_alloc_jobs(x);
@@ -372,13 +397,10 @@ int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dsto
 		ret = dstor_cipher_alloc_landings(x, max_io);
 	if (!ret)
 		ret = dstor_cipher_alloc_ring(x, 2 * max_io + RING_SLACK);
-	if (ret)
-		free_cipher(x);
-	else
-		c->cipher = x;
-out:
-	memalloc_noio_restore(noio);
-	return ret;
+	if (!ret)
+		return x;
+	dstor_cipher_free(x);
+	return ERR_PTR(ret);
 }
 
 void dstor_cipher_drain(struct dstor_conn *c)
@@ -388,13 +410,4 @@ void dstor_cipher_drain(struct dstor_conn *c)
 	/* They only compute: it takes no longer than that. */
 	if (x)
 		wait_event(x->idle, dstor_cipher_key_unused(x, &x->jobs));
-}
-
-void dstor_cipher_free(struct dstor_conn *c)
-{
-	if (!c->cipher)
-		return;
-	dstor_cipher_drain(c);
-	free_cipher(c->cipher);
-	c->cipher = NULL;
 }

@@ -126,9 +126,14 @@ int dstor_cipher_list(const char *wanted, char list[DSTOR_ALGO_LIST_LEN]);
 /* First of @wanted that is in @accepted, and that this kernel has. -ENOENT */
 int dstor_cipher_choose(const char *wanted, const char *accepted, char chosen[DSTOR_ALGO_LEN]);
 
-/* c->cipher for frames with up to @max_io bytes of data. No other user of @c yet. */
-int dstor_cipher_alloc(struct dstor_conn *c, const char *name, const struct dstor_channel *channel,
-		       u32 max_io, struct dstor_threads *threads);
+/* For frames of @c with up to @max_io bytes of data; it has no keys yet. Or an ERR_PTR. */
+struct dstor_cipher *dstor_cipher_new(struct dstor_conn *c, const char *name, u32 max_io,
+				      struct dstor_threads *threads);
+/* At the begin of both streams. Nobody uses it, and what a former connection left there goes. */
+int dstor_cipher_set_keys(struct dstor_cipher *x, const struct dstor_stream *tx,
+			  const struct dstor_stream *rx);
+/* NULL is allowed. No thread works for it any more. */
+void dstor_cipher_free(struct dstor_cipher *x);
 /* cipher_memory.c - for cipher.c: an operation with @tfm, from one place to another if @two */
 struct dstor_crypt *dstor_crypt_new(struct crypto_aead *tfm, bool two);
 void dstor_crypt_free(struct dstor_crypt *op);
@@ -144,7 +149,6 @@ bool dstor_job_prepare(struct dstor_cipher *x, struct dstor_job *job, bool encry
 void dstor_cipher_trim(struct dstor_conn *c);
 /* Under tx.lock, the connection lost: no thread works for it any more when it returns. */
 void dstor_cipher_drain(struct dstor_conn *c);
-void dstor_cipher_free(struct dstor_conn *c);
 /*
  * @len bytes from op->src to op->dst (NULL, or with op->key: in place), behind @ad_len
  * bytes op->ad; encrypting adds the tag, decrypting checks it.

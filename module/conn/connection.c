@@ -206,39 +206,6 @@ void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want)
 	dstor_conn_kick(c);
 }
 
-/* The digests of frames of @w; with @channel they have keys. */
-static int protect_by_digest(struct dstor_conn *c, const struct dstor_welcome *w,
-			     const struct dstor_channel *channel, u32 max_io)
-{
-	struct dstor_stream tx, rx;
-	int ret;
-
-	if (channel)
-		dstor_channel_frames(channel, w->checksum, &tx, &rx);
-	ret = dstor_digest_init(&c->digest, w->checksum, channel ? tx.key : NULL) ?:
-	      dstor_digest_init(&c->rx_digest, w->checksum, channel ? rx.key : NULL);
-	memzero_explicit(&tx, sizeof(tx));
-	memzero_explicit(&rx, sizeof(rx));
-	if (!ret && channel && max_io && c->ops->memory_is_shared) {
-		c->tx.copies = dstor_bio_buffer_new(max_io);
-		ret = c->tx.copies ? 0 : -ENOMEM;
-	}
-	if (ret) {
-		dstor_digest_destroy(&c->digest);
-		dstor_digest_destroy(&c->rx_digest);
-	}
-	return ret;
-}
-
-int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
-		       const struct dstor_channel *channel, u32 max_io,
-		       struct dstor_threads *threads)
-{
-	if (channel && strcmp(w->cipher, "none"))
-		return dstor_cipher_alloc(c, w->cipher, channel, max_io, threads);
-	return protect_by_digest(c, w, channel, max_io);
-}
-
 void dstor_conn_begin_frames(struct dstor_conn *c)
 {
 	c->frames = true;
@@ -268,13 +235,9 @@ struct sock *dstor_conn_close(struct dstor_conn *c, bool keep)
 	c->tx.first = 0;
 	c->tx.count = 0;
 	c->tx.bytes = 0;
-	dstor_digest_destroy(&c->digest);
-	dstor_digest_destroy(&c->rx_digest);
-	dstor_cipher_free(c);
+	dstor_protection_remove(&c->former, c);
 	kvfree(c->rx.bounce);
 	c->rx.bounce = NULL;
-	dstor_bio_buffer_free(c->tx.copies);
-	c->tx.copies = NULL;
 	mutex_unlock(&c->tx.lock);
 
 	keep &= c->transport->segments;

@@ -17,8 +17,7 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
-#include "conn/cipher.h"
-#include "conn/digest.h"
+#include "conn/protection.h"
 #include "conn/transport.h"
 #include "core/bio_buffer.h"
 #include "core/bio_span.h"
@@ -190,6 +189,9 @@ struct dstor_conn {
 	void (*saved_error_report)(struct sock *sk);
 	wait_queue_entry_t wait;
 	wait_queue_head_t *waits;
+
+	struct dstor_protection protection;	/* of which are digests, cipher and tx.copies */
+	struct dstor_protection former;	/* of the last connection; the owner's while it is closed */
 };
 
 /*
@@ -205,10 +207,6 @@ void dstor_conn_init(struct dstor_conn *c, const struct dstor_conn_ops *ops,
  * that is 0, frames with c->digest. Context: process, sleeps.
  */
 void dstor_conn_start(struct dstor_conn *c, struct socket *sock, u32 want);
-/* Sets the protection of frames; @channel is NULL for a checksum without a key. Sleeps. */
-int dstor_conn_protect(struct dstor_conn *c, const struct dstor_welcome *w,
-		       const struct dstor_channel *channel, u32 max_io,
-		       struct dstor_threads *threads);
 /* From now on frames, with the cipher or the digest. Context: the receiving one, or before open. */
 void dstor_conn_begin_frames(struct dstor_conn *c);
 /*

@@ -56,6 +56,12 @@ int dstor_digest_init(struct dstor_digest *d, const char *name, const u8 *key)
 	return 0;
 }
 
+int dstor_digest_set_key(struct dstor_digest *d, const u8 *key)
+{
+	d->count = 0;
+	return crypto_shash_setkey(d->tfm, key, DSTOR_KEY_LEN);
+}
+
 void dstor_digest_destroy(struct dstor_digest *d)
 {
 	if (d->tfm)

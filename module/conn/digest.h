@@ -24,6 +24,8 @@ struct dstor_digest {
  * @key (of 32 bytes) is NULL, or needs none when it is not. Sleeps.
  */
 int dstor_digest_init(struct dstor_digest *d, const char *name, const u8 *key);
+/* Another one, of 32 bytes; @d has been made with a key. It counts from the beginning. */
+int dstor_digest_set_key(struct dstor_digest *d, const u8 *key);
 void dstor_digest_destroy(struct dstor_digest *d);
 /* First of the comma-separated @wanted that this kernel has too. -ENOENT. Sleeps. */
 int dstor_digest_choose(const char *wanted, const char *accepted, bool keyed,

@@ -10,7 +10,7 @@
 
 extern struct workqueue_struct *dstor_io_wq;	/* bound, for reclaim: clients send and receive */
 extern struct workqueue_struct *dstor_watch_wq;	/* unbound: clocks, which never block for long */
-extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, drains, blocks */
+extern struct workqueue_struct *dstor_link_wq;	/* unbound: connects, and waits for no other */
 extern struct workqueue_struct *dstor_greet_wq;	/* unbound: peers until they are granted */
 extern struct workqueue_struct *dstor_serve_wq;	/* bound: their clocks; peers without a thread */
 extern struct workqueue_struct *dstor_lone_wq;	/* bound: granted peers, one request at a time */

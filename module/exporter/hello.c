@@ -206,8 +206,14 @@ static void hello_list(struct dstor_peer *p)
 static int hello_protect(struct dstor_peer *p, const struct dstor_welcome *w, u32 max_io,
 			 struct dstor_threads *threads)
 {
-	int ret = dstor_conn_protect(&p->conn, w, p->channel, max_io, threads);
+	struct dstor_protection protection = { };
+	int ret = dstor_protection_make(&protection, &p->conn, w, p->channel, max_io, threads) ?:
+		  dstor_protection_set_keys(&protection, p->channel);
 
+	if (ret)
+		dstor_protection_free(&protection);
+	else
+		dstor_protection_install(&protection, &p->conn);
 	kfree_sensitive(p->channel);
 	p->channel = NULL;
 	return ret;

@@ -193,6 +193,7 @@ static void close_peer(struct dstor_peer *p)
 	dstor_tx_unlock(&p->conn);
 	dstor_point(PEER_CLOSING);
 	dstor_conn_close(&p->conn, false);
+	dstor_protection_free(&p->conn.former);
 	dstor_tx_lock(&p->conn);
 	if (p->queue)
 		dstor_command_drop_ready(p);

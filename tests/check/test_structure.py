@@ -24,7 +24,7 @@ SEES = {
 # one in this list that is gone.
 CIRCLES = {
     ("conn/cipher.c", "conn/cipher_memory.c", "conn/connection.c", "conn/decrypt.c",
-     "conn/encrypt.c", "conn/receive.c", "conn/send.c"):
+     "conn/encrypt.c", "conn/protection.c", "conn/receive.c", "conn/send.c"):
         "one connection: its two halves, and what each does where there is a cipher",
     ("exporter/listener.c", "exporter/peer.c"):
         "a listener makes peers and lives as long as they do",
