@@ -212,7 +212,8 @@ static int first_connection(struct dstor_device *dev, struct dstor_grant *g,
 
 	/* Our own former session, from before a reboot or a forced detach. */
 	memcpy(holder, g->welcome.holder, DSTOR_ID_LEN);
-	if (g->welcome.status == DSTOR_WELCOME_IN_USE && !dstor_id_is_zero(holder) &&
+	if (ret != -ECANCELED && g->welcome.status == DSTOR_WELCOME_IN_USE &&
+	    !dstor_id_is_zero(holder) &&
 	    !dstor_device_has_session(holder))
 		ret = dstor_link_connect(q, g, holder, err);
 	if (ret && READ_ONCE(dev->dead))

@@ -31,6 +31,8 @@
 #define CONNECT_MAX_MS 2000
 #define ANSWER_MIN_MS 5000	/* patience with an exporter in the handshake */
 #define STEPS_MAX 32		/* in one go; an exporter could say WAIT without end */
+#define WITHDRAW_MS 1500	/* for the exporter to see that an attach is called off */
+#define GIVE_BACK_MS 1500	/* to get a grant again that is to be given back */
 
 /* Any context, under the lock of the socket's wait queue. */
 static int connect_woken(wait_queue_entry_t *entry, unsigned int mode, int flags, void *key)
@@ -337,7 +339,8 @@ int dstor_connect_go_on(struct dstor_queue *q, struct dstor_grant *g, unsigned l
 		ret = connect_step(s, &inner);
 		if (ret == -EINPROGRESS) {
 			*wait = connect_pause(s);
-			if (!is_called_off(q->dev))
+			/* An attach looks by itself: see dstor_link_connect(). */
+			if (s->waits || !is_called_off(q->dev))
 				return ret;
 			ret = dstor_fail(&inner, -ECANCELED, "the attempt was called off");
 		}
@@ -359,29 +362,93 @@ int dstor_connect_go_on(struct dstor_queue *q, struct dstor_grant *g, unsigned l
 	return -EINPROGRESS;
 }
 
+/* One go of an attach, which waits between two. */
+static int connect_go_on_waiting(struct dstor_queue *q, struct dstor_grant *g,
+				 unsigned long *wait, struct dstor_error *err)
+{
+	/* As in a reconnect: requests take the lock of the socket, too. */
+	unsigned int noio = memalloc_noio_save();
+	int ret;
+
+	WRITE_ONCE(g->shake->woken, false);
+	ret = dstor_connect_go_on(q, g, wait, err);
+	memalloc_noio_restore(noio);
+	return ret;
+}
+
+/*
+ * Called off in the handshake. An exporter that has not granted it sees that nothing
+ * more will come, and forgets it. One that has answered OK before: its answer can be
+ * read. So both ends know, and no grant crosses the end. True: it was granted.
+ */
+static bool connect_withdraw(struct dstor_handshake *s)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(WITHDRAW_MS);
+	struct dstor_error unsaid = { };
+	unsigned int noio;
+	int ret;
+
+	if (s->step == HANDSHAKE_CONNECT || !s->grant->sock ||
+	    kernel_sock_shutdown(s->grant->sock, SHUT_WR))
+		return false;
+	do {
+		WRITE_ONCE(s->woken, false);
+		noio = memalloc_noio_save();
+		ret = connect_step(s, &unsaid);
+		memalloc_noio_restore(noio);
+		if (ret == -EINPROGRESS)
+			wait_event_timeout(s->waiter, READ_ONCE(s->woken),
+					   min(connect_pause(s), msecs_to_jiffies(LOOK_MS)));
+	} while ((ret == -EINPROGRESS || (!ret && s->step != HANDSHAKE_DONE)) &&
+		 time_before(jiffies, until));
+	if (ret || s->step != HANDSHAKE_DONE)
+		return false;
+	/* Whoever gives it back begins there, and may have no time for another. */
+	s->queue->address = s->index;
+	return true;
+}
+
+/* A grant that was made and cannot be used: gets it anew, for the caller to give it back. */
+static void connect_again_for_bye(struct dstor_queue *q, struct dstor_grant *g)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(GIVE_BACK_MS);
+	struct dstor_error unsaid = { };
+	unsigned long wait;
+
+	if (dstor_connect_begin(q, g, NULL, &unsaid))
+		return;
+	g->shake->waits = true;
+	while (time_before(jiffies, until)) {
+		if (connect_go_on_waiting(q, g, &wait, &unsaid) != -EINPROGRESS)
+			return;
+		wait_event_timeout(g->shake->waiter, READ_ONCE(g->shake->woken),
+				   min(wait, msecs_to_jiffies(LOOK_MS)));
+	}
+	dstor_connect_end(g);
+}
+
 int dstor_link_connect(struct dstor_queue *q, struct dstor_grant *g, const u8 *takeover,
 		       struct dstor_error *err)
 {
 	int ret = dstor_connect_begin(q, g, takeover, err);
 	unsigned long wait;
-	unsigned int noio;
+	bool granted;
 
 	if (ret)
 		return ret;
 	g->shake->waits = true;
 	do {
-		WRITE_ONCE(g->shake->woken, false);
-		/* As in a reconnect: requests take the lock of the socket, too. */
-		noio = memalloc_noio_save();
-		ret = dstor_connect_go_on(q, g, &wait, err);
-		memalloc_noio_restore(noio);
+		ret = connect_go_on_waiting(q, g, &wait, err);
 		if (ret != -EINPROGRESS)
 			return ret;
 		wait = min(wait, msecs_to_jiffies(LOOK_MS));
 		wait_event_interruptible_timeout(g->shake->waiter, READ_ONCE(g->shake->woken),
 						 wait);
-	} while (!signal_pending(current));
+	} while (!signal_pending(current) && !is_called_off(q->dev));
+	granted = connect_withdraw(g->shake);
 	dstor_connect_end(g);
+	if (granted)
+		connect_again_for_bye(q, g);
 	/* Netlink sends no answer to a command that returns -EINTR. */
 	return dstor_fail(err, -ECANCELED, "interrupted");
 }

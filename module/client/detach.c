@@ -122,9 +122,6 @@ static int claim_removal(struct dstor_device *dev, bool force, struct dstor_erro
 	else
 		dev->removing = true;
 	mutex_unlock(&dev->lock);
-	/* An attach that hangs ends with errors. */
-	if (ret && force && !dev->added)
-		dstor_device_fail(dev, "detached while it was being attached");
 	if (ret || force)
 		return ret;
 	/* The opener may only be udev, which looks at a new disk for a moment. */
@@ -137,6 +134,21 @@ static int claim_removal(struct dstor_device *dev, bool force, struct dstor_erro
 		mutex_unlock(&dev->lock);
 	}
 	return ret;
+}
+
+/* Ends an attach that waits, and waits for that. True: there is no such device any more. */
+static bool call_attach_off(struct dstor_device *dev)
+{
+	unsigned long until = jiffies + msecs_to_jiffies(FORCE_QUIET_MS);
+
+	if (READ_ONCE(dev->added))
+		return false;
+	dstor_device_fail(dev, "detached while it was being attached");
+	/* Where its disk is added already, that ends with errors. */
+	while (!READ_ONCE(dev->added) && dstor_device_is_listed(dev) &&
+	       time_before(jiffies, until))
+		usleep_range(4000, 6000);
+	return !dstor_device_is_listed(dev);
 }
 
 /* Everything fails from now on; wait until no page can be sent any more (P4). */
@@ -192,10 +204,12 @@ int dstor_device_del(const char *name, bool force, struct dstor_error *err)
 	struct dstor_device *dev = dstor_device_find(name);
 	u32 age, retry, in_flight;
 	bool deleted = false;
-	int ret;
+	int ret = 0;
 
 	if (!dev)
 		return dstor_fail(err, -ENOENT, "no device \"%s\"", name);
+	if (force && call_attach_off(dev))
+		goto out;
 	ret = claim_removal(dev, force, err);
 	if (ret)
 		goto out;

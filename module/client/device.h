@@ -328,6 +328,8 @@ void dstor_device_relimit_work(struct work_struct *work);
 /* device_list.c: names are unique in the list, and among partitions. Sleep. */
 int dstor_device_enlist(struct dstor_device *dev, struct dstor_error *err);
 void dstor_device_delist(struct dstor_device *dev);
+/* Up to its end, or the end of an attach that fails. */
+bool dstor_device_is_listed(const struct dstor_device *dev);
 /* Around device_add_disk(); no end when that failed. */
 void dstor_device_scan_begin(struct dstor_device *dev);
 void dstor_device_scan_end(struct dstor_device *dev);

@@ -44,6 +44,16 @@ struct dstor_device *dstor_device_find(const char *name)
 	return dev;
 }
 
+bool dstor_device_is_listed(const struct dstor_device *dev)
+{
+	bool ret;
+
+	mutex_lock(&devices_lock);
+	ret = !list_empty(&dev->entry);
+	mutex_unlock(&devices_lock);
+	return ret;
+}
+
 bool dstor_device_has_session(const u8 session[DSTOR_ID_LEN])
 {
 	struct dstor_device *dev;

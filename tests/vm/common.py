@@ -3,6 +3,7 @@
 
 Only the command line and docs/protocol.md are relied on.
 """
+import contextlib
 import json
 import re
 import shlex
@@ -129,6 +130,17 @@ def guest_python(m, code, timeout=60, start=False):
     if start:
         return m.start(command)
     return json.loads(m.run(command, timeout=timeout).out.splitlines()[-1])
+
+
+@contextlib.contextmanager
+def dead_addresses(m, count=1):
+    """A host name with that many addresses, of which each swallows what is sent to it."""
+    m.run("ip link add dead0 type dummy 2>/dev/null; ip link set dead0 arp off up && ip addr replace 10.99.0.1/24 dev dead0 && "
+          f"cp /etc/hosts /tmp/hosts && for n in $(seq 2 {count + 1}); do echo 10.99.0.$n dead; done >>/etc/hosts")
+    try:
+        yield "dead"
+    finally:
+        m.run("cp /tmp/hosts /etc/hosts; ip link del dead0", check=False)
 
 
 # The network in between -----------------------------------------------------------------------------

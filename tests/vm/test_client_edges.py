@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from common import device, export_and_attach, show, wait_state
+from common import dead_addresses, device, export_and_attach, show, wait_state
 
 
 @pytest.mark.parametrize("checksum", ["crc32c", "none"])
@@ -62,17 +62,13 @@ def test_more_connections_than_cpus(machine):
 def test_force_with_eight_dead_addresses(machine):
     """detach --force ends within 5 s however many addresses swallow what is sent to them (P8)."""
     m = machine
-    m.run("ip link add dead0 type dummy 2>/dev/null; ip addr add 10.99.0.1/24 dev dead0; ip link set dead0 up")
     disk = m.ramdisk(8)
     export_and_attach(m, disk, attach="--timeout 2s --retries forever")
-    m.run("cp /etc/hosts /tmp/hosts; for n in 2 3 4 5 6 7 8 9; do echo 10.99.0.$n dead; done >>/etc/hosts")
-    try:
-        m.run("dst set d uri=dst://dead/data")
+    with dead_addresses(m, 8) as host:
+        m.run(f"dst set d uri=dst://{host}/data")
         time.sleep(1)
         began = time.monotonic()
         m.run("dst detach d --force", timeout=20)
         took = time.monotonic() - began
-    finally:
-        m.run("cp /tmp/hosts /etc/hosts")
     assert took < 5, f"it took {took:.1f} s"
     assert not show(m)["devices"]

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from common import (PROXY, Proxy, attach_to, device, export, export_and_attach, fails, show, start_load, wait_state,
-                    writes_on)
+from common import (PROXY, Proxy, attach_to, dead_addresses, device, export, export_and_attach, fails, show, start_load,
+                    wait_state, writes_on)
+from test_slow_commands import WAITER, says, waiter
 
 BOUND = 5
 SLACK = 2   # of the slow machine: starting `dst`
@@ -100,3 +101,23 @@ def test_orderly_detach_waits_for_nothing_and_loses_nothing(machine):
     m.run(f"head -c 4M /dev/urandom >/tmp/x; dd if=/tmp/x of={path} bs=64k status=none; dst detach d")
     assert export(m)["clients"] == [], "the exporter waits for a client that has left"
     m.run(f"dst unexport data && cmp -n $((4 << 20)) /tmp/x {disk}")
+
+
+@pytest.mark.parametrize("exporter", ["dead", "wait"])
+def test_an_attach_that_waits(machine, exporter):
+    """Eight addresses that swallow what is sent to them, or an exporter that says WAIT: the attach ends, and then the command."""
+    m = machine
+    if exporter == "dead":
+        with dead_addresses(m, 8) as host:
+            job = m.start(f"exec dst attach dst://{host}/data --name d --timeout 5s --retries forever")
+            time.sleep(1)
+            force(m)
+            got = job.wait(5)
+    else:
+        server = waiter(m)
+        job = m.start(f"exec dst attach dst://127.0.0.1:{WAITER}/data --name d --retries forever")
+        says(server, "WAIT")
+        force(m)
+        got = job.wait(5)
+        server.kill()
+    assert got.status != 0 and "detached while it was being attached" in got.err, got

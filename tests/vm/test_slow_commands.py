@@ -93,3 +93,32 @@ def test_ctrl_c_after_the_grant_leaves_nothing(machine):
         job.wait(10)
     assert show(m)["devices"] == []
     m.wait_for("dst show data --json | tr -d ' \\n' | grep -q '\"clients\":\\[\\]'", timeout=5)
+
+
+@pytest.mark.points
+@pytest.mark.parametrize("end", ["pkill -INT -x dst", "dst detach d --force"])
+def test_a_grant_that_crosses_the_end_leaves_nothing(machine, end):
+    """The exporter grants the session at the moment in which the attach is called off: its lease is free all the same."""
+    m = machine
+    m.run(f"dst export data {m.ramdisk(8)} --allow any")
+    with m.point("FENCE_BEFORE_GRANT", hold=True) as point:
+        job = m.start("exec dst attach dst://127.0.0.1/data --name d")
+        point.reached()
+        ender = m.start(end)
+        # A signal is sent when pkill has ended; the command is at the device soon after it has begun.
+        if end.startswith("pkill"):
+            ender.wait(10)
+        else:
+            m.wait_for("[ $(pgrep -c -x dst) = 2 ]", every=0.05)
+        time.sleep(0.5)
+        point.release()
+        ender.wait(10)
+        assert job.wait(10).status != 0
+    assert show(m)["devices"] == []
+    m.wait_for("dst show data --json | tr -d ' \\n' | grep -q '\"clients\":\\[\\]'", timeout=5)
+    got = guest_python(m, """
+        from rawclient import *
+        import json
+        print(json.dumps(Raw("data", client=b"o" * 16).welcome["status"]))
+        """)
+    assert got == "OK", "another client does not become the writer"
