@@ -65,7 +65,7 @@ void dstor_device_set_stopping(struct dstor_device *dev)
 void dstor_device_say_bye(struct dstor_device *dev)
 {
 	unsigned long until = jiffies + msecs_to_jiffies(BYE_MS);
-	unsigned int i;
+	unsigned int i, noio;
 
 	for (i = 0; i < dev->n_queues; i++) {
 		struct dstor_queue *q = &dev->queues[i];
@@ -74,6 +74,10 @@ void dstor_device_say_bye(struct dstor_device *dev)
 		if (q->state == DSTOR_Q_LIVE && !dstor_conn_lost(&q->conn))
 			dstor_control_send(q, DSTOR_CONTROL_BYE, 0, 0);
 		mutex_unlock(&q->lock);
+		/* A worker may come too late where the machine is busy. */
+		noio = memalloc_noio_save();
+		dstor_tx_flush(&q->conn);
+		memalloc_noio_restore(noio);
 	}
 	/* The exporter closes when it has read it. */
 	for (i = 0; i < dev->n_queues; i++)
