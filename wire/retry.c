@@ -8,8 +8,9 @@
  * (P8), except that an attempt on a live connection always gets a whole
  * timeout, so that nothing expires just after the line is back. Such extra
  * attempts are bounded by the number of resends. The budget stands still while
- * the exporter has the transaction in progress, and while a slow line moves what
- * is ahead of it: such time is neither lost nor the exporter's silence.
+ * the exporter has the transaction in progress, while a slow line moves what is
+ * ahead of it, and after an outage while a slow disk drains what was sent before:
+ * such time is neither lost nor the exporter's silence.
  */
 #include "retry.h"
 
@@ -60,6 +61,11 @@ void dstor_attempt_goes_on(struct dstor_attempt *a, u64 now_ms)
 
 	a->still_ms += ms;
 	a->sent_ms += ms;
+}
+
+void dstor_attempt_stood_still(struct dstor_attempt *a, u32 length_ms)
+{
+	a->still_ms += length_ms;
 }
 
 void dstor_attempt_ask(struct dstor_attempt *a, u64 now_ms)

@@ -53,6 +53,12 @@ enum dstor_verdict dstor_attempt_check(const struct dstor_attempt *a,
 void dstor_attempt_goes_on(struct dstor_attempt *a, u64 now_ms);
 
 /*
+ * Without a connection: the exporter has drained some of what was sent before the outage,
+ * in the last @length_ms. They are not taken from the budget.
+ */
+void dstor_attempt_stood_still(struct dstor_attempt *a, u32 length_ms);
+
+/*
  * ASK is sent now. One at a time for each transaction: an answer does not say which of
  * two it belongs to. The caller has seen that @a->asked is false.
  */

@@ -12,7 +12,7 @@
  * or WAIT for hours, keeps no worker from other devices.
  *
  * Context: the work of the queue's link, or an attach, which waits here. dev->lock is
- * taken to copy an address.
+ * taken to copy an address, q->lock where budgets stand still.
  */
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -174,6 +174,20 @@ static int step_drain(struct dstor_handshake *s, struct dstor_error *err)
 	return ret ?: send_encrypted_hello(s, err);
 }
 
+/*
+ * The exporter says WAIT, or OK and @waiting is 0: has it got on with what was sent
+ * before the outage (R9.16)?
+ */
+static void connect_note_wait(struct dstor_handshake *s, u32 waiting)
+{
+	u64 now = dstor_now_ms();
+
+	if (s->waited_ms && waiting < s->waiting)
+		dstor_link_stood_still(s->queue, min_t(u64, now - s->waited_ms, U32_MAX));
+	s->waited_ms = now;
+	s->waiting = waiting;
+}
+
 static int step_welcome(struct dstor_handshake *s, struct dstor_error *err)
 {
 	struct dstor_welcome *w = &s->grant->welcome;
@@ -187,11 +201,15 @@ static int step_welcome(struct dstor_handshake *s, struct dstor_error *err)
 	if (!dstor_welcome_check(w, &s->out.clear, &why))
 		return dstor_fail(err, -EPROTO, "%s", why);
 	if (w->status == DSTOR_WELCOME_WAIT) {
+		connect_note_wait(s, le32_to_cpu(w->waiting));
 		connect_expect(s, HANDSHAKE_WELCOME);
 		return 0;
 	}
 	s->step = HANDSHAKE_DONE;
-	return w->status == DSTOR_WELCOME_OK ? 0 : dstor_handshake_refusal(w, err);
+	if (w->status != DSTOR_WELCOME_OK)
+		return dstor_handshake_refusal(w, err);
+	connect_note_wait(s, 0);
+	return 0;
 }
 
 static int connect_step(struct dstor_handshake *s, struct dstor_error *err)
@@ -240,6 +258,7 @@ static bool connect_aim(struct dstor_handshake *s)
 	if (n < 0)
 		return false;
 	s->n_addresses = n;
+	s->waited_ms = 0;
 	s->step = HANDSHAKE_CONNECT;
 	s->until = jiffies + msecs_to_jiffies(ms);
 	memset(&s->grant->welcome, 0, sizeof(s->grant->welcome));

@@ -432,6 +432,8 @@ int dstor_link_take_keys(struct dstor_queue *q, struct dstor_grant *g, struct ds
  * that waits for one after another (sync at shutdown) would wait for a budget each.
  */
 struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t);
+/* Without a connection: @length_ms are taken from no budget. Takes q->lock. */
+void dstor_link_stood_still(struct dstor_queue *q, u32 length_ms);
 /* Fails the transactions of @q for which @all or the policy says so. Under q->lock. */
 unsigned int dstor_link_fail(struct dstor_queue *q, bool all);
 

@@ -29,6 +29,8 @@ struct dstor_handshake {
 	unsigned int index;		/* of the address */
 	unsigned int tried, n_addresses;
 	unsigned long until;		/* jiffies: the end of the patience with this step */
+	u64 waited_ms;			/* when WAIT came last, or 0 */
+	u32 waiting;			/* transactions that were to drain then */
 	size_t got;			/* bytes of the message that is being read */
 	struct dstor_greeting answer;
 	struct dstor_outgoing out;

@@ -415,6 +415,21 @@ struct dstor_retry_policy dstor_link_policy(const struct dstor_transaction *t)
 	return p;
 }
 
+void dstor_link_stood_still(struct dstor_queue *q, u32 length_ms)
+{
+	unsigned int i;
+
+	mutex_lock(&q->lock);
+	/* An attach has no slots yet. */
+	for (i = 0; q->slots && i < q->dev->geometry.depth; i++) {
+		struct dstor_transaction *t = dstor_queue_transaction(q, i);
+
+		if (t && q->state != DSTOR_Q_LIVE)
+			dstor_attempt_stood_still(&t->attempt, length_ms);
+	}
+	mutex_unlock(&q->lock);
+}
+
 unsigned int dstor_link_fail(struct dstor_queue *q, bool all)
 {
 	struct dstor_device *dev = q->dev;

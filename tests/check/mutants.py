@@ -216,6 +216,8 @@ MUTANTS = {
     "asks-never": ("retry", "return live ? DSTOR_VERDICT_ASK : DSTOR_VERDICT_WAIT;", "return DSTOR_VERDICT_WAIT;",
                    "attempt_on_a_live_connection", "time"),
     "budget-runs-in-progress": ("retry", "a->still_ms += ms;", "(void)ms;", "budget_stands_still_while_it_goes_on", "time"),
+    "budget-runs-while-it-drains": ("retry", "a->still_ms += length_ms;", "(void)length_ms;",
+                                    "budget_stands_still_while_the_exporter_drains", "time"),
     "attempt-does-not-begin-anew": ("retry", "a->sent_ms += ms;", "", "budget_stands_still_while_it_goes_on", "time"),
     "budget-of-the-former": ("retry", "*a = (struct dstor_attempt) { .start_ms = now_ms, .sent_ms = now_ms };",
                              "a->start_ms = a->sent_ms = now_ms;", "attempt_begins_with_nothing_of_the_former", "time"),

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from common import device, export_and_attach, guest_python, mapped, read_block, write_block
+from common import PROXY, Proxy, device, export_and_attach, guest_python, mapped, read_block, write_block
 
 # Each request has 3 s. Silence is death after 2 s: the first scenario of a machine may stand still for one.
 BUDGET = "--ping 1s --timeout 1s --retries 2"
@@ -51,6 +51,28 @@ def test_a_disk_that_hangs_fails_nothing(machine, hang):
     assert m.run(f"dd if={path} of=/dev/null bs=4k count=1 iflag=direct status=none", check=False, timeout=30).status != 0
     took = time.monotonic() - began
     assert took < HUNG, f"an outage after the hang lasted {took:.1f} s"
+
+
+def test_an_outage_above_a_slow_disk(machine):
+    """The connection is cut while a disk has work for two budgets: the exporter says that it gets less (R9.16)."""
+    m = machine
+    # 50 times a second it does 20 KiB: one write, and none that is larger, or was merged.
+    disk = m.ramdisk(16, mbps=1, hw_queue_depth=512)
+    m.run(f"echo 2 >/sys/block/$(basename $(realpath {disk}))/queue/nomerges")
+    with Proxy(m) as proxy:
+        path = export_and_attach(m, disk, port=PROXY,
+                                 attach="--connections 1 --queue-depth 512 --ping 1s --timeout 1s --retries 3")
+        job = m.start(f"fio --name=x --filename={path} --rw=write --bs=16k --size=8M --direct=1 --ioengine=libaio --iodepth=512 "
+                      "--minimal")
+        m.wait_for("[ $(cat /sys/block/dst-d/inflight | awk '{print $2}') -gt 400 ]")
+        time.sleep(0.3)
+        began = time.monotonic()
+        proxy.do("cut")
+        job.wait(60, check=True)
+        took = time.monotonic() - began
+        stats = device(m)["stats"]
+        assert stats["errors"] == 0 and stats["reconnects"] == 1, stats
+        assert took > 6, f"the disk was done after {took:.1f} s: too fast to show anything"
 
 
 def test_an_exporter_that_is_full_says_so(machine):

@@ -101,6 +101,24 @@ static void budget_stands_still_while_it_goes_on(void **state)
 	assert_int_equal(a.sent_ms, now + 100010);
 }
 
+static void budget_stands_still_while_the_exporter_drains(void **state)
+{
+	struct dstor_attempt a = { .sent_ms = 40000 };
+	u64 now;
+
+	/* lost at 60 s; a slow disk drains what was sent, for ten budgets, and says so each second */
+	for (now = 61000; now <= 1310000; now += 1000) {
+		dstor_attempt_stood_still(&a, 1000);
+		assert_int_equal(dstor_attempt_check(&a, &usual, now, false), DSTOR_VERDICT_WAIT);
+	}
+	/* nothing before it was forgiven */
+	assert_int_equal(a.sent_ms, 40000);
+	assert_int_equal(dstor_attempt_check(&a, &usual, 1310000 + 64999, false),
+			 DSTOR_VERDICT_WAIT);
+	assert_int_equal(dstor_attempt_check(&a, &usual, 1310000 + 65000, false),
+			 DSTOR_VERDICT_FAIL);
+}
+
 static void attempt_begins_with_nothing_of_the_former(void **state)
 {
 	struct dstor_attempt a;
@@ -385,6 +403,7 @@ int main(void)
 		cmocka_unit_test(attempt_after_reconnection_gets_a_whole_timeout),
 		cmocka_unit_test(no_infinite_extension),
 		cmocka_unit_test(budget_stands_still_while_it_goes_on),
+		cmocka_unit_test(budget_stands_still_while_the_exporter_drains),
 		cmocka_unit_test(attempt_begins_with_nothing_of_the_former),
 		cmocka_unit_test(forever_never_fails),
 		cmocka_unit_test(submitted_after_the_clock_was_read),
